@@ -1,0 +1,230 @@
+"""Agents: saved configurations. Never a running thing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from notebook_agents.core.errors import InvalidRequest, NotFound
+from notebook_agents.core.events import AgentCreated, AgentDeleted, AgentUpdated
+from notebook_agents.core.ids import new_id
+from notebook_agents.core.journal import Source
+from notebook_agents.core.models import BUNDLED_MODEL, Models, Sampling
+from notebook_agents.core.policy import DEFAULT_POLICY, LEVELS, ApprovalPolicy, Level
+from notebook_agents.core.ports import Delete, Insert, Page, Query, Replace
+
+if TYPE_CHECKING:
+    from notebook_agents.core.journal import Journal
+    from notebook_agents.core.ports import Analytics, Clock, Store
+    from notebook_agents.core.tools import Tools
+    from notebook_agents.core.users import Actor
+
+DEFAULT_MEMORY_MB = 2048
+DEFAULT_TIMEOUT_S = 300.0
+
+AgentStatus: TypeAlias = Literal["created", "active", "inactive", "error"]
+"""``idle`` is not stored: it is an active agent without a run for five minutes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    """A saved configuration: model, instructions, tools, limits."""
+
+    id: str
+    owner_id: str
+    name: str
+    description: str = ""
+    model: str = BUNDLED_MODEL
+    instructions: str = ""
+    tools: tuple[str, ...] = ()
+    security_level: Level = "medium"
+    max_memory_mb: int = DEFAULT_MEMORY_MB
+    """Memory limit of the agent's tool kernels, MiB."""
+    timeout_s: float = DEFAULT_TIMEOUT_S
+    """Wall clock of one run."""
+    sampling: Sampling = Sampling()
+    policy: ApprovalPolicy = DEFAULT_POLICY
+    metadata: dict[str, Any] = field(default_factory=dict)
+    status: AgentStatus = "created"
+    created_at: datetime
+    updated_at: datetime
+    last_used: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateAgent:
+    """The wish for a new agent; None takes the deployment's default."""
+
+    name: str
+    description: str = ""
+    model: str | None = None
+    instructions: str = ""
+    tools: tuple[str, ...] | None = None
+    """None gives every tool of the deployment."""
+    security_level: Level | None = None
+    max_memory_mb: int | None = None
+    timeout_s: float | None = None
+    sampling: Sampling = Sampling()
+    policy: ApprovalPolicy = DEFAULT_POLICY
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentChanges:
+    """A partial update: only the fields that are not None change."""
+
+    name: str | None = None
+    description: str | None = None
+    model: str | None = None
+    instructions: str | None = None
+    tools: tuple[str, ...] | None = None
+    security_level: Level | None = None
+    max_memory_mb: int | None = None
+    timeout_s: float | None = None
+    metadata: dict[str, Any] | None = None
+    status: AgentStatus | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListAgents:
+    """Which agents to list; newest first."""
+
+    status: AgentStatus | None = None
+    model: str | None = None
+    security_level: Level | None = None
+    limit: int = 50
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentStatistics:
+    """Figures over an agent's finished runs, computed by the analytics views."""
+
+    n_runs: int = 0
+    n_succeeded: int = 0
+    mean_duration_ms: float = 0.0
+    n_tokens: int = 0
+    """Input and output together."""
+
+    @property
+    def error_rate(self) -> float:
+        """Share of finished runs that did not succeed, 0 to 1."""
+        return (self.n_runs - self.n_succeeded) / self.n_runs if self.n_runs else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentPorts:
+    """What the agents service works with."""
+
+    store: Store
+    journal: Journal
+    clock: Clock
+    analytics: Analytics
+    models: Models
+    tools: Tools
+    default_model: str = BUNDLED_MODEL
+    default_level: Level = "medium"
+
+
+class Agents:
+    """Create, read, change and remove agents."""
+
+    def __init__(self, ports: AgentPorts) -> None:
+        self._ports = ports
+
+    async def create(self, actor: Actor, wish: CreateAgent) -> Agent:
+        """Save a new agent.
+
+        Raises InvalidRequest naming the field when the model or a tool is unknown.
+        """
+        ports = self._ports
+        now = ports.clock.now()
+        agent = Agent(
+            id=new_id(),
+            owner_id=actor.user_id,
+            name=wish.name,
+            description=wish.description,
+            model=wish.model or ports.default_model,
+            instructions=wish.instructions,
+            tools=self._ports.tools.names() if wish.tools is None else wish.tools,
+            security_level=wish.security_level or ports.default_level,
+            max_memory_mb=DEFAULT_MEMORY_MB if wish.max_memory_mb is None else wish.max_memory_mb,
+            timeout_s=DEFAULT_TIMEOUT_S if wish.timeout_s is None else wish.timeout_s,
+            sampling=wish.sampling,
+            policy=wish.policy,
+            metadata=wish.metadata,
+            created_at=now,
+            updated_at=now,
+        )
+        await self._check(agent)
+        await ports.store.commit(Insert(record=agent))
+        self._record(actor, agent, AgentCreated(name=agent.name))
+        return agent
+
+    async def ensure(self, actor: Actor, wish: CreateAgent) -> Agent:
+        """The actor's agent of that name, created when there is none."""
+        query = Query(where={"owner_id": actor.user_id, "name": wish.name}, limit=1)
+        found = await self._ports.store.find(Agent, query)
+        return found.items[0] if found.items else await self.create(actor, wish)
+
+    async def get(self, actor: Actor, id: str) -> Agent:
+        """One of the actor's agents; NotFound when it is not there or somebody else's."""
+        agent = await self._ports.store.get(Agent, id)
+        if agent is None or not (agent.owner_id == actor.user_id or actor.is_admin):
+            raise NotFound("agent", id)
+        return agent
+
+    async def list(self, actor: Actor, wish: ListAgents) -> Page[Agent]:
+        """The actor's agents, newest first."""
+        where: dict[str, Any] = {"owner_id": actor.user_id}
+        for name in ("status", "model", "security_level"):
+            if (value := getattr(wish, name)) is not None:
+                where[name] = value
+        query = Query(where=where, limit=wish.limit, offset=wish.offset)
+        return await self._ports.store.find(Agent, query)
+
+    async def update(self, actor: Actor, id: str, changes: AgentChanges) -> Agent:
+        """Change the given fields and keep the rest."""
+        agent = await self.get(actor, id)
+        given = {
+            f.name: value
+            for f in fields(changes)
+            if (value := getattr(changes, f.name)) is not None
+        }
+        updated = replace(agent, **given, updated_at=self._ports.clock.now())
+        await self._check(updated)
+        await self._ports.store.commit(Replace(record=updated))
+        self._record(actor, updated, AgentUpdated(fields=tuple(sorted(given))))
+        return updated
+
+    async def delete(self, actor: Actor, id: str) -> Agent:
+        """Remove an agent; its conversations and events stay."""
+        agent = await self.get(actor, id)
+        await self._ports.store.commit(Delete(kind=Agent, id=agent.id))
+        self._record(actor, agent, AgentDeleted(name=agent.name))
+        return agent
+
+    async def statistics(self, actor: Actor, id: str) -> AgentStatistics:
+        """Figures over the agent's runs."""
+        agent = await self.get(actor, id)
+        return await self._ports.analytics.agent_statistics(agent.id)
+
+    async def _check(self, agent: Agent) -> None:
+        if not agent.name.strip():
+            raise InvalidRequest("the name must not be empty", field="name")
+        if agent.security_level not in LEVELS:
+            levels = ", ".join(LEVELS)
+            raise InvalidRequest(f"security_level must be one of {levels}", field="security_level")
+        if agent.timeout_s <= 0:
+            raise InvalidRequest("the timeout must be above 0 seconds", field="timeout_seconds")
+        if agent.max_memory_mb < 1:
+            raise InvalidRequest("the memory limit must be at least 1 MiB", field="max_memory_mb")
+        await self._ports.models.check(agent.model)
+        self._ports.tools.check(agent.tools)
+
+    def _record(
+        self, actor: Actor, agent: Agent, body: AgentCreated | AgentUpdated | AgentDeleted
+    ) -> None:
+        source = Source(user_id=actor.user_id, dialect=actor.dialect, agent_id=agent.id)
+        self._ports.journal.record(body, source)

@@ -1,0 +1,159 @@
+"""Conversations: chains of messages with one tip.
+
+A message never changes and knows its parent; a conversation is a pointer to the newest message.
+A fork is therefore a new pointer, not a copy.
+"""
+
+from __future__ import annotations
+
+import builtins
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from notebook_agents.core.errors import Conflict, InvalidRequest, NotFound
+from notebook_agents.core.ids import new_id
+from notebook_agents.core.messages import Message
+from notebook_agents.core.ports import Delete, Insert, Page, Query, Replace
+
+if TYPE_CHECKING:
+    from notebook_agents.core.agents import Agents
+    from notebook_agents.core.ports import Clock, Store, ToolRunner
+    from notebook_agents.core.users import Actor
+    from notebook_agents.core.workspaces import Workspaces
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversation:
+    """A pointer to the tip of a chain of messages, with its folder for files."""
+
+    id: str
+    owner_id: str
+    agent_id: str
+    title: str = ""
+    tip_id: str = ""
+    """The newest message's id; empty before the first message."""
+    message_count: int = 0
+    workspace: str = ""
+    """Absolute folder of the conversation's files."""
+    context: dict[str, Any] = field(default_factory=dict)
+    """What the client said about itself when it started the conversation; never interpreted."""
+    forked_from: str = ""
+    active_run_id: str = ""
+    """The run that may append now; claimed and released atomically."""
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageNode:
+    """A message at its place in a chain."""
+
+    id: str
+    parent_id: str
+    """Empty for the first message."""
+    conversation_id: str
+    """The conversation it was written in; forks share it."""
+    run_id: str
+    created_at: datetime
+    message: Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartConversation:
+    """The wish for a new conversation with an agent."""
+
+    agent_id: str
+    title: str = ""
+    workspace: str = ""
+    """Empty gives the conversation a folder of its own."""
+    context: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationPorts:
+    """What the conversations service works with."""
+
+    store: Store
+    clock: Clock
+    agents: Agents
+    runner: ToolRunner
+    workspaces: Workspaces
+
+
+class Conversations:
+    """Start, read, fork and remove conversations."""
+
+    def __init__(self, ports: ConversationPorts) -> None:
+        self._ports = ports
+
+    async def start(self, actor: Actor, wish: StartConversation) -> Conversation:
+        """Begin an empty conversation with one of the actor's agents."""
+        agent = await self._ports.agents.get(actor, wish.agent_id)
+        now, id = self._ports.clock.now(), new_id()
+        conversation = Conversation(
+            id=id,
+            owner_id=actor.user_id,
+            agent_id=agent.id,
+            title=wish.title,
+            workspace=wish.workspace or self._ports.workspaces.path(id),
+            context=wish.context,
+            created_at=now,
+            updated_at=now,
+        )
+        await self._ports.workspaces.create(conversation.workspace)
+        await self._ports.store.commit(Insert(record=conversation))
+        return conversation
+
+    async def get(self, actor: Actor, id: str) -> Conversation:
+        """One of the actor's conversations; NotFound when it is somebody else's."""
+        found = await self._ports.store.get(Conversation, id)
+        if found is None or not (found.owner_id == actor.user_id or actor.is_admin):
+            raise NotFound("conversation", id)
+        return found
+
+    async def list(self, actor: Actor, *, limit: int = 50, offset: int = 0) -> Page[Conversation]:
+        """The actor's conversations, newest first."""
+        query = Query(where={"owner_id": actor.user_id}, limit=limit, offset=offset)
+        return await self._ports.store.find(Conversation, query)
+
+    async def messages(self, actor: Actor, id: str) -> builtins.list[MessageNode]:
+        """The whole chain, oldest first."""
+        conversation = await self.get(actor, id)
+        return await self._ports.store.chain(conversation.tip_id)
+
+    async def fork(self, actor: Actor, id: str, *, at: str = "") -> Conversation:
+        """A new conversation with the same messages up to ``at`` (default: all of them).
+
+        Only the pointer is new; files are not shared, the fork has a folder of its own.
+        """
+        nodes = await self.messages(actor, id)
+        original = await self.get(actor, id)
+        positions = {node.id: index for index, node in enumerate(nodes)}
+        tip = at or original.tip_id
+        if tip and tip not in positions:
+            raise InvalidRequest(f"there is no message {at!r} in this conversation", field="at")
+        fork = await self.start(
+            actor,
+            StartConversation(
+                agent_id=original.agent_id, title=original.title, context=original.context
+            ),
+        )
+        fork = replace(
+            fork,
+            tip_id=tip,
+            message_count=positions[tip] + 1 if tip else 0,
+            forked_from=original.id,
+        )
+        await self._ports.store.commit(Replace(record=fork))
+        return fork
+
+    async def delete(self, actor: Actor, id: str) -> Conversation:
+        """Remove the pointer and the folder; messages that forks share and events stay."""
+        conversation = await self.get(actor, id)
+        if conversation.active_run_id:
+            raise Conflict("the conversation has a run that is not finished; cancel it first")
+        await self._ports.store.commit(Delete(kind=Conversation, id=conversation.id))
+        await self._ports.runner.release(conversation.id)
+        await self._ports.workspaces.remove(conversation.workspace)
+        return conversation

@@ -1,0 +1,138 @@
+"""``Core``: one service per noun; the only door every other room uses."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from notebook_agents.core.agents import AgentPorts, Agents
+from notebook_agents.core.conversations import ConversationPorts, Conversations
+from notebook_agents.core.journal import Journal
+from notebook_agents.core.loop import LoopPorts
+from notebook_agents.core.models import BUNDLED_MODEL, Models
+from notebook_agents.core.run_service import RunPorts, Runs
+from notebook_agents.core.run_work import WorkPorts
+from notebook_agents.core.spawn import Supervisor
+from notebook_agents.core.tools import ToolPorts, Tools
+from notebook_agents.core.users import Users
+
+if TYPE_CHECKING:
+    from notebook_agents.core.policy import Level
+    from notebook_agents.core.ports import (
+        Analytics,
+        Clock,
+        Engine,
+        EventLog,
+        PasswordHasher,
+        Sandbox,
+        Store,
+        ToolRunner,
+    )
+    from notebook_agents.core.workspaces import Workspaces
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorePorts:
+    """The adapters a core is built on, and the deployment's two defaults."""
+
+    store: Store
+    event_log: EventLog
+    engine: Engine
+    tools: ToolRunner
+    sandbox: Sandbox
+    analytics: Analytics
+    clock: Clock
+    hasher: PasswordHasher
+    workspaces: Workspaces
+    default_model: str = BUNDLED_MODEL
+    level: Level = "medium"
+    """The least sandbox level of this deployment, and the one of agents that name none."""
+
+
+class Core:
+    """Everything the product can do."""
+
+    def __init__(self, ports: CorePorts) -> None:
+        self._ports = ports
+        self.engine = ports.engine
+        self.sandbox = ports.sandbox
+        self.analytics = ports.analytics
+        self.supervisor = Supervisor()
+        self.spawn = self.supervisor.spawn
+        journal = Journal(ports.event_log, ports.clock)
+        self.journal = journal
+        self.models = Models(ports.engine)
+        self.users = Users(ports.store, ports.clock, ports.hasher)
+        self.tools = Tools(
+            ToolPorts(
+                runner=ports.tools,
+                sandbox=ports.sandbox,
+                journal=journal,
+                workspaces=ports.workspaces,
+                level=ports.level,
+            )
+        )
+        self.agents = Agents(
+            AgentPorts(
+                store=ports.store,
+                journal=journal,
+                clock=ports.clock,
+                analytics=ports.analytics,
+                models=self.models,
+                tools=self.tools,
+                default_model=ports.default_model,
+                default_level=ports.level,
+            )
+        )
+        self.conversations = Conversations(
+            ConversationPorts(
+                store=ports.store,
+                clock=ports.clock,
+                agents=self.agents,
+                runner=ports.tools,
+                workspaces=ports.workspaces,
+            )
+        )
+        self.runs = Runs(
+            RunPorts(
+                work=self._work_ports(),
+                agents=self.agents,
+                conversations=self.conversations,
+                models=self.models,
+            )
+        )
+
+    def _work_ports(self) -> WorkPorts:
+        ports = self._ports
+        return WorkPorts(
+            loop=LoopPorts(
+                engine=ports.engine,
+                tools=ports.tools,
+                sandbox=ports.sandbox,
+                clock=ports.clock,
+                supervisor=self.supervisor,
+            ),
+            store=ports.store,
+            journal=self.journal,
+            tools=self.tools,
+            workspaces=ports.workspaces,
+            level=ports.level,
+        )
+
+    async def start(self) -> None:
+        """Bring order into what a process before this one left behind."""
+        if n := await self.runs.recover():
+            _log.warning("marked %d runs of a process that died as interrupted", n)
+
+    async def aclose(self) -> None:
+        """End background work, then the adapters; runs that work end as interrupted."""
+        await self.supervisor.aclose()
+        await self._ports.tools.aclose()
+        await self._ports.sandbox.aclose()
+        await self._ports.engine.aclose()
+        await self._ports.analytics.aclose()
+        await self._ports.event_log.aclose()
+        await self._ports.store.aclose()

@@ -1,0 +1,112 @@
+"""The whole error tree of the product.
+
+    NotebookAgentsError
+    ├── InvalidRequest       the caller's input is wrong; names the field and the fix
+    ├── NotAuthenticated     no valid credential was given
+    ├── NotPermitted         the credential is valid but may not do this
+    ├── NotFound             the object does not exist, or belongs to somebody else
+    ├── Conflict             the object is in a state that does not allow this
+    ├── LimitExceeded        a rate, size or budget limit was reached
+    ├── ToolFailed           a tool ran and failed, was refused arguments, or ran out of time
+    ├── SandboxUnavailable   the requested sandbox level cannot be enforced on this machine
+    ├── EngineUnavailable    the inference worker is not there, or died while working
+    └── Unsupported          a documented option that this deployment does not offer
+
+Every class has a stable ``code``; servers map classes to statuses in exactly one place.
+Control signals (a cancelled run, a pending approval) are not errors and live in ``runs``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+
+class NotebookAgentsError(Exception):
+    """Base of every error the product raises on purpose."""
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details: Mapping[str, Any] = {k: v for k, v in details.items() if v is not None}
+
+
+class InvalidRequest(NotebookAgentsError):
+    """The caller's input is wrong; ``field`` names where and ``reason`` says how to mend it."""
+
+    code = "invalid_request"
+
+    def __init__(
+        self, message: str, *, field: str | None = None, reason: str | None = None
+    ) -> None:
+        super().__init__(message, field=field, reason=reason or (message if field else None))
+
+
+class NotAuthenticated(NotebookAgentsError):
+    """No valid credential was given."""
+
+    code = "not_authenticated"
+
+
+class NotPermitted(NotebookAgentsError):
+    """The caller is known and may not do this."""
+
+    code = "not_permitted"
+
+
+class NotFound(NotebookAgentsError):
+    """The object does not exist or is not the caller's."""
+
+    code = "not_found"
+
+    def __init__(self, kind: str, id: str) -> None:
+        super().__init__(f"{kind} {id!r} was not found", kind=kind, id=id)
+        self.kind = kind
+
+
+class Conflict(NotebookAgentsError):
+    """The object is in a state that does not allow this."""
+
+    code = "conflict"
+
+
+class LimitExceeded(NotebookAgentsError):
+    """A rate, size or budget limit was reached; ``retry_after_s`` where waiting helps."""
+
+    code = "limit_exceeded"
+
+    def __init__(
+        self, message: str, *, limit: str | None = None, retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(message, limit=limit, retry_after_s=retry_after_s)
+        self.retry_after_s = retry_after_s
+
+
+class ToolFailed(NotebookAgentsError):
+    """A tool failed; ``reason`` is one of the result words of the sandbox (``TIMEOUT`` …)."""
+
+    code = "tool_failed"
+
+    def __init__(self, message: str, *, tool: str | None = None, reason: str | None = None) -> None:
+        super().__init__(message, tool=tool, reason=reason)
+        self.reason = reason
+
+
+class SandboxUnavailable(NotebookAgentsError):
+    """The level cannot be enforced here; details name the missing mechanism and the remedy."""
+
+    code = "sandbox_unavailable"
+
+
+class EngineUnavailable(NotebookAgentsError):
+    """The model cannot be used now: not loaded, not on this machine, or the worker died."""
+
+    code = "engine_unavailable"
+
+
+class Unsupported(NotebookAgentsError):
+    """A documented option that this deployment does not offer; says what would."""
+
+    code = "unsupported"

@@ -1,0 +1,252 @@
+"""Events: immutable facts, and the envelope each one travels in.
+
+The union of bodies is closed: everything that streams, is stored, counted or replayed is one of
+these. ``run_seq`` numbers the events of one run from 1 without gaps and is what a client gives to
+resume a stream. Facts outside a run (an agent was created) have an empty ``run_id`` and number 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import Field, TypeAdapter
+
+from notebook_agents.core.messages import ToolCallPart
+from notebook_agents.core.models import Usage
+from notebook_agents.core.states import FinalState, ToolStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunQueued:
+    """A run was accepted."""
+
+    model: str
+    input_chars: int = 0
+    tools: tuple[str, ...] = ()
+    policy: str = "default"
+    type: Literal["run_queued"] = "run_queued"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted:
+    """The run has the conversation to itself and begins to work."""
+
+    queue_ms: float = 0.0
+    type: Literal["run_started"] = "run_started"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelStarted:
+    """A model step begins."""
+
+    step: int
+    model: str
+    n_messages: int = 0
+    type: Literal["model_started"] = "model_started"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextDelta:
+    """Text of the answer; deltas within 50 ms of each other travel together."""
+
+    step: int
+    text: str
+    n_tokens: int = 1
+    type: Literal["text_delta"] = "text_delta"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFinished:
+    """A model step ended."""
+
+    step: int
+    model: str
+    text: str = ""
+    tool_calls: tuple[ToolCallPart, ...] = ()
+    finish_reason: str = "stop"
+    usage: Usage = Usage()
+    queue_ms: float = 0.0
+    ttft_ms: float = 0.0
+    decode_ms: float = 0.0
+    duration_ms: float = 0.0
+    type: Literal["model_finished"] = "model_finished"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolStarted:
+    """A tool begins to run; written and synced to disk before it does."""
+
+    call_id: str
+    name: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+    type: Literal["tool_started"] = "tool_started"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolOutput:
+    """Something a running tool printed."""
+
+    call_id: str
+    text: str
+    type: Literal["tool_output"] = "tool_output"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolFinished:
+    """A tool ended, one way or another."""
+
+    call_id: str
+    name: str
+    status: ToolStatus
+    content: str = ""
+    duration_ms: float = 0.0
+    error_type: str = ""
+    cpu_ms: float | None = None
+    memory_bytes: int | None = None
+    enforced_level: str = ""
+    memory_enforcement: str = ""
+    type: Literal["tool_finished"] = "tool_finished"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalRequested:
+    """A tool call waits for a person."""
+
+    call_id: str
+    name: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+    reason: str = ""
+    type: Literal["approval_requested"] = "approval_requested"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalDecided:
+    """A person, or the policy, answered."""
+
+    call_id: str
+    is_approved: bool
+    by: str = ""
+    feedback: str = ""
+    type: Literal["approval_decided"] = "approval_decided"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warned:
+    """Something a person should know; the run goes on."""
+
+    code: str
+    message: str
+    type: Literal["warned"] = "warned"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFinished:
+    """The run ended; always its last event."""
+
+    state: FinalState
+    text: str = ""
+    usage: Usage = Usage()
+    n_steps: int = 0
+    n_tool_calls: int = 0
+    duration_ms: float = 0.0
+    error_code: str = ""
+    error_message: str = ""
+    type: Literal["run_finished"] = "run_finished"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentCreated:
+    """An agent was saved for the first time."""
+
+    name: str
+    type: Literal["agent_created"] = "agent_created"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentUpdated:
+    """An agent's configuration changed."""
+
+    fields: tuple[str, ...] = ()
+    type: Literal["agent_updated"] = "agent_updated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentDeleted:
+    """An agent was removed."""
+
+    name: str
+    type: Literal["agent_deleted"] = "agent_deleted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecurityViolation:
+    """Something was refused by policy."""
+
+    rule: str
+    action: str
+    detail: str = ""
+    type: Literal["security_violation"] = "security_violation"
+
+
+EventBody: TypeAlias = Annotated[
+    RunQueued
+    | RunStarted
+    | ModelStarted
+    | TextDelta
+    | ModelFinished
+    | ToolStarted
+    | ToolOutput
+    | ToolFinished
+    | ApprovalRequested
+    | ApprovalDecided
+    | Warned
+    | RunFinished
+    | AgentCreated
+    | AgentUpdated
+    | AgentDeleted
+    | SecurityViolation,
+    Field(discriminator="type"),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """The envelope: who, where, when and which number."""
+
+    id: str
+    run_id: str = ""
+    run_seq: int = 0
+    ts: datetime
+    conversation_id: str = ""
+    agent_id: str = ""
+    user_id: str = ""
+    dialect: str = ""
+    body: EventBody
+
+    @property
+    def type(self) -> str:
+        """The body's kind, as it is stored."""
+        return self.body.type
+
+    @property
+    def stream(self) -> str:
+        """The append-only stream this event is kept in."""
+        return self.conversation_id or SYSTEM_STREAM
+
+
+SYSTEM_STREAM = "system"
+"""Where facts outside any conversation are kept."""
+
+_ADAPTER: TypeAdapter[Event] = TypeAdapter(Event)
+
+
+def event_to_json(event: Event) -> bytes:
+    """One JSON object without line breaks."""
+    return _ADAPTER.dump_json(event)
+
+
+def event_from_json(line: bytes) -> Event:
+    """The event a line holds; raises pydantic's ValidationError on anything else."""
+    return _ADAPTER.validate_json(line)

@@ -1,0 +1,349 @@
+"""The agent loop: model step, tool step, budgets, approval. Yields event bodies, nothing else.
+
+The loop has no state of its own: it looks at the end of the history. An assistant message with
+tool calls that nobody has answered asks for a tool step, anything else for a model step. So a run
+that waited for approval, in this process or in one before it, goes on by calling the loop again.
+Whoever consumes the events stores them; the loop goes on only when an event has been consumed,
+which is why ``tool_started`` is on disk before the tool runs. Cancelling and timing out is done
+by cancelling the consuming task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from notebook_agents.core.errors import InvalidRequest, LimitExceeded, NotebookAgentsError
+from notebook_agents.core.events import (
+    ApprovalDecided,
+    ApprovalRequested,
+    EventBody,
+    ModelFinished,
+    ModelStarted,
+    TextDelta,
+    ToolFinished,
+    ToolOutput,
+    ToolStarted,
+    Warned,
+)
+from notebook_agents.core.messages import (
+    Message,
+    ToolCallPart,
+    ToolResultPart,
+    assistant_message,
+    tool_message,
+)
+from notebook_agents.core.models import (
+    GenerateFinished,
+    GenerateRequest,
+    GenerateText,
+    GenerateToolCall,
+    Usage,
+)
+from notebook_agents.core.policy import Level, strictest
+from notebook_agents.core.tools import ToolInvocation, ToolResult, ToolSpec, finished_body
+
+if TYPE_CHECKING:
+    from notebook_agents.core.ports import Clock, Engine, Sandbox, ToolRunner
+    from notebook_agents.core.runs import ApprovalDecision, Run
+    from notebook_agents.core.spawn import Supervisor
+
+DELTA_INTERVAL_S = 0.05
+"""Deltas within this time travel together: at most 20 events a second and run."""
+TOOL_OUTPUT_EVENTS = 500
+"""Live output events of one tool step; what comes beyond is only in the result."""
+LOW_LEVEL_WARNING = "tools ran with process isolation only, which is not a sandbox"
+INTERRUPTED_RESULT = "Error: the call was interrupted before it finished"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopPorts:
+    """What the loop works with."""
+
+    engine: Engine
+    tools: ToolRunner
+    sandbox: Sandbox
+    clock: Clock
+    supervisor: Supervisor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopTask:
+    """What the loop works on: the run, its history and its tools."""
+
+    run: Run
+    history: tuple[Message, ...]
+    specs: tuple[ToolSpec, ...]
+    workspace: str
+    level: Level
+    memory_bytes: int
+
+
+async def agent_loop(task: LoopTask, ports: LoopPorts) -> AsyncGenerator[EventBody, None]:
+    """Work until the model answers without a tool call, or until approval is needed.
+
+    Raises LimitExceeded when a budget is used up and whatever the engine raises.
+    """
+    history, usage, step = list(task.history), task.run.usage, task.run.n_steps
+    is_warned = False
+    while True:
+        calls = open_calls(history)
+        if calls:
+            waiting = _calls_to_ask(calls, task)
+            if waiting:
+                for request in waiting:
+                    yield request
+                return
+            results: list[ToolResultPart] = []
+            async with aclosing(_tool_step(calls, task, ports)) as bodies:
+                async for body in bodies:
+                    if isinstance(body, ToolFinished):
+                        results.append(_result_part(body))
+                    yield body
+                    if not is_warned and getattr(body, "enforced_level", "") == "low":
+                        is_warned = True
+                        yield Warned(code="sandbox_low", message=LOW_LEVEL_WARNING)
+            order = [call.call_id for call in calls]
+            results.sort(key=lambda result: order.index(result.call_id))
+            history.append(tool_message(results))
+            continue
+        _check_budget(task.run, usage, step)
+        step += 1
+        finished: ModelFinished | None = None
+        async with aclosing(_model_step(history, step, usage, task, ports)) as bodies:
+            async for body in bodies:
+                if isinstance(body, ModelFinished):
+                    finished = body
+                yield body
+        assert finished is not None, "a model step ends with ModelFinished"
+        usage = usage + finished.usage
+        history.append(assistant_message(finished.text, finished.tool_calls))
+        if not finished.tool_calls:
+            if finished.finish_reason == "length":
+                yield Warned(code="length", message="the answer was cut at the token limit")
+            return
+
+
+def open_calls(history: Sequence[Message]) -> tuple[ToolCallPart, ...]:
+    """The tool calls at the end of the history that have no result yet."""
+    return history[-1].tool_calls if history and history[-1].role == "assistant" else ()
+
+
+def repair(history: Sequence[Message]) -> Message | None:
+    """The results to add so that no tool call at the end stays unanswered; None when none does.
+
+    Models and providers refuse a history in which a call has no result, which is what a crash
+    or a cancelled run leaves behind.
+    """
+    calls = open_calls(history)
+    if not calls:
+        return None
+    return tool_message(
+        ToolResultPart(
+            call_id=call.call_id, name=call.name, content=INTERRUPTED_RESULT, is_error=True
+        )
+        for call in calls
+    )
+
+
+def _check_budget(run: Run, usage: Usage, step: int) -> None:
+    limits = run.limits
+    if step >= limits.max_steps:
+        raise LimitExceeded(
+            f"the run used all its {limits.max_steps} model steps; raise max_steps", limit="steps"
+        )
+    if limits.max_tokens is not None and usage.output_tokens >= limits.max_tokens:
+        raise LimitExceeded(
+            f"the run used its {limits.max_tokens} output tokens; raise max_tokens", limit="tokens"
+        )
+    cost = usage.cost_usd
+    if limits.max_cost_usd is not None and cost is not None and cost >= limits.max_cost_usd:
+        raise LimitExceeded(f"the run used its ${limits.max_cost_usd:g} budget", limit="cost")
+
+
+async def _model_step(
+    history: Sequence[Message], step: int, usage: Usage, task: LoopTask, ports: LoopPorts
+) -> AsyncGenerator[EventBody, None]:
+    run, clock = task.run, ports.clock
+    request = GenerateRequest(
+        model=run.model,
+        messages=tuple(history),
+        tools=tuple(spec.schema for spec in task.specs),
+        sampling=replace(run.sampling, max_tokens=_step_tokens(run, usage)),
+        request_id=run.id,
+    )
+    yield ModelStarted(step=step, model=run.model, n_messages=len(history))
+    started = clock.monotonic()
+    text, calls = "", []
+    pending, pending_tokens, flushed_at = "", 0, -1.0
+    end = GenerateFinished(finish_reason="stop")
+    async with aclosing(ports.engine.generate(request)) as chunks:
+        async for chunk in chunks:
+            match chunk:
+                case GenerateText():
+                    text += chunk.text
+                    pending += chunk.text
+                    pending_tokens += chunk.n_tokens
+                case GenerateToolCall():
+                    calls.append(chunk.call)
+                case GenerateFinished():
+                    end = chunk
+            now = clock.monotonic()
+            if pending and (flushed_at < 0 or now - flushed_at >= DELTA_INTERVAL_S):
+                yield TextDelta(step=step, text=pending, n_tokens=pending_tokens)
+                pending, pending_tokens, flushed_at = "", 0, now
+    if pending:
+        yield TextDelta(step=step, text=pending, n_tokens=pending_tokens)
+    yield ModelFinished(
+        step=step,
+        model=run.model,
+        text=text,
+        tool_calls=tuple(calls),
+        finish_reason=end.finish_reason,
+        usage=end.usage,
+        queue_ms=end.queue_ms,
+        ttft_ms=end.ttft_ms,
+        decode_ms=end.decode_ms,
+        duration_ms=(clock.monotonic() - started) * 1000,
+    )
+
+
+def _step_tokens(run: Run, usage: Usage) -> int | None:
+    own, total = run.sampling.max_tokens, run.limits.max_tokens
+    left = None if total is None else max(1, total - usage.output_tokens)
+    return min((n for n in (own, left) if n is not None), default=None)
+
+
+def _calls_to_ask(calls: Sequence[ToolCallPart], task: LoopTask) -> list[ApprovalRequested]:
+    decided = {decision.call_id for decision in task.run.decisions}
+    effects = {spec.name: spec.effect for spec in task.specs}
+    policy = task.run.policy
+    return [
+        ApprovalRequested(
+            call_id=call.call_id,
+            name=call.name,
+            arguments=call.arguments,
+            reason=f"policy {policy.name!r} asks before tools that {effects[call.name]}",
+        )
+        for call in calls
+        if call.name in effects
+        and not call.invalid
+        and policy.decide(effects[call.name]) == "ask"
+        and call.call_id not in decided
+    ]
+
+
+async def _tool_step(
+    calls: Sequence[ToolCallPart], task: LoopTask, ports: LoopPorts
+) -> AsyncGenerator[EventBody, None]:
+    for call in calls:
+        yield ToolStarted(call_id=call.call_id, name=call.name, arguments=call.arguments)
+    bodies: asyncio.Queue[EventBody] = asyncio.Queue(TOOL_OUTPUT_EVENTS)
+    workers = [
+        ports.supervisor.spawn(
+            _one_call(call, task, ports, bodies), name=f"tool {call.name} {call.call_id}"
+        )
+        for call in calls
+    ]
+    n_open = len(workers)
+    try:
+        while n_open:
+            body = await bodies.get()
+            n_open -= isinstance(body, ToolFinished)
+            yield body
+    finally:
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+
+
+async def _one_call(
+    call: ToolCallPart, task: LoopTask, ports: LoopPorts, bodies: asyncio.Queue[EventBody]
+) -> None:
+    def show(text: str) -> None:
+        # One place stays free for the result, which must never be dropped.
+        if bodies.qsize() < TOOL_OUTPUT_EVENTS - 1:
+            bodies.put_nowait(ToolOutput(call_id=call.call_id, text=text))
+
+    result = _failure("INTERNAL", "internal error")
+    try:
+        result = await _checked_call(call, task, ports, show)
+    except NotebookAgentsError as error:
+        result = _failure(error.code.upper(), error.message)
+    finally:
+        await bodies.put(finished_body(call.call_id, call.name, result))
+
+
+async def _checked_call(
+    call: ToolCallPart, task: LoopTask, ports: LoopPorts, show: Callable[[str], None]
+) -> ToolResult:
+    specs = {spec.name: spec for spec in task.specs}
+    if call.name not in specs:
+        names = ", ".join(sorted(specs)) or "none"
+        return _failure("UNKNOWN_TOOL", f"there is no tool {call.name!r}; available: {names}")
+    if call.invalid:
+        return _failure("INVALID_ARGUMENTS", call.invalid)
+    spec = specs[call.name]
+    if denial := _denial(call, spec, task):
+        return ToolResult(status="denied", content=f"Error: {denial}", error_type="DENIED")
+    try:
+        arguments = ports.tools.validate(call.name, call.arguments)
+    except InvalidRequest as error:
+        return _failure("INVALID_ARGUMENTS", error.message)
+    return await ports.tools.run(
+        ToolInvocation(
+            call_id=call.call_id,
+            name=call.name,
+            arguments=arguments,
+            owner_id=task.run.owner_id,
+            conversation_id=task.run.conversation_id,
+            workspace=task.workspace,
+            level=await ports.sandbox.resolve(strictest(task.level, spec.security_level)),
+            timeout_s=min(spec.timeout_s, task.run.limits.timeout_s),
+            memory_bytes=task.memory_bytes,
+            on_output=show,
+        )
+    )
+
+
+def _denial(call: ToolCallPart, spec: ToolSpec, task: LoopTask) -> str:
+    policy = task.run.policy
+    decision = policy.decide(spec.effect)
+    if decision == "deny":
+        return f"policy {policy.name!r} does not allow tools that {spec.effect}"
+    if decision == "ask":
+        answer = _decision_for(call.call_id, task.run.decisions)
+        if not answer.is_approved:
+            feedback = f": {answer.feedback}" if answer.feedback else ""
+            return f"the user did not allow this call{feedback}"
+    return ""
+
+
+def _decision_for(call_id: str, decisions: Sequence[ApprovalDecision]) -> ApprovalDecision:
+    return next(decision for decision in decisions if decision.call_id == call_id)
+
+
+def _failure(error_type: str, message: str) -> ToolResult:
+    return ToolResult(status="failed", content=f"Error: {message}", error_type=error_type)
+
+
+def _result_part(body: ToolFinished) -> ToolResultPart:
+    return ToolResultPart(
+        call_id=body.call_id,
+        name=body.name,
+        content=body.content,
+        is_error=body.status != "succeeded",
+    )
+
+
+def decided_body(decision: ApprovalDecision, by: str) -> ApprovalDecided:
+    """The event that a person's answer becomes."""
+    return ApprovalDecided(
+        call_id=decision.call_id,
+        is_approved=decision.is_approved,
+        by=by,
+        feedback=decision.feedback,
+    )

@@ -1,0 +1,192 @@
+"""Models: what can generate, what it needs, and one request to generate.
+
+The engine answers a GenerateRequest with a stream of chunks that ends with exactly one
+GenerateFinished. Closing the stream cancels the generation.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+
+from pydantic import Field
+
+from notebook_agents.core.errors import InvalidRequest, NotFound
+from notebook_agents.core.messages import Message, ToolCallPart
+
+if TYPE_CHECKING:
+    from notebook_agents.core.ports import Engine
+
+BUNDLED_MODEL = "notebook-agents/tiny"
+"""The model in the box."""
+
+ModelStatus: TypeAlias = Literal["available", "loaded", "loading", "not_downloaded", "failed"]
+FinishReason: TypeAlias = Literal["stop", "length", "tool_calls", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelInfo:
+    """A loadable checkpoint and its limits."""
+
+    id: str
+    name: str
+    description: str = ""
+    capabilities: tuple[str, ...] = ("text",)
+    """Of ``text``, ``tools``, ``vision``, ``reasoning``."""
+    n_parameters: int | None = None
+    context_length: int | None = None
+    """Tokens of prompt and answer together."""
+    memory_bytes: int | None = None
+    """What the weights need once loaded."""
+    status: ModelStatus = "available"
+    is_bundled: bool = False
+    accepts_user_tools: bool = True
+    """False for a model that only knows the built-in tools it was trained on."""
+    updated_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How tokens are chosen. ``temperature`` 0 is greedy; None leaves the model's own default."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    seed: int | None = None
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Token counts and cost; ``cost_usd`` is None where no price is known, never 0."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float | None = None
+
+    def __add__(self, other: Usage) -> Usage:
+        costs = [c for c in (self.cost_usd, other.cost_usd) if c is not None]
+        return Usage(
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            cost_usd=sum(costs) if costs else None,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolSchema:
+    """What a model is told about a tool."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+    """JSON schema (2020-12) of an object."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerateRequest:
+    """One model step."""
+
+    model: str
+    messages: tuple[Message, ...]
+    tools: tuple[ToolSchema, ...] = ()
+    sampling: Sampling = Sampling()
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerateText:
+    """Text that came since the last chunk; never cuts a character."""
+
+    text: str
+    n_tokens: int = 1
+    type: Literal["text"] = "text"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerateToolCall:
+    """A whole tool call as the model wrote it."""
+
+    call: ToolCallPart
+    type: Literal["tool_call"] = "tool_call"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerateFinished:
+    """The end of a generation, always the last chunk."""
+
+    finish_reason: FinishReason
+    usage: Usage = Usage()
+    queue_ms: float = 0.0
+    """Waiting for the engine."""
+    ttft_ms: float = 0.0
+    """From the start of the work to the first token."""
+    decode_ms: float = 0.0
+    """From the first token to the last."""
+    type: Literal["finished"] = "finished"
+
+
+GenerateChunk: TypeAlias = Annotated[
+    GenerateText | GenerateToolCall | GenerateFinished, Field(discriminator="type")
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineHealth:
+    """Whether the engine can answer now, and what it holds."""
+
+    is_ready: bool
+    device: str = "cpu"
+    loaded_models: tuple[str, ...] = ()
+    n_running: int = 0
+    n_waiting: int = 0
+    memory_bytes: int | None = None
+    pid: int | None = None
+    detail: str = ""
+    """One line for a person: why it is not ready."""
+    stats: dict[str, Any] = field(default_factory=dict)
+
+
+class Models:
+    """Which models there are, and their life in memory."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def list(self) -> tuple[ModelInfo, ...]:
+        """Every model that could be asked for."""
+        return tuple(await self._engine.models())
+
+    async def get(self, id: str) -> ModelInfo:
+        """One model; NotFound when it is not listed."""
+        for model in await self.list():
+            if model.id == id:
+                return model
+        raise NotFound("model", id)
+
+    async def check(self, id: str) -> None:
+        """Raise InvalidRequest on the field ``model`` when the model is not listed."""
+        names = [model.id for model in await self.list()]
+        if id not in names:
+            close = difflib.get_close_matches(id, names, n=1, cutoff=0.5)
+            hint = f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(names)}"
+            raise InvalidRequest(
+                f"there is no model {id!r}{hint}", field="model", reason="Model not found"
+            )
+
+    async def load(self, id: str) -> ModelInfo:
+        """Bring a model into memory; EngineUnavailable says why it cannot be."""
+        await self.get(id)
+        return await self._engine.load(id)
+
+    async def unload(self, id: str) -> None:
+        """Give its memory back."""
+        await self.get(id)
+        await self._engine.unload(id)
+
+    async def health(self) -> EngineHealth:
+        """Whether the engine can answer now."""
+        return await self._engine.health()

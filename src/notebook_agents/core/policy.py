@@ -1,0 +1,54 @@
+"""What an agent may do without asking: effects of tools, approval policies, sandbox levels.
+
+Deny by default: an effect that a policy does not name is denied. The levels are defined in
+``docs/security.md``; the model never sees or sets them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Effect: TypeAlias = Literal["read", "compute", "write", "network", "external", "privileged"]
+Decision: TypeAlias = Literal["allow", "ask", "deny"]
+Level: TypeAlias = Literal["low", "medium", "high"]
+OnBusy: TypeAlias = Literal["reject", "enqueue", "interrupt", "rollback"]
+
+LEVELS: tuple[Level, ...] = ("low", "medium", "high")
+"""Weakest first. ``low`` is process isolation, not a sandbox."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalPolicy:
+    """A decision for each effect class of a tool."""
+
+    name: str = "default"
+    read: Decision = "allow"
+    compute: Decision = "allow"
+    write: Decision = "ask"
+    network: Decision = "ask"
+    external: Decision = "ask"
+    privileged: Decision = "deny"
+
+    def decide(self, effect: Effect) -> Decision:
+        """The decision for one effect."""
+        decisions: dict[str, Decision] = {
+            "read": self.read,
+            "compute": self.compute,
+            "write": self.write,
+            "network": self.network,
+            "external": self.external,
+        }
+        return decisions.get(effect, self.privileged)
+
+
+DEFAULT_POLICY = ApprovalPolicy()
+ASK_POLICY = ApprovalPolicy(name="ask", read="ask", compute="ask")
+ALLOW_POLICY = ApprovalPolicy(name="allow", write="allow", network="allow", external="allow")
+HEADLESS_POLICY = ApprovalPolicy(name="headless", write="deny", network="deny", external="deny")
+"""For callers that nobody can answer: what would ask is denied."""
+
+
+def strictest(*levels: Level) -> Level:
+    """The highest of the levels that caller, tool, agent and deployment require."""
+    return max(levels, key=LEVELS.index)

@@ -1,0 +1,307 @@
+"""The runs service: start, follow, decide on, cancel and recover runs.
+
+Workers do the work in the background; this is the door to them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
+
+from notebook_agents.core.agents import Agent
+from notebook_agents.core.conversations import Conversation, StartConversation
+from notebook_agents.core.errors import Conflict, InvalidRequest, NotFound
+from notebook_agents.core.events import ApprovalRequested, Event, RunFinished, RunQueued
+from notebook_agents.core.ids import new_id
+from notebook_agents.core.loop import decided_body
+from notebook_agents.core.messages import AttachmentPart
+from notebook_agents.core.ports import Insert, Page, Patch, Query, Replace
+from notebook_agents.core.run_work import RunWorker, WorkPorts, interrupt
+from notebook_agents.core.runs import ApprovalDecision, Limits, Run, StartRun, advance
+from notebook_agents.core.spawn import RunStopped
+
+if TYPE_CHECKING:
+    from notebook_agents.core.agents import Agents
+    from notebook_agents.core.conversations import Conversations
+    from notebook_agents.core.journal import Subscription
+    from notebook_agents.core.models import Models
+    from notebook_agents.core.policy import OnBusy
+    from notebook_agents.core.users import Actor
+
+FOLLOW_POLL_S = 0.1
+"""How often a run of another process is looked at."""
+TITLE_CHARS = 80
+"""A conversation is named after the beginning of its first message."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPorts:
+    """What the runs service works with."""
+
+    work: WorkPorts
+    agents: Agents
+    conversations: Conversations
+    models: Models
+
+
+class Runs:
+    """Start, follow, decide on and cancel runs."""
+
+    def __init__(self, ports: RunPorts) -> None:
+        self._ports = ports
+        self._workers: dict[str, RunWorker] = {}
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def start(self, actor: Actor, wish: StartRun) -> Run:
+        """Accept an input; the run then works in the background.
+
+        Raises NotFound, InvalidRequest (unknown model or tool) and, when ``on_busy`` is
+        ``reject``, Conflict.
+        """
+        ports = self._ports
+        if not wish.message.text.strip() and len(wish.message.parts) <= 1:
+            raise InvalidRequest("the message must not be empty", field="message")
+        conversation, agent = await self._place(actor, wish)
+        run = self._new_run(actor, wish, conversation, agent)
+        await ports.models.check(run.model)
+        ports.work.tools.check(run.tools)
+        files = [part for part in wish.message.parts if isinstance(part, AttachmentPart)]
+        await ports.work.workspaces.save(conversation.workspace, files)
+        await self._make_room(actor, conversation, wish.on_busy)
+        worker = RunWorker(run, agent, ports.work, run_seq=0)
+        # Known from here on, with no await since the look whether the conversation is free.
+        self._workers[run.id] = worker
+        try:
+            await self._accept(run)
+        except BaseException:
+            del self._workers[run.id]
+            raise
+        worker.record(
+            RunQueued(
+                model=run.model,
+                input_chars=len(wish.message.text),
+                tools=run.tools,
+                policy=run.policy.name,
+            )
+        )
+        self._spawn(worker, self._turn(conversation.id))
+        return run
+
+    async def get(self, actor: Actor, id: str) -> Run:
+        """One of the actor's runs."""
+        run = await self._ports.work.store.get(Run, id)
+        if run is None or not (run.owner_id == actor.user_id or actor.is_admin):
+            raise NotFound("run", id)
+        return run
+
+    async def list(
+        self, actor: Actor, *, conversation_id: str = "", limit: int = 50, offset: int = 0
+    ) -> Page[Run]:
+        """The actor's runs, newest first."""
+        where = {"owner_id": actor.user_id}
+        if conversation_id:
+            where["conversation_id"] = conversation_id
+        query = Query(where=where, limit=limit, offset=offset)
+        return await self._ports.work.store.find(Run, query)
+
+    async def wait(self, actor: Actor, id: str) -> Run:
+        """The run once it is final or waits for approval."""
+        run = await self.get(actor, id)
+        while not run.is_final and run.state != "waiting_approval":
+            worker = self._workers.get(id)
+            if worker is not None:
+                await worker.done.wait()
+            else:
+                await asyncio.sleep(FOLLOW_POLL_S)
+            run = await self.get(actor, id)
+        return run
+
+    async def events(self, actor: Actor, id: str, *, after: int = 0) -> AsyncGenerator[Event, None]:
+        """The run's events numbered above ``after``, kept ones first, then live ones.
+
+        Ends after ``run_finished``. Works for runs of other processes too.
+        """
+        run = await self.get(actor, id)
+        journal = self._ports.work.journal
+        with journal.subscribe(lambda event: event.run_id == id) as live:
+            while True:
+                for event in await journal.read(run.conversation_id, run_id=id, after=after):
+                    yield event
+                    after = event.run_seq
+                    if isinstance(event.body, RunFinished):
+                        return
+                if id not in self._workers:
+                    await asyncio.sleep(FOLLOW_POLL_S)
+                    continue
+                async for event in self._live(live, after):
+                    yield event
+                    after = event.run_seq
+                    if isinstance(event.body, RunFinished):
+                        return
+
+    def watch(
+        self, actor: Actor, *, agent_id: str = "", conversation_id: str = ""
+    ) -> AsyncGenerator[Event, None]:
+        """Live events of all the actor's runs that match, without end."""
+
+        def accepts(event: Event) -> bool:
+            return (
+                bool(event.run_id)
+                and event.user_id == actor.user_id
+                and agent_id in {"", event.agent_id}
+                and conversation_id in {"", event.conversation_id}
+            )
+
+        return self._ports.work.journal.watch(accepts)
+
+    async def cancel(self, actor: Actor, id: str) -> Run:
+        """Stop a run within one decode step; the partial answer stays. Final runs are left alone.
+
+        Raises Conflict when another process works on it.
+        """
+        run = await self.get(actor, id)
+        if run.is_final:
+            return run
+        worker = self._workers.get(id)
+        if worker is not None:
+            worker.signal.stop(RunStopped("cancelled", "cancelled by the user"))
+            await worker.done.wait()
+        elif run.state == "waiting_approval":
+            await self._resume(run, stop=RunStopped("cancelled", "cancelled by the user"))
+        else:
+            raise Conflict("another process works on this run; cancel it there", holder=run.holder)
+        return await self.get(actor, id)
+
+    async def decide(self, actor: Actor, id: str, decisions: Sequence[ApprovalDecision]) -> Run:
+        """Answer the pending tool calls of a run and let it go on.
+
+        Every pending call needs an answer; a call without one counts as denied.
+        """
+        run = await self.get(actor, id)
+        if run.state != "waiting_approval":
+            raise Conflict(f"run {id!r} is {run.state} and waits for no approval", state=run.state)
+        pending = {entry.call.call_id for entry in run.pending}
+        if unknown := {decision.call_id for decision in decisions} - pending:
+            raise InvalidRequest(
+                f"no call {sorted(unknown)[0]!r} waits for approval", field="call_id"
+            )
+        answers = {
+            call_id: ApprovalDecision(call_id=call_id, is_approved=False) for call_id in pending
+        }
+        answers |= {decision.call_id: decision for decision in decisions}
+        await self._resume(replace(run, decisions=tuple(answers.values())), by=actor.username)
+        return await self.get(actor, id)
+
+    async def recover(self) -> int:
+        """Mark the runs of dead processes interrupted; returns how many there were."""
+        store, n = self._ports.work.store, 0
+        query = Query(where={"state": ("queued", "running")}, limit=10_000)
+        for run in (await store.find(Run, query)).items:
+            if not store.is_alive(run.holder):
+                await interrupt(run, store, self._ports.work.journal)
+                n += 1
+        return n
+
+    async def _live(self, live: Subscription, after: int) -> AsyncGenerator[Event, None]:
+        while True:
+            event = await live.next()
+            if event.run_seq > after:
+                yield event
+                if isinstance(event.body, ApprovalRequested):
+                    return  # whoever answers may be another process: look into the log again
+
+    def is_busy(self) -> bool:
+        """Whether this process works on a run now."""
+        return bool(self._workers)
+
+    async def _accept(self, run: Run) -> None:
+        used = {"last_used": run.created_at, "status": "active"}
+        await self._ports.work.store.commit(
+            Insert(record=run), Patch(kind=Agent, id=run.agent_id, fields=used)
+        )
+
+    async def _place(self, actor: Actor, wish: StartRun) -> tuple[Conversation, Agent]:
+        ports = self._ports
+        if wish.conversation_id:
+            conversation = await ports.conversations.get(actor, wish.conversation_id)
+            return conversation, await ports.agents.get(
+                actor, wish.agent_id or conversation.agent_id
+            )
+        agent = await ports.agents.get(actor, wish.agent_id)
+        start = StartConversation(
+            agent_id=agent.id,
+            title=wish.message.text[:TITLE_CHARS],
+            workspace=wish.workspace,
+            context=wish.context or {},
+        )
+        return await ports.conversations.start(actor, start), agent
+
+    def _new_run(
+        self, actor: Actor, wish: StartRun, conversation: Conversation, agent: Agent
+    ) -> Run:
+        return Run(
+            id=new_id(),
+            owner_id=conversation.owner_id,
+            agent_id=agent.id,
+            conversation_id=conversation.id,
+            model=wish.model or agent.model,
+            dialect=actor.dialect,
+            input=wish.message,
+            holder=self._ports.work.store.holder(),
+            tools=agent.tools if wish.tools is None else wish.tools,
+            sampling=wish.sampling or agent.sampling,
+            limits=wish.limits or Limits(timeout_s=agent.timeout_s),
+            policy=wish.policy or agent.policy,
+            system=wish.system,
+            created_at=self._ports.work.loop.clock.now(),
+        )
+
+    async def _make_room(self, actor: Actor, conversation: Conversation, on_busy: OnBusy) -> None:
+        queued = [
+            worker.run.id
+            for worker in self._workers.values()
+            if worker.run.conversation_id == conversation.id
+        ]
+        active_id = conversation.active_run_id or (queued[0] if queued else "")
+        if not active_id or on_busy == "enqueue":
+            return
+        if on_busy == "reject":
+            raise Conflict("the conversation is busy with another run", run_id=active_id)
+        cancelled = await self.cancel(actor, active_id)
+        if on_busy == "rollback":
+            chain = await self._ports.work.store.chain(cancelled.previous_tip_id)
+            fields = {"tip_id": cancelled.previous_tip_id, "message_count": len(chain)}
+            await self._ports.work.store.commit(
+                Patch(kind=Conversation, id=conversation.id, fields=fields)
+            )
+
+    async def _resume(self, run: Run, *, by: str = "", stop: RunStopped | None = None) -> None:
+        work = self._ports.work
+        agent = await work.store.get(Agent, run.agent_id)
+        if agent is None:
+            raise NotFound("agent", run.agent_id)
+        events = await work.journal.read(run.conversation_id, run_id=run.id)
+        resumed = replace(advance(run, "running"), pending=(), holder=work.store.holder())
+        # Only one process may answer: the stored state is compared and changed in one step.
+        await work.store.commit(Replace(record=resumed, expected={"state": "waiting_approval"}))
+        worker = RunWorker(resumed, agent, work, run_seq=events[-1].run_seq if events else 0)
+        for decision in run.decisions:
+            worker.record(decided_body(decision, by))
+        if stop is not None:
+            worker.signal.stop(stop)
+        self._spawn(worker, None)
+        if stop is not None:
+            await worker.done.wait()
+
+    def _spawn(self, worker: RunWorker, turn: asyncio.Lock | None) -> None:
+        self._workers[worker.run.id] = worker
+        task = self._ports.work.loop.supervisor.spawn(
+            worker.work(turn), name=f"run {worker.run.id}"
+        )
+        task.add_done_callback(lambda _task: self._workers.pop(worker.run.id, None))
+
+    def _turn(self, conversation_id: str) -> asyncio.Lock:
+        return self._turns.setdefault(conversation_id, asyncio.Lock())

@@ -1,0 +1,392 @@
+"""Working on one run: take the conversation, drive the loop, keep every step, end it.
+
+The order of writes is what makes a kill of the process harmless: an event is in the log before
+anybody sees it, ``tool_started`` is on the disk before the tool runs, and the end of a run is in
+the log before it is in the store, so that recovery can finish what was not written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from notebook_agents.core.conversations import Conversation, MessageNode
+from notebook_agents.core.errors import Conflict, NotebookAgentsError, NotFound
+from notebook_agents.core.events import (
+    ApprovalRequested,
+    EventBody,
+    ModelFinished,
+    RunFinished,
+    RunStarted,
+    TextDelta,
+    ToolFinished,
+    ToolStarted,
+)
+from notebook_agents.core.ids import new_id
+from notebook_agents.core.journal import Source
+from notebook_agents.core.loop import LoopPorts, LoopTask, agent_loop, open_calls, repair
+from notebook_agents.core.messages import (
+    Message,
+    ToolCallPart,
+    ToolResultPart,
+    assistant_message,
+    system_message,
+    tool_message,
+)
+from notebook_agents.core.policy import Level, strictest
+from notebook_agents.core.ports import Change, Insert, Patch, Replace
+from notebook_agents.core.runs import PendingApproval, Run, advance
+from notebook_agents.core.spawn import RunStopped, StopSignal
+from notebook_agents.core.states import FinalState
+from notebook_agents.core.tools import ToolCall
+
+if TYPE_CHECKING:
+    from notebook_agents.core.agents import Agent
+    from notebook_agents.core.journal import Journal
+    from notebook_agents.core.ports import Store
+    from notebook_agents.core.tools import Tools
+    from notebook_agents.core.workspaces import Workspaces
+
+CLAIM_POLL_S = 0.1
+"""How often a queued run looks whether a run of another process has ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkPorts:
+    """What working on a run needs."""
+
+    loop: LoopPorts
+    store: Store
+    journal: Journal
+    tools: Tools
+    workspaces: Workspaces
+    level: Level
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    state: FinalState
+    code: str = ""
+    message: str = ""
+
+
+class RunWorker:
+    """Works on one run in this process."""
+
+    def __init__(self, run: Run, agent: Agent, ports: WorkPorts, *, run_seq: int) -> None:
+        self.run = run
+        self.signal = StopSignal()
+        self.done = asyncio.Event()
+        """Set when the run is final or waits for approval."""
+        self._agent = agent
+        self._ports = ports
+        self._run_seq = run_seq
+        self._source = Source(
+            user_id=run.owner_id,
+            dialect=run.dialect,
+            agent_id=run.agent_id,
+            conversation_id=run.conversation_id,
+            run_id=run.id,
+        )
+        self._tip_id = ""
+        self._message_count = 0
+        self._partial = ""
+        self._open: dict[str, ToolCallPart] = {}
+        self._results: list[ToolResultPart] = []
+        self._pending: list[PendingApproval] = []
+
+    def record(self, body: EventBody) -> None:
+        """Keep and show the next event of the run."""
+        self._run_seq += 1
+        self._ports.journal.record(body, self._source, run_seq=self._run_seq)
+
+    async def work(self, turn: asyncio.Lock | None) -> None:
+        """Bring the run to a final state or to its next approval.
+
+        ``turn`` keeps the runs of a conversation in order within the process; a run that goes on
+        after an approval still has the conversation and needs none.
+        """
+        end: _End | None = _End("failed", "internal", "internal error")
+        try:
+            async with self.signal:
+                if turn is None:
+                    await self._drive()
+                else:
+                    async with turn:
+                        await self._claim()
+                        await self._begin()
+                        await self._drive()
+            end = None if self._pending else _End("succeeded")
+        except RunStopped as stop:
+            end = _End(stop.state, "cancelled", stop.reason)
+        except TimeoutError:
+            limit = f"{self.run.limits.timeout_s:g} s"
+            end = _End("timed_out", "limit_exceeded", f"the run reached its time limit of {limit}")
+        except NotebookAgentsError as error:
+            end = _End("failed", error.code, error.message)
+        except asyncio.CancelledError:
+            end = _End("interrupted", "interrupted", "the server was stopped")
+            raise
+        finally:
+            await (self._wait_for_approval() if end is None else self._finish(end))
+            self.done.set()
+
+    async def _claim(self) -> None:
+        claim = Patch(
+            kind=Conversation,
+            id=self.run.conversation_id,
+            fields={"active_run_id": self.run.id},
+            expected={"active_run_id": ""},
+        )
+        while True:
+            try:
+                await self._ports.store.commit(claim)
+            except Conflict:
+                await self._free_from_dead_run()
+                await asyncio.sleep(CLAIM_POLL_S)
+            else:
+                return
+
+    async def _free_from_dead_run(self) -> None:
+        store = self._ports.store
+        conversation = await store.get(Conversation, self.run.conversation_id)
+        active_id = conversation.active_run_id if conversation else ""
+        active = await store.get(Run, active_id)
+        if active and active.state != "waiting_approval" and not store.is_alive(active.holder):
+            await interrupt(active, self._ports.store, self._ports.journal)
+
+    async def _begin(self) -> None:
+        store, now = self._ports.store, self._ports.loop.clock.now()
+        conversation = await self._conversation()
+        history = [node.message for node in await store.chain(conversation.tip_id)]
+        changes: list[Change] = []
+        self._tip_id = previous = conversation.tip_id
+        if (missing := repair(history)) is not None:
+            changes.append(self._add_message(missing))
+        changes.append(self._add_message(self.run.input))
+        self.run = replace(
+            advance(self.run, "running"),
+            input_id=self._tip_id,
+            previous_tip_id=previous,
+            started_at=now,
+        )
+        await store.commit(*changes, Replace(record=self.run), self._point_to_tip())
+        queued = (now - self.run.created_at).total_seconds() * 1000
+        self.record(RunStarted(queue_ms=queued))
+
+    async def _drive(self) -> None:
+        conversation = await self._conversation()
+        self._tip_id = conversation.tip_id
+        chain = await self._ports.store.chain(conversation.tip_id)
+        self._open = {call.call_id: call for call in open_calls([n.message for n in chain])}
+        history = [node.message for node in chain]
+        if system := await self._system(conversation.workspace):
+            history.insert(0, system_message(system))
+        task = LoopTask(
+            run=self.run,
+            history=tuple(history),
+            specs=tuple(spec for spec in self._ports.tools.specs() if spec.name in self.run.tools),
+            workspace=conversation.workspace,
+            level=strictest(self._agent.security_level, self._ports.level),
+            memory_bytes=self._agent.max_memory_mb << 20,
+        )
+        async with (
+            asyncio.timeout(self.run.limits.timeout_s),
+            aclosing(agent_loop(task, self._ports.loop)) as bodies,
+        ):
+            async for body in bodies:
+                await self._absorb(body)
+
+    async def _system(self, workspace: str) -> str:
+        files = await self._ports.workspaces.listing(workspace)
+        lines = [self._agent.instructions, self.run.system]
+        lines.append(f"Files: {', '.join(files)}" if files else "")
+        return "\n".join(line for line in lines if line)
+
+    async def _absorb(self, body: EventBody) -> None:
+        match body:
+            case TextDelta():
+                self._partial += body.text
+            case ModelFinished():
+                await self._keep_answer(body)
+            case ToolFinished():
+                await self._keep_result(body)
+            case ApprovalRequested():
+                self._keep_approval(body)
+        self.record(body)
+        if isinstance(body, ToolStarted):
+            await self._ports.journal.sync(self._source.conversation_id)
+
+    async def _keep_answer(self, body: ModelFinished) -> None:
+        self._partial, self._results = "", []
+        self._open = {call.call_id: call for call in body.tool_calls}
+        self.run = replace(
+            self.run, text=body.text, usage=self.run.usage + body.usage, n_steps=body.step
+        )
+        await self._keep_message(assistant_message(body.text, body.tool_calls))
+
+    async def _keep_result(self, body: ToolFinished) -> None:
+        call = self._open[body.call_id]
+        record = ToolCall(
+            id=body.call_id,
+            name=body.name,
+            arguments=call.arguments,
+            status=body.status,
+            content=body.content,
+            duration_ms=body.duration_ms,
+            error_type=body.error_type,
+        )
+        self.run = replace(self.run, tool_calls=(*self.run.tool_calls, record))
+        self._results.append(
+            ToolResultPart(
+                call_id=body.call_id,
+                name=body.name,
+                content=body.content,
+                is_error=body.status != "succeeded",
+            )
+        )
+        if len(self._results) == len(self._open):
+            order = list(self._open)
+            self._results.sort(key=lambda result: order.index(result.call_id))
+            await self._keep_message(tool_message(self._results))
+            self._open = {}
+
+    def _keep_approval(self, body: ApprovalRequested) -> None:
+        now = self._ports.loop.clock.now()
+        call = self._open[body.call_id]
+        self._pending.append(PendingApproval(call=call, reason=body.reason, requested_at=now))
+
+    async def _keep_message(self, message: Message) -> None:
+        if message.parts:
+            added = self._add_message(message)
+            await self._ports.store.commit(added, Replace(record=self.run), self._point_to_tip())
+
+    def _add_message(self, message: Message) -> Insert:
+        node = MessageNode(
+            id=new_id(),
+            parent_id=self._tip_id,
+            conversation_id=self.run.conversation_id,
+            run_id=self.run.id,
+            created_at=self._ports.loop.clock.now(),
+            message=message,
+        )
+        self._tip_id = node.id
+        self._message_count += 1
+        return Insert(record=node)
+
+    async def _conversation(self) -> Conversation:
+        found = await self._ports.store.get(Conversation, self.run.conversation_id)
+        if found is None:
+            raise NotFound("conversation", self.run.conversation_id)
+        self._message_count = found.message_count
+        return found
+
+    def _point_to_tip(self) -> Patch:
+        return Patch(
+            kind=Conversation,
+            id=self.run.conversation_id,
+            fields={
+                "tip_id": self._tip_id,
+                "message_count": self._message_count,
+                "updated_at": self._ports.loop.clock.now(),
+            },
+        )
+
+    async def _wait_for_approval(self) -> None:
+        self.run = replace(
+            advance(self.run, "waiting_approval"), pending=tuple(self._pending), decisions=()
+        )
+        await self._ports.journal.sync(self._source.conversation_id)
+        await self._ports.store.commit(Replace(record=self.run))
+
+    async def _finish(self, end: _End) -> None:
+        if self._partial:
+            self.run = replace(self.run, text=self._partial)
+            await self._keep_message(assistant_message(self._partial))
+        now = self._ports.loop.clock.now()
+        self.run = replace(
+            advance(self.run, end.state),
+            pending=(),
+            ended_at=now,
+            error_code=end.code,
+            error_message=end.message,
+        )
+        self._run_seq += 1
+        event = self._ports.journal.append(
+            finished_event(self.run), self._source, run_seq=self._run_seq
+        )
+        await self._ports.journal.sync(self._source.conversation_id)
+        await close(self.run, self._ports.store)
+        self._ports.journal.publish(event)
+
+
+def finished_event(run: Run) -> RunFinished:
+    """The last event of a run."""
+    assert run.is_final, "only a final run is finished"
+    state: FinalState = run.state  # type: ignore[assignment]
+    return RunFinished(
+        state=state,
+        text=run.text,
+        usage=run.usage,
+        n_steps=run.n_steps,
+        n_tool_calls=len(run.tool_calls),
+        duration_ms=run.duration_ms,
+        error_code=run.error_code,
+        error_message=run.error_message,
+    )
+
+
+async def close(run: Run, store: Store) -> None:
+    """Keep a final run and free its conversation."""
+    await store.commit(Replace(record=run))
+    free = Patch(
+        kind=Conversation,
+        id=run.conversation_id,
+        fields={"active_run_id": ""},
+        expected={"active_run_id": run.id},
+    )
+    try:
+        await store.commit(free)
+    except (Conflict, NotFound):
+        return  # it never had the conversation, or the conversation was deleted
+
+
+async def interrupt(run: Run, store: Store, journal: Journal) -> Run:
+    """End a run whose process died: as its log says, else as interrupted."""
+    events = await journal.read(run.conversation_id, run_id=run.id)
+    last = events[-1].body if events else None
+    if isinstance(last, RunFinished):
+        run = replace(
+            run,
+            state=last.state,
+            text=last.text,
+            usage=last.usage,
+            ended_at=events[-1].ts,
+            error_code=last.error_code,
+            error_message=last.error_message,
+        )
+        await close(run, store)
+        return run
+    text = "".join(e.body.text for e in events if isinstance(e.body, TextDelta)) or run.text
+    run = replace(
+        advance(run, "interrupted"),
+        text=text,
+        ended_at=events[-1].ts if events else run.created_at,
+        error_code="interrupted",
+        error_message="the process that worked on the run died",
+    )
+    source = Source(
+        user_id=run.owner_id,
+        dialect=run.dialect,
+        agent_id=run.agent_id,
+        conversation_id=run.conversation_id,
+        run_id=run.id,
+    )
+    seq = events[-1].run_seq + 1 if events else 1
+    event = journal.append(finished_event(run), source, run_seq=seq)
+    await journal.sync(run.conversation_id)
+    await close(run, store)
+    journal.publish(event)
+    return run

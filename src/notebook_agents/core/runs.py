@@ -1,0 +1,128 @@
+"""Runs: one attempt to answer one input, from queued to a final state.
+
+The core owns the run: it works in the background whoever watches, and every step it takes is an
+event. Clients only subscribe, from any event number on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from notebook_agents.core.errors import Conflict
+from notebook_agents.core.messages import Message, ToolCallPart
+from notebook_agents.core.models import Sampling, Usage
+from notebook_agents.core.policy import ApprovalPolicy, OnBusy
+from notebook_agents.core.states import FINAL_STATES, TRANSITIONS, RunState
+from notebook_agents.core.tools import ToolCall
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one run may use up; reaching one ends the run with a clear error."""
+
+    max_steps: int = 10
+    """Model steps."""
+    max_tokens: int | None = None
+    """Output tokens over all steps."""
+    timeout_s: float = 300.0
+    """Wall clock, waiting for approval not counted."""
+    max_cost_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingApproval:
+    """A tool call that waits for a person."""
+
+    call: ToolCallPart
+    reason: str
+    requested_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalDecision:
+    """A person's answer to one pending tool call."""
+
+    call_id: str
+    is_approved: bool
+    feedback: str = ""
+    """Told to the model when the call is denied."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One attempt to answer one input."""
+
+    id: str
+    owner_id: str
+    agent_id: str
+    conversation_id: str
+    state: RunState = "queued"
+    model: str
+    dialect: str = "python"
+    input: Message
+    """What the run answers; stands in the conversation once the run has started."""
+    input_id: str = ""
+    """The message node of the input."""
+    previous_tip_id: str = ""
+    """Where the chain ended before the run; rollback returns there."""
+    holder: str = ""
+    """The process that runs it; when that process is gone the run is interrupted."""
+    tools: tuple[str, ...] = ()
+    sampling: Sampling = Sampling()
+    limits: Limits = Limits()
+    policy: ApprovalPolicy = ApprovalPolicy()
+    system: str = ""
+    """Instructions of this run in addition to the agent's."""
+    pending: tuple[PendingApproval, ...] = ()
+    decisions: tuple[ApprovalDecision, ...] = ()
+    text: str = ""
+    """The answer, or as much of it as there was."""
+    tool_calls: tuple[ToolCall, ...] = ()
+    usage: Usage = Usage()
+    n_steps: int = 0
+    error_code: str = ""
+    error_message: str = ""
+    created_at: datetime
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the run has ended."""
+        return self.state in FINAL_STATES
+
+    @property
+    def duration_ms(self) -> float:
+        """From creation to the end, in milliseconds; 0 while the run goes on."""
+        if self.ended_at is None:
+            return 0.0
+        return (self.ended_at - self.created_at).total_seconds() * 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartRun:
+    """The wish for an answer. None takes the agent's own setting."""
+
+    agent_id: str
+    message: Message
+    conversation_id: str = ""
+    """Empty starts a new conversation."""
+    workspace: str = ""
+    """Folder of the new conversation; empty gives it one of its own."""
+    context: dict[str, object] | None = None
+    model: str | None = None
+    tools: tuple[str, ...] | None = None
+    sampling: Sampling | None = None
+    limits: Limits | None = None
+    policy: ApprovalPolicy | None = None
+    on_busy: OnBusy = "enqueue"
+    system: str = ""
+    """Instructions of this run in addition to the agent's."""
+
+
+def advance(run: Run, state: RunState) -> Run:
+    """The run in its next state; Conflict when the table does not allow the step."""
+    if state not in TRANSITIONS[run.state]:
+        raise Conflict(f"run {run.id!r} is {run.state} and cannot become {state}", state=run.state)
+    return replace(run, state=state)

@@ -1,0 +1,273 @@
+"""Tools: named capabilities with a JSON schema, and what one use of a tool came to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from notebook_agents.core.errors import InvalidRequest, NotFound, NotPermitted
+from notebook_agents.core.events import SecurityViolation, ToolFinished, ToolStarted
+from notebook_agents.core.ids import new_id
+from notebook_agents.core.journal import Source
+from notebook_agents.core.models import ToolSchema
+from notebook_agents.core.policy import HEADLESS_POLICY, Effect, Level, strictest
+from notebook_agents.core.states import ToolStatus
+
+if TYPE_CHECKING:
+    from notebook_agents.core.journal import Journal
+    from notebook_agents.core.ports import Sandbox, ToolRunner
+    from notebook_agents.core.users import Actor
+    from notebook_agents.core.workspaces import Workspaces
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolSpec:
+    """What a tool is: its name, what it takes, what it may do."""
+
+    name: str
+    title: str
+    description: str
+    category: str
+    parameters: dict[str, Any]
+    """JSON schema (2020-12) of an object, made from the tool's typed function."""
+    effect: Effect
+    security_level: Level = "low"
+    """The lowest sandbox level this tool may run at."""
+    timeout_s: float = 30.0
+
+    @property
+    def schema(self) -> ToolSchema:
+        """What a model is told."""
+        return ToolSchema(name=self.name, description=self.description, parameters=self.parameters)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolInvocation:
+    """One use of a tool, ready to run: arguments validated, level decided."""
+
+    call_id: str
+    name: str
+    arguments: dict[str, Any]
+    owner_id: str
+    conversation_id: str
+    """Names the tool kernel: one per conversation, never shared between owners."""
+    workspace: str
+    """Absolute folder the tool works in."""
+    level: Level
+    timeout_s: float
+    memory_bytes: int
+    on_output: Callable[[str], None] = field(default=lambda _text: None)
+    """Called on the event loop with text as it is printed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolResult:
+    """What one use of a tool came to."""
+
+    status: ToolStatus
+    content: str
+    """The text for the model; cut to the tool's budget."""
+    value: dict[str, Any] = field(default_factory=dict)
+    """The same as data, for programs: ``output``, ``exit_code``, ``columns``, ``rows`` …"""
+    duration_ms: float = 0.0
+    cpu_ms: float | None = None
+    memory_bytes: int | None = None
+    """Peak of the tool kernel."""
+    error_type: str = ""
+    """``TIMEOUT``, ``MEMORY_LIMIT``, ``KERNEL_LOST``, ``PATH_DENIED``, ``SQL_DENIED``,
+    ``INVALID_ARGUMENTS``, ``DENIED``, or the class name of a Python error."""
+    enforced_level: Level | None = None
+    memory_enforcement: str = ""
+    security_events: tuple[str, ...] = ()
+
+    @property
+    def is_error(self) -> bool:
+        """Whether the model must be told that the call failed."""
+        return self.status != "succeeded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """The record of one use of a tool, in a run or direct."""
+
+    id: str
+    name: str
+    arguments: dict[str, Any]
+    status: ToolStatus
+    content: str
+    duration_ms: float = 0.0
+    error_type: str = ""
+
+
+SandboxReason: TypeAlias = Literal[
+    "", "ERROR", "TIMEOUT", "MEMORY_LIMIT", "OUTPUT_LIMIT", "PROCESS_LIMIT", "KERNEL_LOST"
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxCall:
+    """Something to execute in the tool kernel of a conversation.
+
+    Exactly one of ``code`` (cell source) and ``function`` (``"package.module:name"``, called with
+    ``arguments``; must return something JSON can hold) is given.
+    """
+
+    key: str
+    """The conversation (or direct execution) the kernel belongs to."""
+    owner_id: str
+    workspace: str
+    level: Level
+    timeout_s: float
+    memory_bytes: int
+    code: str = ""
+    function: str = ""
+    arguments: dict[str, Any] = field(default_factory=dict)
+    on_output: Callable[[str], None] = field(default=lambda _text: None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxOutcome:
+    """What came out of a SandboxCall. A failure of the user's code is an outcome, not an error."""
+
+    reason: SandboxReason
+    """Empty when all went well."""
+    output: str = ""
+    """stdout, stderr and the last expression's text, in order; capped, with a marker."""
+    value: Any = None
+    """What ``function`` returned."""
+    error_name: str = ""
+    error_message: str = ""
+    traceback: str = ""
+    duration_ms: float = 0.0
+    cpu_ms: float | None = None
+    memory_bytes: int | None = None
+    enforced_level: Level = "low"
+    memory_enforcement: str = ""
+    """``cgroup``, ``sealed-rlimit``, ``rlimit`` or ``watchdog``."""
+    kernel_kept: bool = True
+    truncated_bytes: int = 0
+    security_events: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelReport:
+    """Whether one sandbox level can be enforced on this machine."""
+
+    level: Level
+    is_available: bool
+    backend: str = ""
+    enforces: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    evidence: str = ""
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecuteTool:
+    """The wish to use a tool directly, without an agent."""
+
+    name: str
+    arguments: dict[str, Any]
+    level: Level | None = None
+    """The caller may ask for more than the deployment's level, never for less."""
+    timeout_s: float | None = None
+    memory_bytes: int = 2048 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolPorts:
+    """What the tools service works with."""
+
+    runner: ToolRunner
+    sandbox: Sandbox
+    journal: Journal
+    workspaces: Workspaces
+    level: Level = "medium"
+    """The level where nobody asked for one; also the least that a direct call gets."""
+
+
+class Tools:
+    """What tools there are, and using one directly."""
+
+    def __init__(self, ports: ToolPorts) -> None:
+        self._ports = ports
+
+    def specs(self) -> tuple[ToolSpec, ...]:
+        """Every tool, by name."""
+        return tuple(self._ports.runner.specs())
+
+    def names(self) -> tuple[str, ...]:
+        """The names of all tools."""
+        return tuple(spec.name for spec in self.specs())
+
+    def check(self, names: Iterable[str]) -> None:
+        """Raise InvalidRequest on the field ``tools`` when a name is unknown."""
+        known = self.names()
+        for name in names:
+            if name not in known:
+                raise InvalidRequest(
+                    f"there is no tool {name!r}; available: {', '.join(known)}",
+                    field="tools",
+                    reason="Tool not found",
+                )
+
+    def get(self, name: str) -> ToolSpec:
+        """One tool; NotFound when there is none of that name."""
+        for spec in self.specs():
+            if spec.name == name:
+                return spec
+        raise NotFound("tool", name)
+
+    async def execute(self, actor: Actor, wish: ExecuteTool) -> tuple[str, ToolResult]:
+        """Use a tool in a kernel of its own; returns the execution's id and the result.
+
+        Raises NotFound, InvalidRequest on the arguments, NotPermitted when policy forbids it and
+        SandboxUnavailable when the level cannot be enforced. A tool that fails is a result.
+        """
+        ports, spec = self._ports, self.get(wish.name)
+        execution_id = new_id()
+        source = Source(user_id=actor.user_id, dialect=actor.dialect)
+        if HEADLESS_POLICY.decide(spec.effect) != "allow":
+            violation = SecurityViolation(rule="headless-policy", action=f"execute {spec.name}")
+            ports.journal.record(violation, source)
+            raise NotPermitted(f"tools that {spec.effect} cannot be used without a person to ask")
+        arguments = ports.runner.validate(spec.name, wish.arguments)
+        wanted = strictest(wish.level or ports.level, ports.level, spec.security_level)
+        invocation = ToolInvocation(
+            call_id=execution_id,
+            name=spec.name,
+            arguments=arguments,
+            owner_id=actor.user_id,
+            conversation_id=execution_id,
+            workspace=ports.workspaces.path(execution_id),
+            level=await ports.sandbox.resolve(wanted),
+            timeout_s=min(wish.timeout_s or spec.timeout_s, spec.timeout_s),
+            memory_bytes=wish.memory_bytes,
+        )
+        started = ToolStarted(call_id=execution_id, name=spec.name, arguments=arguments)
+        ports.journal.record(started, source)
+        await ports.workspaces.create(invocation.workspace)
+        try:
+            result = await ports.runner.run(invocation)
+        finally:
+            await ports.runner.release(execution_id)
+            await ports.workspaces.remove(invocation.workspace)
+        ports.journal.record(finished_body(execution_id, spec.name, result), source)
+        return execution_id, result
+
+
+def finished_body(call_id: str, name: str, result: ToolResult) -> ToolFinished:
+    """The event that a tool result becomes."""
+    return ToolFinished(
+        call_id=call_id,
+        name=name,
+        status=result.status,
+        content=result.content,
+        duration_ms=result.duration_ms,
+        error_type=result.error_type,
+        cpu_ms=result.cpu_ms,
+        memory_bytes=result.memory_bytes,
+        enforced_level=result.enforced_level or "",
+        memory_enforcement=result.memory_enforcement,
+    )

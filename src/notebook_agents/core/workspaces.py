@@ -1,0 +1,114 @@
+"""Workspaces: the folder of files that a conversation's tools work in.
+
+A conversation either has a folder of its own below one root, or works in a folder its owner
+named (the notebook's). Only the former is ever written to or removed by the product.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import os
+import shutil
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
+
+from notebook_agents.core.errors import InvalidRequest
+from notebook_agents.core.messages import AttachmentPart
+
+LISTED_FILES = 12
+"""Files a model is told about without asking."""
+_DATA_SUFFIXES = (".csv", ".tsv", ".parquet", ".json", ".jsonl", ".txt", ".md", ".xlsx", ".log")
+
+T = TypeVar("T")
+
+
+class Workspaces:
+    """Creates, fills, lists and removes workspaces; all file work happens on a thread."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def path(self, key: str) -> str:
+        """The absolute folder of a conversation or execution."""
+        return str(self._root / key)
+
+    def owns(self, workspace: str) -> bool:
+        """Whether the folder is one of ours, so that it may be written to and removed."""
+        return Path(workspace).is_relative_to(self._root)
+
+    async def create(self, workspace: str) -> None:
+        """Make one of our folders; a folder the owner named must exist."""
+        if self.owns(workspace):
+            await _on_thread(lambda: Path(workspace).mkdir(mode=0o700, parents=True, exist_ok=True))
+        elif not await _on_thread(Path(workspace).is_dir):
+            raise InvalidRequest("the workspace is not a folder", field="workspace")
+
+    async def remove(self, workspace: str) -> None:
+        """Remove one of our folders; a folder the owner named stays."""
+        if self.owns(workspace):
+            await _on_thread(lambda: shutil.rmtree(workspace, ignore_errors=True))
+
+    async def save(self, workspace: str, attachments: Iterable[AttachmentPart]) -> None:
+        """Write attachments of kind ``file`` into the folder under their own names."""
+        for attachment in attachments:
+            if attachment.kind != "file":
+                continue
+            if not self.owns(workspace):
+                raise InvalidRequest(
+                    "files cannot be attached to a conversation in a folder of its owner",
+                    field="attachments",
+                )
+            target, content = Path(workspace, file_name(attachment)), file_bytes(attachment)
+            await _on_thread(partial(target.write_bytes, content))
+
+    async def listing(self, workspace: str) -> tuple[str, ...]:
+        """Data-like files of the folder and its direct sub folders, sorted, at most a dozen."""
+        return await _on_thread(lambda: _data_files(workspace))
+
+
+def file_name(attachment: AttachmentPart) -> str:
+    """The attachment's own name without any folder; InvalidRequest when it has none."""
+    name = PurePosixPath(attachment.name.replace("\\", "/")).name
+    if not name or name in {".", ".."} or "\0" in name or len(name.encode()) > 255:
+        raise InvalidRequest("an attachment of type 'file' needs a file name", field="attachments")
+    return name
+
+
+def file_bytes(attachment: AttachmentPart) -> bytes:
+    """The attachment's content: text as it is where the media type is text, else base64."""
+    if not attachment.media_type or attachment.media_type.startswith("text/"):
+        return attachment.content.encode()
+    try:
+        return base64.b64decode(attachment.content, validate=True)
+    except binascii.Error as error:
+        raise InvalidRequest(
+            "the content of a binary attachment must be base64", field="attachments"
+        ) from error
+
+
+def _data_files(workspace: str) -> tuple[str, ...]:
+    found: list[str] = []
+    folders = [Path(workspace)]
+    try:
+        folders += [
+            Path(entry.path)
+            for entry in sorted(os.scandir(workspace), key=lambda entry: entry.name)
+            if entry.is_dir(follow_symlinks=False) and not entry.name.startswith((".", "_"))
+        ][:LISTED_FILES]
+    except OSError:
+        return ()
+    for folder in folders:
+        for path in sorted(folder.iterdir()):
+            if path.suffix.lower() in _DATA_SUFFIXES and path.is_file():
+                found.append(path.relative_to(workspace).as_posix())
+            if len(found) == LISTED_FILES:
+                return tuple(found)
+    return tuple(found)
+
+
+async def _on_thread(work: Callable[[], T]) -> T:
+    return await asyncio.get_running_loop().run_in_executor(None, work)
