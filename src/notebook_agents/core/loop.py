@@ -87,44 +87,58 @@ async def agent_loop(task: LoopTask, ports: LoopPorts) -> AsyncGenerator[EventBo
 
     Raises LimitExceeded when a budget is used up and whatever the engine raises.
     """
-    history, usage, step = list(task.history), task.run.usage, task.run.n_steps
-    is_warned = False
+    progress = _Progress(task)
     while True:
-        calls = open_calls(history)
-        if calls:
-            waiting = _calls_to_ask(calls, task)
-            if waiting:
-                for request in waiting:
-                    yield request
-                return
-            results: list[ToolResultPart] = []
-            async with aclosing(_tool_step(calls, task, ports)) as bodies:
-                async for body in bodies:
-                    if isinstance(body, ToolFinished):
-                        results.append(_result_part(body))
-                    yield body
-                    if not is_warned and getattr(body, "enforced_level", "") == "low":
-                        is_warned = True
-                        yield Warned(code="sandbox_low", message=LOW_LEVEL_WARNING)
-            order = [call.call_id for call in calls]
-            results.sort(key=lambda result: order.index(result.call_id))
-            history.append(tool_message(results))
-            continue
-        _check_budget(task.run, usage, step)
-        step += 1
-        finished: ModelFinished | None = None
-        async with aclosing(_model_step(history, step, usage, task, ports)) as bodies:
-            async for body in bodies:
-                if isinstance(body, ModelFinished):
-                    finished = body
-                yield body
-        assert finished is not None, "a model step ends with ModelFinished"
-        usage = usage + finished.usage
-        history.append(assistant_message(finished.text, finished.tool_calls))
-        if not finished.tool_calls:
-            if finished.finish_reason == "length":
-                yield Warned(code="length", message="the answer was cut at the token limit")
+        calls = open_calls(progress.history)
+        waiting = _calls_to_ask(calls, task)
+        for request in waiting:
+            yield request
+        if waiting:
             return
+        step = _tool_step(calls, task, ports) if calls else _model_step(progress, task, ports)
+        async with aclosing(step) as bodies:
+            async for body in bodies:
+                yield body
+                if warning := progress.absorb(body):
+                    yield warning
+        if progress.is_answered:
+            return
+
+
+class _Progress:
+    """How far the loop has come: the history as the model sees it, and what was used up."""
+
+    def __init__(self, task: LoopTask) -> None:
+        self.history: list[Message] = list(task.history)
+        self.usage: Usage = task.run.usage
+        self.n_steps: int = task.run.n_steps
+        self.is_answered = False
+        self._results: list[ToolResultPart] = []
+        self._is_warned = False
+
+    def absorb(self, body: EventBody) -> Warned | None:
+        """Take note of an event; returns a warning that it gives cause for."""
+        match body:
+            case ModelFinished():
+                self.n_steps, self.usage = body.step, self.usage + body.usage
+                self.history.append(assistant_message(body.text, body.tool_calls))
+                self.is_answered = not body.tool_calls
+                if self.is_answered and body.finish_reason == "length":
+                    return Warned(code="length", message="the answer was cut at the token limit")
+            case ToolFinished():
+                self._absorb_result(body)
+                if body.enforced_level == "low" and not self._is_warned:
+                    self._is_warned = True
+                    return Warned(code="sandbox_low", message=LOW_LEVEL_WARNING)
+        return None
+
+    def _absorb_result(self, body: ToolFinished) -> None:
+        self._results.append(result_part(body))
+        order = [call.call_id for call in open_calls(self.history)]
+        if len(self._results) == len(order):
+            self._results.sort(key=lambda result: order.index(result.call_id))
+            self.history.append(tool_message(self._results))
+            self._results = []
 
 
 def open_calls(history: Sequence[Message]) -> tuple[ToolCallPart, ...]:
@@ -165,42 +179,37 @@ def _check_budget(run: Run, usage: Usage, step: int) -> None:
 
 
 async def _model_step(
-    history: Sequence[Message], step: int, usage: Usage, task: LoopTask, ports: LoopPorts
+    progress: _Progress, task: LoopTask, ports: LoopPorts
 ) -> AsyncGenerator[EventBody, None]:
-    run, clock = task.run, ports.clock
+    run, clock, step = task.run, ports.clock, progress.n_steps + 1
+    _check_budget(run, progress.usage, progress.n_steps)
     request = GenerateRequest(
         model=run.model,
-        messages=tuple(history),
+        messages=tuple(progress.history),
         tools=tuple(spec.schema for spec in task.specs),
-        sampling=replace(run.sampling, max_tokens=_step_tokens(run, usage)),
+        sampling=replace(run.sampling, max_tokens=_step_tokens(run, progress.usage)),
         request_id=run.id,
     )
-    yield ModelStarted(step=step, model=run.model, n_messages=len(history))
+    yield ModelStarted(step=step, model=run.model, n_messages=len(progress.history))
     started = clock.monotonic()
-    text, calls = "", []
-    pending, pending_tokens, flushed_at = "", 0, -1.0
+    deltas, calls = _Deltas(step, clock), []
     end = GenerateFinished(finish_reason="stop")
     async with aclosing(ports.engine.generate(request)) as chunks:
         async for chunk in chunks:
             match chunk:
                 case GenerateText():
-                    text += chunk.text
-                    pending += chunk.text
-                    pending_tokens += chunk.n_tokens
+                    if delta := deltas.add(chunk):
+                        yield delta
                 case GenerateToolCall():
                     calls.append(chunk.call)
                 case GenerateFinished():
                     end = chunk
-            now = clock.monotonic()
-            if pending and (flushed_at < 0 or now - flushed_at >= DELTA_INTERVAL_S):
-                yield TextDelta(step=step, text=pending, n_tokens=pending_tokens)
-                pending, pending_tokens, flushed_at = "", 0, now
-    if pending:
-        yield TextDelta(step=step, text=pending, n_tokens=pending_tokens)
+    if delta := deltas.flush():
+        yield delta
     yield ModelFinished(
         step=step,
         model=run.model,
-        text=text,
+        text=deltas.text,
         tool_calls=tuple(calls),
         finish_reason=end.finish_reason,
         usage=end.usage,
@@ -209,6 +218,32 @@ async def _model_step(
         decode_ms=end.decode_ms,
         duration_ms=(clock.monotonic() - started) * 1000,
     )
+
+
+class _Deltas:
+    """Collects text so that it leaves at once the first time, then in intervals."""
+
+    def __init__(self, step: int, clock: Clock) -> None:
+        self.text = ""
+        self._step = step
+        self._clock = clock
+        self._pending = ""
+        self._n_tokens = 0
+        self._next_at = -1.0
+
+    def add(self, chunk: GenerateText) -> TextDelta | None:
+        self.text += chunk.text
+        self._pending += chunk.text
+        self._n_tokens += chunk.n_tokens
+        return self.flush() if self._clock.monotonic() >= self._next_at else None
+
+    def flush(self) -> TextDelta | None:
+        if not self._pending:
+            return None
+        delta = TextDelta(step=self._step, text=self._pending, n_tokens=self._n_tokens)
+        self._pending, self._n_tokens = "", 0
+        self._next_at = self._clock.monotonic() + DELTA_INTERVAL_S
+        return delta
 
 
 def _step_tokens(run: Run, usage: Usage) -> int | None:
@@ -330,7 +365,8 @@ def _failure(error_type: str, message: str) -> ToolResult:
     return ToolResult(status="failed", content=f"Error: {message}", error_type=error_type)
 
 
-def _result_part(body: ToolFinished) -> ToolResultPart:
+def result_part(body: ToolFinished) -> ToolResultPart:
+    """What the model is told about a finished tool."""
     return ToolResultPart(
         call_id=body.call_id,
         name=body.name,

@@ -106,7 +106,7 @@ Change = Insert | Replace | Patch | Delete
 
 
 class Store(Protocol):
-    """The system of record: Users, ApiKeys, Agents, Conversations, MessageNodes, Runs …
+    """The system of record: Users, ApiKeys, Agents, Conversations, MessageNodes and Runs.
 
     A record is one of the core's frozen dataclasses and is addressed by its class and ``id``.
     """

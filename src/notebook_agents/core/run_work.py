@@ -26,7 +26,14 @@ from notebook_agents.core.events import (
 )
 from notebook_agents.core.ids import new_id
 from notebook_agents.core.journal import Source
-from notebook_agents.core.loop import LoopPorts, LoopTask, agent_loop, open_calls, repair
+from notebook_agents.core.loop import (
+    LoopPorts,
+    LoopTask,
+    agent_loop,
+    open_calls,
+    repair,
+    result_part,
+)
 from notebook_agents.core.messages import (
     Message,
     ToolCallPart,
@@ -239,14 +246,7 @@ class RunWorker:
             error_type=body.error_type,
         )
         self.run = replace(self.run, tool_calls=(*self.run.tool_calls, record))
-        self._results.append(
-            ToolResultPart(
-                call_id=body.call_id,
-                name=body.name,
-                content=body.content,
-                is_error=body.status != "succeeded",
-            )
-        )
+        self._results.append(result_part(body))
         if len(self._results) == len(self._open):
             order = list(self._open)
             self._results.sort(key=lambda result: order.index(result.call_id))

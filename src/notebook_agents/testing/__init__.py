@@ -1,0 +1,24 @@
+"""The doubles we ship: for our tests and for those of people who build on the product.
+
+They answer the core's ports with plain Python objects and no files, processes or clocks, and keep
+the promises of the ports (bounds, errors, order), so that what passes on them passes on the real
+adapters. ``fake_core`` builds a whole Core of them.
+"""
+
+from notebook_agents.testing.core import FakeClock, PlainHasher, fake_core
+from notebook_agents.testing.engine import ScriptedEngine, call
+from notebook_agents.testing.store import MemoryAnalytics, MemoryEventLog, MemoryStore
+from notebook_agents.testing.tools import FakeSandbox, ScriptedTools
+
+__all__ = [
+    "FakeClock",
+    "FakeSandbox",
+    "MemoryAnalytics",
+    "MemoryEventLog",
+    "MemoryStore",
+    "PlainHasher",
+    "ScriptedEngine",
+    "ScriptedTools",
+    "call",
+    "fake_core",
+]

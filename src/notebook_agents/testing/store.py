@@ -1,0 +1,197 @@
+"""A store and an event log in memory, with the promises of the real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+from notebook_agents.core.agents import AgentStatistics
+from notebook_agents.core.conversations import MessageNode
+from notebook_agents.core.errors import Conflict, NotFound
+from notebook_agents.core.events import Event, RunFinished
+from notebook_agents.core.ports import (
+    Change,
+    Delete,
+    Insert,
+    Page,
+    Patch,
+    Query,
+    Replace,
+    RunTotals,
+    Table,
+)
+from notebook_agents.core.users import ApiKey, User
+
+T = TypeVar("T")
+
+
+class MemoryStore:
+    """A store in a dictionary."""
+
+    _UNIQUE: Mapping[type[Any], tuple[str, ...]] = {
+        User: ("username", "email"),
+        ApiKey: ("digest",),
+    }
+
+    def __init__(self) -> None:
+        self._records: dict[type[Any], dict[str, Any]] = {}
+
+    async def get(self, kind: type[T], id: str) -> T | None:
+        """The record, or None."""
+        return self._records.get(kind, {}).get(id)
+
+    async def find(self, kind: type[T], query: Query) -> Page[T]:
+        """Matching records, newest first."""
+        records = [r for r in self._records.get(kind, {}).values() if _matches(r, query.where)]
+        records.sort(key=lambda r: getattr(r, "created_at", r.id), reverse=not query.oldest_first)
+        page = records[query.offset : query.offset + query.limit]
+        return Page(items=tuple(page), total=len(records), limit=query.limit, offset=query.offset)
+
+    async def chain(self, tip_id: str) -> list[MessageNode]:
+        """The messages up to the tip."""
+        nodes: list[MessageNode] = []
+        while tip_id:
+            node = self._records[MessageNode][tip_id]
+            nodes.append(node)
+            tip_id = node.parent_id
+        return nodes[::-1]
+
+    async def commit(self, *changes: Change) -> None:
+        """All or nothing: checks everything before it writes anything."""
+        for change in changes:
+            self._check(change)
+        for change in changes:
+            self._apply(change)
+
+    def _check(self, change: Change) -> None:
+        match change:
+            case Insert(record=record):
+                table = self._records.get(type(record), {})
+                unique = self._UNIQUE.get(type(record), ())
+                taken = [
+                    f
+                    for f in unique
+                    if any(getattr(r, f) == getattr(record, f) for r in table.values())
+                ]
+                if record.id in table or taken:
+                    raise Conflict(f"{(taken or ['id'])[0]} is taken", field=(taken or ["id"])[0])
+            case Replace(record=record, expected=expected):
+                self._expect(type(record), record.id, expected)
+            case Patch(kind=kind, id=id, expected=expected):
+                self._expect(kind, id, expected)
+
+    def _expect(self, kind: type[Any], id: str, expected: Mapping[str, Any]) -> None:
+        stored = self._records.get(kind, {}).get(id)
+        if stored is None:
+            raise NotFound(kind.__name__.lower(), id)
+        if not _matches(stored, expected):
+            raise Conflict(f"{kind.__name__.lower()} {id!r} has changed")
+
+    def _apply(self, change: Change) -> None:
+        match change:
+            case Insert(record=record) | Replace(record=record):
+                self._records.setdefault(type(record), {})[record.id] = record
+            case Patch(kind=kind, id=id, fields=values):
+                self._records[kind][id] = replace(self._records[kind][id], **values)
+            case Delete(kind=kind, id=id):
+                self._records.get(kind, {}).pop(id, None)
+
+    def holder(self) -> str:
+        """This process."""
+        return "memory"
+
+    def is_alive(self, holder: str) -> bool:
+        """Only this process lives."""
+        return holder == "memory"
+
+    async def aclose(self) -> None:
+        """Nothing to release."""
+
+
+def _matches(record: Any, where: Mapping[str, Any]) -> bool:
+    return all(
+        getattr(record, name) in value
+        if isinstance(value, tuple)
+        else getattr(record, name) == value
+        for name, value in where.items()
+    )
+
+
+class MemoryEventLog:
+    """Streams of events in lists."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.n_syncs = 0
+
+    def append(self, event: Event) -> None:
+        """Keep the event."""
+        self.events.append(event)
+
+    async def sync(self, stream: str) -> None:
+        """Count."""
+        self.n_syncs += 1
+
+    async def read(self, stream: str, *, run_id: str = "", after: int = 0) -> list[Event]:
+        """The events of a stream."""
+        return [
+            e
+            for e in self.events
+            if e.stream == stream and (not run_id or (e.run_id == run_id and e.run_seq > after))
+        ]
+
+    async def aclose(self) -> None:
+        """Nothing to close."""
+
+
+class MemoryAnalytics:
+    """Figures counted over a MemoryEventLog; SQL is not offered."""
+
+    def __init__(self, log: MemoryEventLog) -> None:
+        self._log = log
+
+    async def query(self, sql: str, *, owner_id: str | None = None) -> Table:
+        """An empty table with the query as its only column name."""
+        return Table(columns=(sql,), rows=())
+
+    async def agent_statistics(self, agent_id: str) -> AgentStatistics:
+        """Count the finished runs of an agent."""
+        ends = [
+            b
+            for e in self._log.events
+            if e.agent_id == agent_id and isinstance(b := e.body, RunFinished)
+        ]
+        totals = _totals(ends)
+        return AgentStatistics(
+            n_runs=totals.n_runs,
+            n_succeeded=totals.n_succeeded,
+            mean_duration_ms=totals.mean_duration_ms,
+            n_tokens=totals.n_tokens,
+        )
+
+    async def totals(self, *, since: datetime | None = None) -> RunTotals:
+        """Count all finished runs."""
+        return _totals(
+            [
+                b
+                for e in self._log.events
+                if isinstance(b := e.body, RunFinished) and (since is None or e.ts >= since)
+            ]
+        )
+
+    async def aclose(self) -> None:
+        """Nothing to close."""
+
+
+def _totals(ends: Sequence[RunFinished]) -> RunTotals:
+    durations = sorted(end.duration_ms for end in ends)
+    return RunTotals(
+        n_runs=len(ends),
+        n_succeeded=sum(end.state == "succeeded" for end in ends),
+        mean_duration_ms=sum(durations) / len(durations) if durations else 0.0,
+        p95_duration_ms=durations[-1] if durations else 0.0,
+        p99_duration_ms=durations[-1] if durations else 0.0,
+        n_tokens=sum(end.usage.input_tokens + end.usage.output_tokens for end in ends),
+    )
