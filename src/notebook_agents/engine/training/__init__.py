@@ -1,0 +1,1 @@
+"""Data generator, trainer, exporter and evaluation of the bundled model."""

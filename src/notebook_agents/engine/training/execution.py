@@ -1,0 +1,150 @@
+"""Executes calls for tests and evaluation: real Python, real DuckDB, a real folder.
+
+The product's tools are built on the same libraries with limits and a kernel around them; this module
+has none of that and must only see calls on its own made-up files.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from notebook_agents.core.formatting import format_table, more_line
+from notebook_agents.engine.training.conversation import (
+    LISTER, PYTHON, READER, SQL, Call, Conversation, Step,
+)  # fmt: skip
+from notebook_agents.engine.training.exchanges import FIGURE
+from notebook_agents.engine.training.fixtures import Column, Table
+
+MOST_CHARS = 1500
+"""What a model gets to see of one result."""
+
+
+class Workspace:
+    """A folder with the files of one conversation and a namespace with its dataframes."""
+
+    def __init__(self, folder: Path, conversation: Conversation | None = None) -> None:
+        self.folder = folder
+        self.namespace: dict[str, object] = {"__name__": "__main__"}
+        self.database = duckdb.connect(config={"threads": 1})
+        self.database.execute("SET preserve_insertion_order = true")
+        if conversation is not None:
+            self._fill(conversation)
+
+    def run(self, call: Call) -> str:
+        """Execute a call; a failure gives a text that begins with `Error: `."""
+        tools = {PYTHON: self._python, SQL: self._query, READER: self._read, LISTER: self._list}
+        if call.name not in tools:
+            return f"Error: there is no tool {call.name}"
+        try:
+            with contextlib.chdir(self.folder):
+                return tools[call.name](**call.arguments)[:MOST_CHARS]  # type: ignore[operator]
+        except Exception as error:  # noqa: BLE001
+            return f"Error: {type(error).__name__}: {error}"
+
+    def add_table(self, path: str, table: Table) -> None:
+        """Write a table as CSV or Parquet."""
+        place = self._place(path)
+        text = pd.DataFrame(list(table.rows), columns=table.names).to_csv(index=False)
+        if place.suffix != ".parquet":
+            place.write_text(text, encoding="utf-8")
+            return
+        source = place.with_suffix(".source")
+        source.write_text(text, encoding="utf-8")
+        quoted = [str(p).replace("'", "''") for p in (source, place)]
+        self.database.execute(f"COPY (FROM read_csv('{quoted[0]}')) TO '{quoted[1]}'")
+        source.unlink()
+
+    def add_text(self, path: str, text: str) -> None:
+        """Write a text file."""
+        self._place(path).write_text(text, encoding="utf-8")
+
+    def _fill(self, conversation: Conversation) -> None:
+        for name, table in conversation.frames.items():
+            frame = pd.DataFrame(list(table.rows), columns=table.names)
+            self.namespace[name] = frame
+        for exchange in conversation.exchanges:
+            for step in exchange.steps:
+                self._add_files_of(step)
+        for path, text in conversation.texts.items():
+            if not (self.folder / path).exists():
+                self.add_text(path, text)
+        for path, table in conversation.tables.items():
+            self.add_table(path, table)
+
+    def _add_files_of(self, step: Step) -> None:
+        """Make the files that a reference result shows."""
+        if step.result.startswith("Error: "):
+            return
+        lines = [line for line in step.result.split("\n") if not line.startswith("... ")]
+        if step.call.name == READER:
+            before = int(str(step.call.arguments.get("start_line", 1))) - 1
+            self.add_text(str(step.call.arguments["path"]), "\n".join(["-"] * before + lines))
+        if step.call.name == LISTER:
+            folder = str(step.call.arguments["path"])
+            self._place(f"{folder}/x")
+            for line in lines if "." in step.result else []:
+                inside = line.startswith(folder + "/") or folder == "."
+                path = line if inside else f"{folder}/{line}"
+                if line.endswith("/"):
+                    self._place(f"{path}x")
+                elif not line.startswith(("No ", "(")):
+                    self.add_table(path, _SAMPLE) if _is_table(path) else self.add_text(path, "a\nb")
+
+    def _place(self, path: str) -> Path:
+        place = self.folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        return place
+
+    def _python(self, code: str, timeout: int = 30) -> str:  # noqa: ARG002
+        os.environ.setdefault("MPLBACKEND", "Agg")
+        tree = ast.parse(code)
+        last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+        output = io.StringIO()
+        with contextlib.redirect_stdout(output), _figures(output):
+            exec(compile(tree, "<call>", "exec"), self.namespace)  # noqa: S102
+            if isinstance(last, ast.Expr):
+                code_of_last = compile(ast.Expression(last.value), "<call>", "eval")
+                value = eval(code_of_last, self.namespace)  # noqa: S307
+                output.write("" if value is None else repr(value))
+        return output.getvalue().strip()
+
+    def _query(self, query: str) -> str:
+        found = self.database.execute(query)
+        return format_table([c[0] for c in found.description], found.fetchall())
+
+    def _read(self, path: str, start_line: int = 1, max_lines: int = 200) -> str:
+        lines = Path(path).read_text(encoding="utf-8").split("\n")[start_line - 1 :]
+        rest = len(lines) - max_lines
+        return "\n".join([*lines[:max_lines], *([more_line(rest, "lines")] if rest > 0 else [])])
+
+    def _list(self, path: str = ".", pattern: str = "*") -> str:
+        found = sorted(Path(path).glob(pattern))
+        names = [f"{p.as_posix()}/" if p.is_dir() else p.as_posix() for p in found]
+        rest = len(names) - 20
+        return "\n".join([*names[:20], *([more_line(rest, "files")] if rest > 0 else [])])
+
+
+_SAMPLE = Table((Column("name", "word"), Column("size", "int")), (("a", 1), ("b", 2)))
+
+
+def _is_table(path: str) -> bool:
+    return path.endswith((".csv", ".parquet"))
+
+
+@contextlib.contextmanager
+def _figures(output: io.StringIO) -> Iterator[None]:
+    """Write the text of every figure that the code drew, then close it."""
+    yield
+    with contextlib.suppress(ImportError):
+        from matplotlib import pyplot
+
+        output.write("\n".join([FIGURE] * len(pyplot.get_fignums())))
+        pyplot.close("all")

@@ -1,0 +1,161 @@
+"""The network: the Qwen3 architecture in a few lines, with the parameter names of transformers.
+
+Matrix products run in bfloat16 and everything else in float32, which is the fastest mix on a CPU. The
+state dict loads into `Qwen3ForCausalLM` unchanged; a test compares the logits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The sizes of the network."""
+
+    vocabulary: int
+    width: int = 128
+    layers: int = 4
+    heads: int = 4
+    head_width: int = 32
+    hidden: int = 384
+    positions: int = 2048
+    rope_base: float = 10_000.0
+    epsilon: float = 1e-6
+
+
+class Linear(nn.Linear):
+    """A matrix without bias, multiplied in bfloat16 while training."""
+
+    fast = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.fast:
+            return F.linear(x, self.weight)
+        return F.linear(x.bfloat16(), self.weight.bfloat16()).float()
+
+
+class Norm(nn.Module):
+    """Root mean square normalisation (Zhang and Sennrich 2019)."""
+
+    def __init__(self, width: int, epsilon: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+        self.epsilon = epsilon
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.rms_norm(x, self.weight.shape, self.weight, self.epsilon)
+
+
+class Attention(nn.Module):
+    """Causal attention with normalised queries and keys and rotary positions."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        inner = shape.heads * shape.head_width
+        self.shape = shape
+        self.q_proj = Linear(shape.width, inner, bias=False)
+        self.k_proj = Linear(shape.width, inner, bias=False)
+        self.v_proj = Linear(shape.width, inner, bias=False)
+        self.o_proj = Linear(inner, shape.width, bias=False)
+        self.q_norm = Norm(shape.head_width, shape.epsilon)
+        self.k_norm = Norm(shape.head_width, shape.epsilon)
+
+    def forward(self, x: Tensor, rope: tuple[Tensor, Tensor]) -> Tensor:
+        """Attend within `x` [batch, sequence, width]."""
+        batch, length, _ = x.shape
+        parts = (batch, length, self.shape.heads, self.shape.head_width)
+        q = rotate(self.q_norm(self.q_proj(x).view(parts)).transpose(1, 2), rope)
+        k = rotate(self.k_norm(self.k_proj(x).view(parts)).transpose(1, 2), rope)
+        v = self.v_proj(x).view(parts).transpose(1, 2)
+        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        return self.o_proj(mixed.transpose(1, 2).reshape(batch, length, -1))
+
+
+class FeedForward(nn.Module):
+    """The gated layer SwiGLU (Shazeer 2020)."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.gate_proj = Linear(shape.width, shape.hidden, bias=False)
+        self.up_proj = Linear(shape.width, shape.hidden, bias=False)
+        self.down_proj = Linear(shape.hidden, shape.width, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+
+
+class Layer(nn.Module):
+    """Attention and feed-forward, each behind a norm and added to its input."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.self_attn = Attention(shape)
+        self.mlp = FeedForward(shape)
+        self.input_layernorm = Norm(shape.width, shape.epsilon)
+        self.post_attention_layernorm = Norm(shape.width, shape.epsilon)
+
+    def forward(self, x: Tensor, rope: tuple[Tensor, Tensor]) -> Tensor:
+        x = x + self.self_attn(self.input_layernorm(x), rope)
+        return x + self.mlp(self.post_attention_layernorm(x))
+
+
+class Backbone(nn.Module):
+    """Embedding, layers and last norm."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.embed_tokens = nn.Embedding(shape.vocabulary, shape.width)
+        self.layers = nn.ModuleList(Layer(shape) for _ in range(shape.layers))
+        self.norm = Norm(shape.width, shape.epsilon)
+        self.shape = shape
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Turn tokens [batch, sequence] into states [batch, sequence, width]."""
+        rope = rotations(self.shape, tokens.shape[1])
+        x = self.embed_tokens(tokens)
+        for layer in self.layers:
+            x = layer(x, rope)
+        normed: Tensor = self.norm(x)
+        return normed
+
+
+class TinyModel(nn.Module):
+    """The whole network; the embedding is the output matrix too."""
+
+    def __init__(self, shape: Shape, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        self.shape = shape
+        self.model = Backbone(shape)
+        for name, weight in self.named_parameters():
+            if weight.ndim == 2:
+                spread = 0.05 if "embed" in name else weight.shape[1] ** -0.5
+                nn.init.normal_(weight, std=spread, generator=generator)
+
+    def forward(self, tokens: Tensor, wanted: Tensor | None = None) -> Tensor:
+        """Logits [batch, sequence, vocabulary], or only those of the wanted places [n, vocabulary]."""
+        states = self.model(tokens)
+        if wanted is not None:
+            states = states[wanted]
+        weight = self.model.embed_tokens.weight
+        if Linear.fast:
+            return F.linear(states.bfloat16(), weight.bfloat16()).float()
+        return F.linear(states, weight)
+
+
+def rotations(shape: Shape, length: int) -> tuple[Tensor, Tensor]:
+    """Cosine and sine of the rotary positions [length, head width]."""
+    half = torch.arange(0, shape.head_width, 2, dtype=torch.float32) / shape.head_width
+    angles = torch.arange(length, dtype=torch.float32)[:, None] * shape.rope_base**-half
+    angles = torch.cat((angles, angles), dim=-1)
+    return angles.cos(), angles.sin()
+
+
+def rotate(x: Tensor, rope: tuple[Tensor, Tensor]) -> Tensor:
+    """Turn pairs of numbers by their position (Su et al. 2021), halves as transformers has them."""
+    first, second = x.chunk(2, dim=-1)
+    return x * rope[0] + torch.cat((-second, first), dim=-1) * rope[1]

@@ -1,0 +1,110 @@
+"""What a query over a small table gives, computed directly.
+
+The generator needs thousands of results per second, more than a database can plan. A test runs the
+same SQL in DuckDB and the same code in pandas and compares every value.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+
+from notebook_agents.engine.training.fixtures import Table
+
+Row = tuple[object, ...]
+
+SQL_NAMES = {
+    "mean": "ROUND(AVG({}), 4)",
+    "sum": "SUM({})",
+    "min": "MIN({})",
+    "max": "MAX({})",
+    "median": "ROUND(MEDIAN({}), 4)",
+    "std": "ROUND(STDDEV({}), 4)",
+}
+HEADERS = {
+    "mean": "round(avg({}), 4)",
+    "sum": "sum({})",
+    "min": "min({})",
+    "max": "max({})",
+    "median": "round(median({}), 4)",
+    "std": "round(stddev({}), 4)",
+}
+PANDAS_NAMES = {
+    "mean": "mean().round(4)",
+    "sum": "sum().round(4)",
+    "min": "min()",
+    "max": "max()",
+    "median": "median().round(4)",
+    "std": "std().round(4)",
+}
+_FUNCTIONS: dict[str, Callable[[Sequence[float]], float]] = {
+    "mean": lambda v: round(sum(v) / len(v), 4),
+    "sum": lambda v: sum(v) if all(isinstance(x, int) for x in v) else round(math.fsum(v), 4),
+    "min": min,
+    "max": max,
+    "median": lambda v: round(float(statistics.median(v)), 4),
+    "std": lambda v: round(statistics.stdev(v), 4),
+}
+
+
+def aggregate(values: Iterable[object], kind: str) -> float:
+    """Aggregate a column of numbers as SQL and pandas do."""
+    numbers = [v for v in values if isinstance(v, int | float)]
+    return _FUNCTIONS[kind](numbers)
+
+
+def grouped(table: Table, group: str, column: str | None, kind: str) -> list[Row]:
+    """One row per group, ordered by the group; without a column the rows are counted."""
+    keys = table.values(group)
+    values = table.values(column) if column else keys
+    found: list[Row] = []
+    for key in sorted(set(keys), key=str):
+        members = [v for k, v in zip(keys, values, strict=True) if k == key]
+        found.append((key, aggregate(members, kind) if column else len(members)))
+    return found
+
+
+def filtered(table: Table, column: str, sign: str, value: object) -> list[Row]:
+    """The rows that fulfil one condition."""
+    place = table.index(column)
+    tests: dict[str, Callable[[float], bool]] = {
+        ">": lambda x: x > float(str(value)),
+        "<": lambda x: x < float(str(value)),
+    }
+    if sign == "=":
+        return [row for row in table.rows if row[place] == value]
+    return [row for row in table.rows if tests[sign](float(str(row[place])))]
+
+
+def ordered(table: Table, column: str, *, descending: bool) -> list[Row]:
+    """All rows ordered by a column of numbers; equal rows keep their order."""
+    place = table.index(column)
+    return sorted(table.rows, key=lambda row: float(str(row[place])), reverse=descending)
+
+
+def correlation(table: Table, first: str, second: str) -> float | None:
+    """The correlation of two columns, None when one of them is constant."""
+    a = [float(str(v)) for v in table.values(first)]
+    b = [float(str(v)) for v in table.values(second)]
+    if len(set(a)) < 2 or len(set(b)) < 2:
+        return None
+    return round(statistics.correlation(a, b), 4)
+
+
+def quoted(name: str) -> str:
+    """A column name in SQL."""
+    return f'"{name}"'
+
+
+def shown(name: str) -> str:
+    """A column name as DuckDB repeats it in the header of an aggregate."""
+    return name if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) else quoted(name)
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Row]) -> str:
+    """Rows as `DataFrame.to_csv` prints them."""
+    lines = [",".join(columns)]
+    lines += [",".join("" if cell is None else str(cell) for cell in row) for row in rows]
+    return "\n".join(lines)

@@ -1,0 +1,212 @@
+"""One conversation in the making: its dice, names, fixtures and sources.
+
+A scene chooses which table a question is about, how the user says it (by name, by the stem of a file,
+or not at all) and what the context lines show, and it turns phrases into the words of a user.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from dataclasses import dataclass, field
+
+from notebook_agents.core.formatting import format_table
+from notebook_agents.engine.training import relations as rel
+from notebook_agents.engine.training.conversation import PYTHON, SQL, Call, Exchange, Step
+from notebook_agents.engine.training.fixtures import Names, Table, make_table
+from notebook_agents.engine.training.patterns import chat, tables
+from notebook_agents.engine.training.patterns.pool import Picker
+from notebook_agents.engine.training.questions import Question
+
+_SLOT = re.compile(r"(\{\w+\})")
+_FRAME_NOUNS = ("dataframe", "dataframe", "df", "frame", "data frame", "table")
+_FILE_NOUNS = ("file", "file", "table", "csv file", "csv", "data file", "dataset")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A table as the user and the tools name it."""
+
+    name: str
+    """The path of a file or the name of a dataframe."""
+    said: str
+    """What the user says; empty when the context alone must decide."""
+    is_frame: bool
+    table: Table
+
+
+@dataclass
+class Scene:
+    """Dice, names and fixtures of one conversation."""
+
+    rng: random.Random
+    names: Names
+    picker: Picker
+    frames: dict[str, Table] = field(default_factory=dict)
+    tables: dict[str, Table] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
+    hidden: set[str] = field(default_factory=set)
+
+    def chance(self, share: float) -> bool:
+        """Whether a thing that happens with this share happens now."""
+        return self.rng.random() < share
+
+    def add_file(self, table: Table | None = None) -> Source:
+        """Put a new table file into the working directory."""
+        path = self.names.table_path()
+        self.tables[path] = table or make_table(self.names, self.rng)
+        return Source(path, path, False, self.tables[path])
+
+    def add_frame(self) -> Source:
+        """Put a new dataframe into the kernel."""
+        name = self.names.frame()
+        while name in self.frames or not name.isidentifier():
+            name = "df" + self.names.number(2)
+        self.frames[name] = make_table(self.names, self.rng)
+        return Source(name, name, True, self.frames[name])
+
+    def clutter(self) -> None:
+        """Add dataframes and files that the conversation is not about."""
+        for _ in range(self.rng.choice((0, 0, 0, 0, 1, 1, 2, 3))):
+            self.add_frame()
+        for _ in range(self.rng.choice((0, 0, 1, 1, 2, 3, 6))):
+            self.add_file()
+        self.clutter_texts()
+
+    def clutter_texts(self) -> None:
+        """Add text files that the conversation is not about."""
+        for _ in range(self.rng.choice((0, 0, 1, 1, 2, 4))):
+            path = self.names.text_path()
+            if not path.endswith(".csv"):
+                self.texts[path] = ""
+
+    def source(self) -> Source:
+        """Choose a table and how it is named."""
+        dice = self.rng.random()
+        if dice < 0.14:
+            return self._unsaid()
+        if dice < 0.36:
+            found = self.add_frame()
+            self.clutter()
+            return found
+        found = self.add_file()
+        if dice < 0.42 and "/" in found.name + " ":
+            stem = found.name.rsplit("/", 1)[-1]
+            stem = stem if dice < 0.38 else stem.rsplit(".", 1)[0]
+            self.clutter_texts()
+            return Source(found.name, stem, False, found.table)
+        if self.chance(0.3):
+            self.hidden.add(found.name)
+        self.clutter()
+        return found
+
+    def _unsaid(self) -> Source:
+        frame = self.chance(0.5)
+        found = self.add_frame() if frame else self.add_file()
+        if frame:
+            for _ in range(self.rng.choice((0, 0, 1))):
+                self.add_file()
+        self.clutter_texts()
+        return Source(found.name, "", found.is_frame, found.table)
+
+    def shown_files(self) -> tuple[str, ...]:
+        """The paths of the line of files, in random order."""
+        found = [path for path in (*self.tables, *self.texts) if path not in self.hidden]
+        self.rng.shuffle(found)
+        return tuple(found)
+
+    def source_phrase(self, source: Source) -> str:
+        """Words such as `in the file sales.csv`, empty when the source is not said."""
+        if not source.said:
+            return ""
+        nouns = _FRAME_NOUNS if source.is_frame else _FILE_NOUNS
+        return self.picker.pick(tables.SOURCE).replace("{kind}", self.rng.choice(nouns))
+
+    def words(self, phrase: str, slots: dict[str, str], *, plain: bool = False) -> str:
+        """Write a phrase as a user would: openers, case, typos, punctuation; slots are exact."""
+        if not plain and self.chance(0.22):
+            phrase = f"{self.picker.pick(chat.OPENERS)} {phrase}"
+        ends_in_slot = phrase.endswith("}")
+        if not plain and self.chance(0.1):
+            phrase = f"{phrase} {self.picker.pick(chat.CLOSERS)}".replace(" ,", ",")
+            ends_in_slot = False
+        parts = [p for p in _SLOT.split(" ".join(phrase.split())) if p]
+        written = [slots[p[1:-1]] if _SLOT.fullmatch(p) else self._typed(p) for p in parts]
+        style = self.rng.random()
+        if style < 0.5 and not _SLOT.fullmatch(parts[0]):
+            written[0] = written[0][0].upper() + written[0][1:]
+        text = "".join(written).strip()
+        digit_end = ends_in_slot and text[-1].isdigit()
+        end = self.rng.choice(("", "", "", "?", "?", "." if not digit_end else "", "!"))
+        return text if plain or text[-1] in "?!." else text + (end if end != "!" else "")
+
+    def _typed(self, text: str) -> str:
+        if len(text) < 6 or not self.chance(0.06):
+            return text
+        place = self.rng.randrange(1, len(text) - 2)
+        a, b = text[place], text[place + 1]
+        if not (a.isalpha() and b.isalpha()):
+            return text
+        swap = (b + a, a, a + a + b)[self.rng.randrange(3)]
+        return text[:place] + swap + text[place + 2 :]
+
+
+def table_request(scene: Scene, question: Question, source: Source) -> str:
+    """The words of a question about a table."""
+    phrase = question.phrase.replace("{src}", scene.source_phrase(source))
+    if not source.said:
+        fallback = "the dataframe" if source.is_frame else "the file"
+        phrase = phrase.replace("{S}", fallback)
+    phrase = phrase.replace(" ,", ",").lstrip(" ,:").replace(" :", ":")
+    return scene.words(phrase, {**question.slots, "S": source.said})
+
+
+def table_step(question: Question, source: Source) -> Step:
+    """The call of a question and its result."""
+    if source.is_frame:
+        code = question.code.replace("{S}", source.name)
+        return Step(Call(PYTHON, {"code": code}), frame_result(question))
+    query = question.sql.replace("{S}", source.name)
+    return Step(Call(SQL, {"query": query}), format_table(question.columns, question.rows))
+
+
+def frame_result(question: Question) -> str:
+    """What the pandas code of a question prints."""
+    if "csv" in question.details:
+        return question.details["csv"]
+    if question.form == "value":
+        return str(question.rows[0][0])
+    return rel.csv_text(question.csv_columns or question.columns, question.rows)
+
+
+def table_answer(question: Question, source: Source, result: str) -> str:
+    """The final sentence or list: every value of the result is copied."""
+    head = question.head.replace("{S}", source.name)
+    lines = result.split("\n")
+    if result.startswith("Error: "):
+        return failure(result)
+    if question.form == "value":
+        return f"{head}{lines[-1]}" + ("" if head.endswith(": ") else ".")
+    if question.form == "rows":
+        return f"{head}\n```\n{result}\n```"
+    return "\n".join([head, *(_item(line, source.is_frame) for line in lines[1:])])
+
+
+def failure(result: str) -> str:
+    """The answer to a failed tool: the first line of its message."""
+    return "The tool failed: " + result.removeprefix("Error: ").split("\n")[0]
+
+
+def table_exchange(scene: Scene, question: Question, source: Source) -> Exchange:
+    """A whole exchange about a table."""
+    step = table_step(question, source)
+    kind = "frame" if source.is_frame else "file"
+    category = f"{kind} {question.kind}" if source.said else "from context"
+    answer = table_answer(question, source, step.result)
+    return Exchange(category, table_request(scene, question, source), (step,), answer)
+
+
+def _item(line: str, is_frame: bool) -> str:
+    if line.startswith("... "):
+        return line
+    return "- " + line.replace("," if is_frame else ", ", ": ", 1)
