@@ -1,0 +1,49 @@
+"""What a deployment decides about its tool kernels, and the limits of one call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from notebook_agents.core.policy import Level
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxConfig:
+    """How tool kernels are started and when they end."""
+
+    run_dir: Path
+    """Folder for sockets and scratch; one private folder below it per server process."""
+    floor: Level = "low"
+    """No call runs below this level."""
+    fallback: Level | Literal[""] = ""
+    """The level to use instead of one that cannot be enforced; empty refuses."""
+    writable_root: Path | None = None
+    """Workspaces below this folder may be written to at ``medium``; all others are read-only."""
+    packages: tuple[str, ...] = ("notebook_agents",)
+    """Import packages a sandboxed kernel may read besides the interpreter's own."""
+    idle_ttl_s: float = 600.0
+    start_timeout_s: float = 30.0
+    max_kernels: int = 16
+    """Beyond it the kernel that was idle longest is ended."""
+    max_file_bytes: int = 256 * MIB
+    scratch_bytes: int = 256 * MIB
+    """Size of the temporary folder at ``medium``."""
+    max_tasks: int = 64
+    """Processes and threads of one kernel at ``medium``."""
+    bwrap: str = "bwrap"
+    """Name or path of bubblewrap."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputBudget:
+    """How much of what a kernel says is listened to in one call."""
+
+    text_chars: int = MIB
+    n_messages: int = 10_000
+    message_bytes: int = 8 * MIB
+    n_violations: int = 3
+    """Malformed or forged messages after which the kernel is ended."""

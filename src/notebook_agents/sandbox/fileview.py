@@ -1,0 +1,59 @@
+"""Which folders of the machine a sandboxed interpreter needs to see, and nothing else.
+
+The interpreter's own prefixes and the declared import packages, each at its own path. A prefix that
+is or contains somebody's home folder is refused: binding it would show everything in it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from notebook_agents.core.errors import SandboxUnavailable
+
+SYSTEM = Path("/usr")
+
+
+def interpreter_folders() -> list[Path]:
+    """The prefixes of this interpreter outside ``/usr``, as written and as resolved."""
+    prefixes = (sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix)
+    paths = [Path(prefix) for prefix in prefixes]
+    paths += [path.resolve() for path in paths]
+    executable = Path(sys.executable).resolve()
+    paths.append(executable.parent.parent)
+    for path in paths:
+        _refuse_home(path)
+    return _outermost(path for path in paths if not path.is_relative_to(SYSTEM))
+
+
+def package_folders(packages: Iterable[str], seen: Iterable[Path]) -> list[Path]:
+    """The source folders of import packages that the seen folders do not hold already."""
+    already = tuple(seen)
+    found: list[Path] = []
+    for name in packages:
+        spec = importlib.util.find_spec(name)
+        if spec is None:
+            raise SandboxUnavailable(f"package {name!r} of the sandbox is not installed")
+        places = spec.submodule_search_locations or ([spec.origin] if spec.origin else [])
+        found += [Path(place) for place in places]
+    return [path for path in found if not any(path.is_relative_to(folder) for folder in already)]
+
+
+def _refuse_home(path: Path) -> None:
+    home = Path.home()
+    if path != Path("/usr") and (home.is_relative_to(path) or path == Path("/")):
+        raise SandboxUnavailable(
+            f"the interpreter's prefix {str(path)!r} holds a home folder and cannot be shown to "
+            "a sandbox; use a virtual environment in a folder of its own",
+            missing=["interpreter-prefix"],
+        )
+
+
+def _outermost(paths: Iterable[Path]) -> list[Path]:
+    kept: list[Path] = []
+    for path in sorted(set(paths), key=lambda path: len(path.parts)):
+        if not any(path.is_relative_to(other) for other in kept):
+            kept.append(path)
+    return kept

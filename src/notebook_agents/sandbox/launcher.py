@@ -1,0 +1,71 @@
+"""The first program of a tool kernel: limits on itself, then a lean IPython kernel.
+
+Run as a script with ``-I``, so that neither the environment nor the working directory decides what
+it imports. No history database, no startup files, no configuration files, no profile of the user;
+the working directory is the last place where an import is looked for, never the first.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import resource
+import sys
+from typing import Any
+
+PR_SET_NO_NEW_PRIVS = 38
+
+
+def main(argv: list[str]) -> None:
+    """Start a kernel as the settings in the first argument say."""
+    settings: dict[str, Any] = json.loads(argv[1])
+    restrict(settings)
+    app = build_app(settings["connection_file"])
+    sys.path = [*(entry for entry in sys.path if entry), settings["workspace"]]
+    app.start()
+
+
+def restrict(settings: dict[str, Any]) -> None:
+    """Give up what can be given up before any other code runs."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "cannot give up new privileges")
+    limits = [
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_DATA, settings["memory_bytes"]),
+        (resource.RLIMIT_FSIZE, settings["max_file_bytes"]),
+    ]
+    if settings["max_tasks"]:
+        limits.append((resource.RLIMIT_NPROC, settings["max_tasks"]))
+    for kind, value in limits:
+        resource.setrlimit(kind, (value, value))
+    os.umask(0o077)
+
+
+def build_app(connection_file: str) -> Any:
+    """An initialised kernel application, its sockets bound."""
+    from ipykernel.kernelapp import IPKernelApp
+    from traitlets.config import Config
+
+    class ToolKernelApp(IPKernelApp):
+        """A kernel that reads no file but its connection file."""
+
+        def load_config_file(self, *args: Any, **kwargs: Any) -> None:
+            """Nothing is configured from files."""
+
+        def _run_startup_files(self) -> None:
+            """Nothing is run at start."""
+
+    config = Config()
+    config.HistoryManager.enabled = False
+    config.InteractiveShell.colors = "nocolor"
+    config.InteractiveShellApp.exec_PYTHONSTARTUP = False
+    config.IPKernelApp.connection_file = connection_file
+    app = ToolKernelApp.instance(config=config)
+    app.initialize([])
+    return app
+
+
+if __name__ == "__main__":
+    main(sys.argv)

@@ -1,0 +1,123 @@
+"""Collects what one call says, in order and within its budget."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from notebook_agents.sandbox.calling import MIME_TYPE
+from notebook_agents.sandbox.channels import KernelMessage, Violation
+from notebook_agents.sandbox.config import OutputBudget
+
+MAX_ERROR_CHARS = 64 * 1024
+
+
+@dataclass(slots=True)
+class CallOutput:
+    """What has come from the kernel for one request so far."""
+
+    request_id: str
+    budget: OutputBudget
+    on_output: Callable[[str], None]
+    value: Any = None
+    error_name: str = ""
+    error_message: str = ""
+    traceback: str = ""
+    is_idle: bool = False
+    is_answered: bool = False
+    is_over_budget: bool = False
+    n_dropped: int = 0
+    """Characters that were over the budget."""
+    _pieces: list[str] = field(default_factory=list)
+    _n_chars: int = 0
+    _n_messages: int = 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether both the reply and the end of the output have come."""
+        return self.is_idle and self.is_answered
+
+    @property
+    def text(self) -> str:
+        """Everything printed and shown, cut at the budget with a marker."""
+        text = "".join(self._pieces)
+        if not self.is_over_budget:
+            return text
+        return f"{text}\n... output cut after {self._n_chars} characters"
+
+    def published(self, message: KernelMessage) -> None:
+        """Take a message of the output channel; those of other requests are not ours."""
+        if message.parent_id != self.request_id or self.is_idle:
+            return
+        self._n_messages += 1
+        if self._n_messages > self.budget.n_messages:
+            self.is_over_budget = True
+        content = message.content
+        if message.kind == "stream":
+            self._add(_text(content.get("text")))
+        elif message.kind in ("execute_result", "display_data"):
+            self._add_shown(content.get("data"))
+        elif message.kind == "error":
+            self._fail(content)
+        elif message.kind == "status" and content.get("execution_state") == "idle":
+            self.is_idle = True
+
+    def replied(self, message: KernelMessage) -> None:
+        """Take a message of the request channel."""
+        if message.parent_id != self.request_id or message.kind != "execute_reply":
+            return
+        self.is_answered = True
+        if message.content.get("status") == "error" and not self.error_name:
+            self._fail(message.content)
+        expressions = message.content.get("user_expressions")
+        if isinstance(expressions, dict) and "value" in expressions:
+            self._take_value(expressions["value"])
+
+    def _take_value(self, answer: Any) -> None:
+        if not isinstance(answer, dict):
+            raise Violation("value of the wrong type")
+        if answer.get("status") == "error":
+            self._fail(answer)
+            return
+        data = answer.get("data")
+        text = data.get(MIME_TYPE) if isinstance(data, dict) else None
+        try:
+            self.value = json.loads(_text(text))
+        except (ValueError, RecursionError):
+            raise Violation("value is not JSON") from None
+
+    def _add_shown(self, data: Any) -> None:
+        if not isinstance(data, dict):
+            raise Violation("display data of the wrong type")
+        if "text/plain" in data:
+            text = _text(data["text/plain"])
+            self._add(("" if self._is_at_line_start() else "\n") + text + "\n")
+
+    def _is_at_line_start(self) -> bool:
+        return not self._pieces or self._pieces[-1].endswith("\n")
+
+    def _add(self, text: str) -> None:
+        room = max(self.budget.text_chars - self._n_chars, 0)
+        if len(text) > room:
+            self.is_over_budget = True
+            self.n_dropped += len(text) - room
+            text = text[:room]
+        if text:
+            self._pieces.append(text)
+            self._n_chars += len(text)
+            self.on_output(text)
+
+    def _fail(self, content: dict[str, Any]) -> None:
+        self.error_name = _text(content.get("ename"))[:MAX_ERROR_CHARS] or "Error"
+        self.error_message = _text(content.get("evalue"))[:MAX_ERROR_CHARS]
+        lines = content.get("traceback")
+        if isinstance(lines, list):
+            self.traceback = "\n".join(map(_text, lines))[:MAX_ERROR_CHARS]
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise Violation("text of the wrong type")
+    return value

@@ -1,0 +1,130 @@
+"""The value that says how one tool kernel is to be started, and the seam of the backends.
+
+A Backend turns a LaunchPlan into a command line; the provisioner runs it and knows nothing of the
+mechanism. Adding a mechanism is adding a Backend.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from notebook_agents.core.policy import Level
+from notebook_agents.sandbox import guard, launcher
+from notebook_agents.sandbox.config import MIB
+
+MAX_THREADS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchPlan:
+    """One tool kernel to be."""
+
+    level: Level
+    run_dir: Path
+    """Private folder of this kernel: its sockets, its connection file, its scratch."""
+    workspace: Path
+    asked_workspace: str = ""
+    """The workspace as it was asked for, before links were resolved."""
+    is_writable: bool = False
+    memory_bytes: int = 512 * MIB
+    max_file_bytes: int = 256 * MIB
+    scratch_bytes: int = 256 * MIB
+    max_tasks: int = 64
+    packages: tuple[str, ...] = ("notebook_agents",)
+    bwrap: str = "bwrap"
+    start_timeout_s: float = 30.0
+
+    @property
+    def connection_file(self) -> Path:
+        """Where the kernel reads its key and its sockets."""
+        return self.run_dir / "kernel.json"
+
+    @property
+    def socket_prefix(self) -> str:
+        """The path of the sockets without ``-<number>``."""
+        return str(self.run_dir / "k")
+
+    def command(self) -> list[str]:
+        """The kernel itself, without anything around it."""
+        return [
+            sys.executable,
+            "-I",
+            str(Path(launcher.__file__).resolve()),
+            json.dumps(
+                {
+                    "connection_file": str(self.connection_file),
+                    "workspace": str(self.workspace),
+                    "memory_bytes": self.memory_bytes,
+                    "max_file_bytes": self.max_file_bytes,
+                    "max_tasks": 0 if self.level == "low" else self.max_tasks,
+                }
+            ),
+        ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """A command ready to run."""
+
+    argv: list[str]
+    env: dict[str, str]
+    fds: tuple[int, ...] = ()
+    """Descriptors the command inherits; closed here once it runs."""
+    info_fd: int = -1
+    """Where the mechanism reports the process it started; -1 when it does not."""
+
+
+class Backend(Protocol):
+    """One way to confine a kernel."""
+
+    name: str
+    level: Level
+
+    def prepare(self, plan: LaunchPlan, command: list[str]) -> Launch:
+        """The command line; SandboxUnavailable when something it needs is missing."""
+        ...
+
+    def find_kernel(self, launch: Launch, guard_pid: int) -> int | None:
+        """The kernel's process as this process sees it; None while it is not there yet."""
+        ...
+
+    def verify(self, kernel_pid: int) -> tuple[str, ...]:
+        """What ought to be enforced on the running kernel and is not."""
+        ...
+
+
+def guarded(launch: Launch, lifeline: int) -> list[str]:
+    """The launch's command with the guard in front of it."""
+    fds = ",".join(str(fd) for fd in (lifeline, *launch.fds))
+    script = str(Path(guard.__file__).resolve())
+    return [sys.executable, "-I", "-S", script, fds, "--", *launch.argv]
+
+
+@dataclass(frozen=True, slots=True)
+class Scratch:
+    """Where a kernel may keep what nobody will miss."""
+
+    home: str
+    tmp: str
+    extra: dict[str, str] = field(default_factory=dict)
+
+    def environment(self) -> dict[str, str]:
+        """The whole environment of a kernel: literal names, nothing inherited."""
+        threads = str(min(MAX_THREADS, os.cpu_count() or 1))
+        return {
+            "PATH": f"{sys.prefix}/bin:/usr/bin:/bin",
+            "HOME": self.home,
+            "TMPDIR": self.tmp,
+            "IPYTHONDIR": f"{self.home}/.ipython",
+            "MPLCONFIGDIR": f"{self.home}/.config/matplotlib",
+            "LANG": "C.UTF-8",
+            "OMP_NUM_THREADS": threads,
+            "OPENBLAS_NUM_THREADS": threads,
+            "MALLOC_ARENA_MAX": "2",
+            **self.extra,
+        }

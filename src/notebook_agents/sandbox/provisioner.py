@@ -1,0 +1,257 @@
+"""Starts tool kernels: the provisioner behind every level of the sandbox.
+
+It answers Jupyter's kernel provisioner interface, so a kernel manager can drive it; the sandbox
+room drives it directly. What is enforced comes from a LaunchPlan made in code. A kernel
+specification, which a user can write, decides nothing: without a plan the kernel gets ``medium``,
+whatever the specification's arguments, environment or configuration say.
+
+The transport is always a socket file in a private folder, never a port.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jupyter_client.connect import KernelConnectionInfo
+from jupyter_client.provisioning import LocalProvisioner
+from traitlets import Any as AnyTrait
+
+from notebook_agents.core.errors import SandboxUnavailable
+from notebook_agents.core.policy import Level
+from notebook_agents.sandbox.bubblewrap import NamespaceBackend
+from notebook_agents.sandbox.plan import Backend, Launch, LaunchPlan, guarded
+from notebook_agents.sandbox.process import ProcessBackend
+
+BACKENDS: dict[Level, Backend] = {"low": ProcessBackend(), "medium": NamespaceBackend()}
+CHANNELS = ("shell", "iopub", "stdin", "hb", "control")
+POLL_SECONDS = 0.002
+
+
+@dataclass(frozen=True, slots=True)
+class Remains:
+    """What is known of a kernel that ended."""
+
+    tail: str = ""
+    """The last it printed to its own stdout and stderr."""
+    exit_code: int = 0
+    """Its exit code, or 128 and the number of the signal that ended it."""
+
+
+class SandboxProvisioner(LocalProvisioner):
+    """One confined kernel: a guard process, the mechanism of the level, the kernel inside."""
+
+    plan: LaunchPlan | None = AnyTrait(None, allow_none=True)  # type: ignore[assignment]
+    process: subprocess.Popen[bytes] | None = None
+    kernel_pid: int = 0
+    """The kernel as this process sees it; signals go there."""
+    guard_pid: int = 0
+    pidfd: int = -1
+    """Readable once the kernel and all it started are gone."""
+    _kernel_pidfd: int = -1
+    _lifeline: int = -1
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._cutting = threading.Lock()
+
+    async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
+        """Choose socket files, write the connection file, put the real command together."""
+        kwargs.pop("extra_arguments", None)
+        if self.plan is None:
+            self.plan = await asyncio.to_thread(_default_plan, kwargs.get("cwd"))
+        key = self.parent.session.key if self.parent is not None else _new_key()
+        self.connection_info = _connection(self.plan, key)
+        if self.parent is not None:
+            _point_manager(self.parent, self.plan)
+        await asyncio.to_thread(_write_connection, self.plan, self.connection_info)
+        return {**kwargs, "cmd": self.plan.command()}
+
+    async def launch_kernel(self, cmd: list[str], **_kwargs: Any) -> KernelConnectionInfo:
+        """Start guard, mechanism and kernel, and check that what was asked for is in force."""
+        await asyncio.to_thread(self.launch, cmd)
+        return self.connection_info
+
+    def launch(self, cmd: list[str]) -> None:
+        """Do it, on any thread: nothing depends on the life of the thread."""
+        assert self.plan is not None
+        backend = BACKENDS[self.plan.level]
+        launch = backend.prepare(self.plan, cmd)
+        try:
+            self._spawn(launch)
+            self.kernel_pid = self._find_kernel(backend, launch)
+        finally:
+            _close(launch.info_fd)
+        if not self.kernel_pid:
+            raise self.refusal(("kernel start",))
+
+    async def post_launch(self, **_kwargs: Any) -> None:
+        """Check a kernel that a manager started; it confines itself within its first moments."""
+        assert self.plan is not None
+        give_up = time.monotonic() + self.plan.start_timeout_s
+        while (missing := self.missing()) and self.is_running and time.monotonic() < give_up:
+            await asyncio.sleep(POLL_SECONDS)  # noqa: ASYNC110 - the state is the kernel's
+        if missing:
+            raise await asyncio.to_thread(self.refusal, missing)
+
+    def missing(self) -> tuple[str, ...]:
+        """What ought to be enforced on the kernel and is not; honest once the kernel answers."""
+        assert self.plan is not None
+        try:
+            return BACKENDS[self.plan.level].verify(self.kernel_pid)
+        except OSError:
+            return ("kernel start",)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the guard is there and was not told to end."""
+        process = self.process
+        return self._lifeline >= 0 and process is not None and process.poll() is None
+
+    async def send_signal(self, signum: int) -> None:
+        """Signal the kernel itself; a kill ends everything it started too."""
+        self.signal(signum)
+
+    def signal(self, signum: int) -> None:
+        """Send without waiting."""
+        if signum == signal.SIGKILL:
+            self.cut()
+        elif self._kernel_pidfd >= 0:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._kernel_pidfd, signum)
+
+    async def kill(self, restart: bool = False) -> None:  # noqa: ARG002
+        """End the kernel and everything it started."""
+        self.cut()
+
+    async def terminate(self, restart: bool = False) -> None:  # noqa: ARG002
+        """A tool kernel has nothing to save."""
+        self.cut()
+
+    def cut(self) -> None:
+        """Let go of the lifeline: the guard ends everything and then itself."""
+        with self._cutting:
+            lifeline, self._lifeline = self._lifeline, -1
+        _close(lifeline)
+
+    async def cleanup(self, restart: bool = False) -> None:
+        """Remove the kernel's folder."""
+        if not restart:
+            await asyncio.to_thread(self.discard)
+
+    def discard(self, timeout_s: float = 5.0) -> Remains:
+        """End what still runs and remove the folder."""
+        self.cut()
+        tail, code = "", 0
+        process, self.process = self.process, None
+        if process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                tail = process.communicate(timeout=timeout_s)[0].decode(errors="replace")
+            process.kill()
+            code = process.wait()
+            if process.stdout:
+                process.stdout.close()
+        for fd in (self.pidfd, self._kernel_pidfd):
+            _close(fd)
+        self.pidfd = self._kernel_pidfd = -1
+        if self.plan is not None:
+            shutil.rmtree(self.plan.run_dir, ignore_errors=True)
+        return Remains(tail, code)
+
+    def _spawn(self, launch: Launch) -> None:
+        assert self.plan is not None
+        held, self._lifeline = os.pipe()
+        try:
+            self.process = subprocess.Popen(  # noqa: S603 - our own argv, no shell
+                guarded(launch, held),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=launch.env,
+                cwd=self.plan.workspace,
+                pass_fds=(held, *launch.fds),
+                start_new_session=True,
+            )
+        finally:
+            for fd in (held, *launch.fds):
+                _close(fd)
+        self.pid = self.guard_pid = self.process.pid
+        self.pidfd = os.pidfd_open(self.process.pid)
+
+    def _find_kernel(self, backend: Backend, launch: Launch) -> int:
+        assert self.plan is not None
+        assert self.process is not None
+        give_up = time.monotonic() + self.plan.start_timeout_s
+        while self.process.poll() is None and time.monotonic() < give_up:
+            if pid := backend.find_kernel(launch, self.guard_pid):
+                with contextlib.suppress(ProcessLookupError):
+                    self._kernel_pidfd = os.pidfd_open(pid)
+                    return pid
+            time.sleep(POLL_SECONDS)
+        return 0
+
+    def refusal(self, missing: tuple[str, ...]) -> SandboxUnavailable:
+        """End the kernel and say why it cannot be used."""
+        assert self.plan is not None
+        lines = self.discard().tail.strip().splitlines()
+        evidence = lines[-1] if lines else f"{', '.join(missing)} failed"
+        return SandboxUnavailable(
+            f"a tool kernel at level {self.plan.level!r} could not be started: {evidence}",
+            requested_level=self.plan.level,
+            missing=list(missing),
+            evidence=evidence,
+        )
+
+
+def _default_plan(cwd: str | None) -> LaunchPlan:
+    return LaunchPlan(
+        level="medium",
+        run_dir=Path(tempfile.mkdtemp(prefix="nba-")),
+        workspace=Path(cwd or Path.cwd()).resolve(),
+    )
+
+
+def _new_key() -> bytes:
+    return secrets.token_hex(32).encode()
+
+
+def _connection(plan: LaunchPlan, key: bytes) -> KernelConnectionInfo:
+    ports = {f"{channel}_port": number for number, channel in enumerate(CHANNELS, start=1)}
+    return {
+        "transport": "ipc",
+        "ip": plan.socket_prefix,
+        "key": key,
+        "signature_scheme": "hmac-sha256",
+        **ports,
+    }
+
+
+def _point_manager(manager: Any, plan: LaunchPlan) -> None:
+    manager.transport = "ipc"
+    manager.ip = plan.socket_prefix
+    manager.connection_file = str(plan.connection_file)
+    for number, channel in enumerate(CHANNELS, start=1):
+        setattr(manager, f"{channel}_port", number)
+
+
+def _write_connection(plan: LaunchPlan, info: KernelConnectionInfo) -> None:
+    text = json.dumps({**info, "key": bytes(info["key"]).decode()})  # type: ignore[arg-type]
+    plan.connection_file.touch(mode=0o600)
+    plan.connection_file.write_text(text, encoding="utf-8")
+
+
+def _close(fd: int) -> None:
+    if fd >= 0:
+        os.close(fd)

@@ -1,0 +1,55 @@
+"""The private folder of this server process for sockets and scratch, and the sweep of old ones.
+
+A locked file in it says that its server lives; a server that was killed leaves the folder without
+the lock, and the next one removes it. Socket paths may be 107 bytes long at most, so a deep
+configured folder is replaced by one in the system's temporary folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+MAX_PREFIX_BYTES = 64
+"""What of the 107 bytes may be spent on the folder; the rest is for its own names."""
+PREFIX = "nba-"
+LOCK = "lock"
+
+
+class RunDir:
+    """A private folder that lives as long as this object; all methods block."""
+
+    def __init__(self, parent: Path) -> None:
+        if len(os.fsencode(parent)) > MAX_PREFIX_BYTES:
+            parent = Path(tempfile.gettempdir()) / f"{PREFIX}{os.getuid()}"
+        parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if parent.stat().st_uid != os.getuid():
+            raise PermissionError(f"{str(parent)!r} belongs to somebody else")
+        self._sweep(parent)
+        self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+        self._lock = os.open(self.path / LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+
+    def make(self) -> Path:
+        """A new private folder for one kernel."""
+        return Path(tempfile.mkdtemp(prefix="", dir=self.path))
+
+    def close(self) -> None:
+        """Remove the folder."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        os.close(self._lock)
+
+    @staticmethod
+    def _sweep(parent: Path) -> None:
+        for folder in parent.glob(f"{PREFIX}*"):
+            with contextlib.suppress(OSError):
+                fd = os.open(folder / LOCK, os.O_RDWR | os.O_CLOEXEC)
+                try:
+                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(folder, ignore_errors=True)
+                finally:
+                    os.close(fd)

@@ -1,0 +1,254 @@
+"""`KernelSandbox`: answers the core's Sandbox port with one tool kernel per conversation.
+
+A kernel belongs to one owner, one conversation, one workspace and one level; calls to it take
+turns. It is kept between calls and ended when idle. A level that cannot be enforced is refused,
+never silently lowered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import zmq.asyncio
+
+from notebook_agents.core.errors import InvalidRequest, SandboxUnavailable
+from notebook_agents.core.policy import LEVELS, Level, strictest
+from notebook_agents.core.tools import LevelReport, SandboxCall, SandboxOutcome
+from notebook_agents.sandbox.config import OutputBudget, SandboxConfig
+from notebook_agents.sandbox.kernel import ToolKernel, describe_loss, finish
+from notebook_agents.sandbox.plan import LaunchPlan
+from notebook_agents.sandbox.probe import probe
+from notebook_agents.sandbox.provisioner import Remains
+from notebook_agents.sandbox.rundir import RunDir
+from notebook_agents.sandbox.warden import Warden
+
+DOC = "docs/security.md"
+Key = tuple[str, str]
+"""Owner and conversation."""
+
+
+@dataclass(slots=True, eq=False)
+class Slot:
+    """The place of one conversation's kernel; calls take turns by the lock."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    kernel: ToolKernel | None = None
+    n_waiting: int = 0
+    timer: asyncio.TimerHandle | None = None
+
+
+class KernelSandbox:
+    """Tool kernels of one deployment; used from one event loop."""
+
+    def __init__(self, config: SandboxConfig, budget: OutputBudget | None = None) -> None:
+        self._config = config
+        self._budget = budget or OutputBudget()
+        self._slots: dict[Key, Slot] = {}
+        self._reports: dict[Level, LevelReport] = {}
+        self._probing = asyncio.Lock()
+        self._context: zmq.asyncio.Context | None = None
+        self._run_dir: RunDir | None = None
+        self._warden = Warden()
+        self._endings: set[asyncio.Future[Remains]] = set()
+
+    async def levels(self) -> Sequence[LevelReport]:
+        """What this machine can enforce, probed by really doing it once."""
+        async with self._probing:
+            if not self._reports:
+                reports = await finish(probe, self._config)
+                self._reports = {report.level: report for report in reports}
+        return tuple(self._reports.values())
+
+    async def resolve(self, level: Level) -> Level:
+        """The level that will be enforced; SandboxUnavailable when it cannot be."""
+        if level not in LEVELS:
+            raise InvalidRequest(
+                f"security level {level!r} is not one of {', '.join(LEVELS)}", field="level"
+            )
+        await self.levels()
+        wanted = strictest(level, self._config.floor)
+        if self._reports[wanted].is_available:
+            return wanted
+        fallback = self._config.fallback
+        if fallback and self._may_fall(wanted, fallback):
+            return fallback
+        raise self._unavailable(wanted)
+
+    async def execute(self, call: SandboxCall) -> SandboxOutcome:
+        """Run code or a function; cancelling the awaiting task interrupts, then kills."""
+        level = await self.resolve(call.level)
+        slot = self._slots.setdefault((call.owner_id, call.key), Slot())
+        slot.n_waiting += 1
+        try:
+            async with slot.lock:
+                outcome = await self._run(slot, replace(call, level=level))
+        finally:
+            slot.n_waiting -= 1
+            self._retire(call, slot)
+        return self._with_fallback_event(call, outcome)
+
+    async def close(self, key: str) -> None:
+        """End the kernel of a conversation and clean up after it."""
+        for place in [place for place in self._slots if place[1] == key]:
+            self._end(self._slots.pop(place))
+        await self._ended()
+
+    async def aclose(self) -> None:
+        """End all kernels."""
+        while self._slots:
+            self._end(self._slots.popitem()[1])
+        await self._ended()
+        await finish(self._warden.close)
+        if self._run_dir is not None:
+            await finish(self._run_dir.close)
+            self._run_dir = None
+        if self._context is not None:
+            self._context.destroy(linger=0)
+            self._context = None
+
+    async def _run(self, slot: Slot, call: SandboxCall) -> SandboxOutcome:
+        kernel = await self._kernel_for(slot, call)
+        assert kernel.watched is not None
+        kernel.watched.is_busy = True
+        self._warden.wake()
+        try:
+            outcome = await kernel.execute(call)
+        finally:
+            kernel.watched.is_busy = False
+            remains = None if kernel.is_usable else await self._lose(slot)
+        if remains is not None and outcome.reason == "KERNEL_LOST":
+            reason, message = describe_loss(remains)
+            return replace(outcome, reason=reason, error_message=message)
+        return outcome
+
+    async def _kernel_for(self, slot: Slot, call: SandboxCall) -> ToolKernel:
+        """The slot's kernel if it fits the call and lives, else a new one."""
+        if slot.timer is not None:
+            slot.timer.cancel()
+        if slot.kernel is not None:
+            if _fits(slot.kernel.plan, call) and slot.kernel.is_alive:
+                return slot.kernel
+            self._end(slot)
+        if self._run_dir is None:
+            self._run_dir = await finish(RunDir, self._config.run_dir)
+        if self._context is None:
+            self._context = zmq.asyncio.Context()
+        self._make_room()
+        kernel = ToolKernel(await finish(self._plan, self._run_dir, call), self._budget)
+        slot.kernel = kernel
+        try:
+            await kernel.start(self._context)
+        except BaseException:
+            self._end(slot)
+            raise
+        assert kernel.watched is not None
+        self._warden.watch(kernel.watched)
+        return kernel
+
+    def _plan(self, run_dir: RunDir, call: SandboxCall) -> LaunchPlan:
+        config = self._config
+        workspace = Path(call.workspace).resolve(strict=True)
+        root = config.writable_root
+        return LaunchPlan(
+            level=call.level,
+            run_dir=run_dir.make(),
+            workspace=workspace,
+            asked_workspace=call.workspace,
+            is_writable=root is not None and workspace.is_relative_to(root.resolve()),
+            memory_bytes=call.memory_bytes,
+            max_file_bytes=config.max_file_bytes,
+            scratch_bytes=config.scratch_bytes,
+            max_tasks=config.max_tasks,
+            packages=config.packages,
+            bwrap=config.bwrap,
+            start_timeout_s=config.start_timeout_s,
+        )
+
+    def _make_room(self) -> None:
+        """End the kernel that was idle longest when there are too many."""
+        idle = [s for s in self._slots.values() if s.kernel is not None and s.n_waiting == 0]
+        running = sum(1 for slot in self._slots.values() if slot.kernel is not None)
+        idle.sort(key=lambda slot: slot.kernel.used_at if slot.kernel else 0.0)
+        for slot in idle[: max(running - self._config.max_kernels + 1, 0)]:
+            self._end(slot)
+
+    def _retire(self, call: SandboxCall, slot: Slot) -> None:
+        """Forget an empty slot; let a kept kernel end when it stays idle."""
+        if slot.n_waiting:
+            return
+        place = (call.owner_id, call.key)
+        if slot.kernel is None:
+            if self._slots.get(place) is slot:
+                del self._slots[place]
+        elif self._slots.get(place) is slot:
+            loop = asyncio.get_running_loop()
+            slot.timer = loop.call_later(self._config.idle_ttl_s, self._expire, place, slot)
+        else:
+            self._end(slot)
+
+    def _expire(self, place: Key, slot: Slot) -> None:
+        if slot.n_waiting == 0 and self._slots.get(place) is slot:
+            del self._slots[place]
+            self._end(slot)
+
+    async def _lose(self, slot: Slot) -> Remains | None:
+        """Put away a kernel that is gone; what is known of its end."""
+        ending = self._end(slot)
+        return await asyncio.shield(ending) if ending is not None else None
+
+    def _end(self, slot: Slot) -> asyncio.Future[Remains] | None:
+        """Stop a slot's kernel at once; its folder is removed on a thread."""
+        kernel, slot.kernel = slot.kernel, None
+        if slot.timer is not None:
+            slot.timer.cancel()
+        if kernel is None:
+            return None
+        if kernel.watched is not None:
+            self._warden.forget(kernel.watched)
+        kernel.close()
+        ending = asyncio.get_running_loop().run_in_executor(None, kernel.discard)
+        self._endings.add(ending)
+        ending.add_done_callback(self._endings.discard)
+        return ending
+
+    async def _ended(self) -> None:
+        if self._endings:
+            await asyncio.wait(list(self._endings))
+
+    def _may_fall(self, wanted: Level, fallback: Level) -> bool:
+        is_lower = LEVELS.index(fallback) < LEVELS.index(wanted)
+        is_too_far = wanted == "high" and fallback == "low"
+        return is_lower and not is_too_far and self._reports[fallback].is_available
+
+    def _unavailable(self, wanted: Level) -> SandboxUnavailable:
+        report = self._reports[wanted]
+        available = [level for level in LEVELS if self._reports[level].is_available]
+        lacks = ", ".join(report.missing)
+        return SandboxUnavailable(
+            f"Level {wanted!r} cannot be enforced here: missing {lacks} ({report.evidence}). "
+            f"To mend it: {report.remedy}. See {DOC}.",
+            requested_level=wanted,
+            best_available=available[-1] if available else "",
+            missing=list(report.missing),
+            evidence=report.evidence,
+            remedy=report.remedy,
+            doc=DOC,
+        )
+
+    def _with_fallback_event(self, call: SandboxCall, outcome: SandboxOutcome) -> SandboxOutcome:
+        wanted = strictest(call.level, self._config.floor)
+        if LEVELS.index(outcome.enforced_level) >= LEVELS.index(wanted):
+            return outcome
+        event = f"sandbox fallback: {wanted} was asked for, {outcome.enforced_level} is in force"
+        return replace(outcome, security_events=(event, *outcome.security_events))
+
+
+def _fits(plan: LaunchPlan, call: SandboxCall) -> bool:
+    return (
+        plan.level == call.level
+        and plan.memory_bytes == call.memory_bytes
+        and plan.asked_workspace == call.workspace
+    )
