@@ -1,0 +1,64 @@
+"""Where events lie: one JSON object per line, one file per stream.
+
+    <home>/events/hot/<stream>.jsonl     appended to, the truth
+    <home>/events/cold/*.parquet         closed conversations, compacted
+
+A line is flat but for ``payload``: identity and time first, then the event's own fields. The
+columns below are what SQL sees, in every process that reads.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from notebook_agents.core.events import Event, event_from_json, event_to_json
+
+COLUMNS: dict[str, str] = {
+    "id": "VARCHAR",
+    "run_id": "VARCHAR",
+    "run_seq": "BIGINT",
+    "ts": "TIMESTAMPTZ",
+    "conversation_id": "VARCHAR",
+    "agent_id": "VARCHAR",
+    "user_id": "VARCHAR",
+    "dialect": "VARCHAR",
+    "type": "VARCHAR",
+    "payload": "JSON",
+}
+"""Name and DuckDB type of each column of a line."""
+_STREAM_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
+
+
+def hot_folder(home: Path) -> Path:
+    """Where streams are appended to."""
+    return home / "events" / "hot"
+
+
+def stream_path(home: Path, stream: str) -> Path:
+    """The file of a stream; ValueError for a name that could leave the folder."""
+    if not _STREAM_NAME.fullmatch(stream):
+        raise ValueError(f"{stream!r} cannot name a stream")
+    return hot_folder(home) / f"{stream}.jsonl"
+
+
+def line_of(event: Event) -> bytes:
+    """The line an event is kept as, with its line break."""
+    fields: dict[str, Any] = json.loads(event_to_json(event))
+    body = fields.pop("body")
+    line = fields | {"type": body.pop("type"), "payload": body}
+    return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def event_of(line: bytes) -> Event | None:
+    """The event of a line; None for a torn or foreign one."""
+    try:
+        fields: dict[str, Any] = json.loads(line)
+        body = fields.pop("payload") | {"type": fields.pop("type")}
+        return event_from_json(json.dumps(fields | {"body": body}).encode())
+    except (ValueError, KeyError, TypeError, ValidationError):
+        return None

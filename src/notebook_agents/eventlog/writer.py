@@ -1,0 +1,81 @@
+"""Appending events: one unbuffered write per line, so a kill of the process loses nothing.
+
+Only a power cut can lose what is written but not synced; ``sync`` is called at the end of a run
+and before tools with side effects. Several processes may append to one stream: a line is one
+``write`` on a descriptor opened for appending, which the system never interleaves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import OrderedDict
+from pathlib import Path
+
+from notebook_agents.core.events import Event
+from notebook_agents.eventlog.reader import read_events
+from notebook_agents.eventlog.segments import hot_folder, line_of, stream_path
+
+OPEN_STREAMS = 64
+"""Descriptors kept open; the stream least recently written to is closed first."""
+
+
+class JsonlEventLog:
+    """Answers the EventLog port with files below a home folder."""
+
+    def __init__(self, home: Path) -> None:
+        hot_folder(home).mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._home = home
+        self._open: OrderedDict[str, int] = OrderedDict()
+
+    def append(self, event: Event) -> None:
+        """Keep the event; once this returns a kill of the process cannot lose it."""
+        line = line_of(event)
+        descriptor = self._descriptor(event.stream)
+        written = os.write(descriptor, line)
+        if written != len(line):
+            raise OSError(f"only {written} of {len(line)} bytes of an event could be written")
+
+    async def sync(self, stream: str) -> None:
+        """Force what was appended to the disk."""
+        if stream in self._open:
+            duplicate = os.dup(self._open[stream])  # the original may be closed meanwhile
+            await asyncio.get_running_loop().run_in_executor(None, _sync_and_close, duplicate)
+
+    async def read(self, stream: str, *, run_id: str = "", after: int = 0) -> list[Event]:
+        """The events of a stream, of one run those numbered above ``after``."""
+        path = stream_path(self._home, stream)
+        return await asyncio.get_running_loop().run_in_executor(
+            None, read_events, path, run_id, after
+        )
+
+    async def aclose(self) -> None:
+        """Close all files."""
+        while self._open:
+            os.close(self._open.popitem()[1])
+
+    def _descriptor(self, stream: str) -> int:
+        if stream in self._open:
+            self._open.move_to_end(stream)
+            return self._open[stream]
+        while len(self._open) >= OPEN_STREAMS:
+            os.close(self._open.popitem(last=False)[1])
+        path = stream_path(self._home, stream)
+        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        _end_torn_line(descriptor)
+        self._open[stream] = descriptor
+        return descriptor
+
+
+def _end_torn_line(descriptor: int) -> None:
+    """After a power cut the last line may be torn: end it, so that it cannot spoil the next."""
+    size = os.fstat(descriptor).st_size
+    if size and os.pread(descriptor, 1, size - 1) != b"\n":
+        os.write(descriptor, b"\n")
+
+
+def _sync_and_close(descriptor: int) -> None:
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,61 @@
+"""Holders: which process works on what, and whether it still lives.
+
+Each process keeps a lock on a file of its own for as long as it lives. The operating system lets
+go of the lock however the process ends, so a file that can be locked belongs to a dead process;
+process numbers that are used again cannot confuse it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+from pathlib import Path
+from typing import IO
+
+from notebook_agents.core.ids import new_id
+
+
+class Holders:
+    """The lock files of the processes that share one home."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder = folder
+        self._host = socket.gethostname()
+        self.own = f"{self._host}:{os.getpid()}:{new_id()}"
+        self._file: IO[str] = self._path(self.own).open("w")
+        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._sweep()
+
+    def is_alive(self, holder: str) -> bool:
+        """Whether the process lives. One on another machine counts as alive: we cannot know."""
+        if holder == self.own:
+            return True
+        if not holder or holder.split(":", 1)[0] != self._host:
+            return bool(holder)
+        return not _is_free(self._path(holder))
+
+    def close(self) -> None:
+        """Let go; the process holds nothing any more."""
+        self._path(self.own).unlink(missing_ok=True)
+        self._file.close()
+
+    def _path(self, holder: str) -> Path:
+        return self._folder / (holder.replace(":", "_").replace("/", "_") + ".lock")
+
+    def _sweep(self) -> None:
+        for path in self._folder.glob("*.lock"):
+            if path != self._path(self.own) and _is_free(path):
+                path.unlink(missing_ok=True)
+
+
+def _is_free(path: Path) -> bool:
+    try:
+        with path.open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return True
+    except BlockingIOError:
+        return False
+    return True

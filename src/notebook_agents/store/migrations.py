@@ -1,0 +1,66 @@
+"""Numbered migrations: each brings the schema from one version to the next, once.
+
+A fresh database gets the newest tables at once; an older one gets the migrations it lacks, each a
+function ``mNNN_what`` in one transaction with the others. A migration never changes after a
+release, a new one is added at the end; a test holds both ways to the same schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, Engine, func, insert, inspect, select, text
+
+from notebook_agents.core.errors import NotebookAgentsError
+from notebook_agents.store.tables import metadata, schema_version
+
+Migration = Callable[[Connection], None]
+
+MIGRATIONS: tuple[Migration, ...] = ()
+"""From version 1 on: the first brings version 1 to version 2."""
+_LOCK_KEY = 7_310_114
+"""Any number no other program uses: PostgreSQL's advisory lock while migrating."""
+
+
+def migrate(engine: Engine) -> int:
+    """Bring the database to the newest version; returns it. Safe when several processes start.
+
+    Raises NotebookAgentsError when the database was written by a newer release.
+    """
+    newest = len(MIGRATIONS) + 1
+    with engine.begin() as connection:
+        _lock(connection)
+        current = _version(connection)
+        if current > newest:
+            raise NotebookAgentsError(
+                f"the database has schema version {current}, this release knows {newest}:"
+                " upgrade notebook-agents or use another database"
+            )
+        if current == 0:
+            metadata.create_all(connection)
+            _stamp(connection, newest, "fresh")
+            return newest
+        for version, migration in enumerate(MIGRATIONS[current - 1 :], start=current + 1):
+            migration(connection)
+            _stamp(connection, version, migration.__name__)
+    return newest
+
+
+def _lock(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
+    else:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _version(connection: Connection) -> int:
+    if not inspect(connection).has_table(schema_version.name):
+        return 0
+    return connection.execute(select(func.max(schema_version.c.version))).scalar() or 0
+
+
+def _stamp(connection: Connection, version: int, name: str) -> None:
+    connection.execute(
+        insert(schema_version).values(version=version, name=name, applied_at=datetime.now(UTC))
+    )

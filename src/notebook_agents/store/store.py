@@ -1,0 +1,220 @@
+"""The system of record: SQLite or PostgreSQL through SQLAlchemy, sync sessions on threads.
+
+SQLite has one writer thread, because several writers only wait for each other's file lock, and two
+readers. PostgreSQL has a pool for both. The same code serves either.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    and_,
+    create_engine,
+    delete,
+    event,
+    func,
+    insert,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.pool import QueuePool
+
+from notebook_agents.core.conversations import MessageNode
+from notebook_agents.core.errors import Conflict, NotFound
+from notebook_agents.core.ports import Change, Delete, Insert, Page, Patch, Query, Replace
+from notebook_agents.store.holders import Holders
+from notebook_agents.store.migrations import migrate
+from notebook_agents.store.records import record_of, row_of, table_of, values_of
+
+T = TypeVar("T")
+_READERS = 2
+_POSTGRESQL_WRITERS = 4
+
+
+class SqlStore:
+    """Answers the Store port. Create it with ``SqlStore.open(url, holders)``."""
+
+    def __init__(self, engine: Engine, holders: Holders) -> None:
+        is_sqlite = engine.dialect.name == "sqlite"
+        self._engine = engine
+        self._holders = holders
+        self._writers = ThreadPoolExecutor(
+            1 if is_sqlite else _POSTGRESQL_WRITERS, thread_name_prefix="store-write"
+        )
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-read")
+
+    @classmethod
+    def open(cls, url: str, holders: Holders) -> SqlStore:
+        """Connect and bring the schema up to date; blocks for as long as that takes."""
+        engine = _connect(url)
+        try:
+            migrate(engine)
+        except BaseException:
+            engine.dispose()
+            raise
+        return cls(engine, holders)
+
+    async def get(self, kind: type[T], id: str) -> T | None:
+        """The record, or None."""
+
+        def work(connection: Connection) -> T | None:
+            table = table_of(kind)
+            row = connection.execute(select(table).where(table.c.id == id)).mappings().first()
+            return None if row is None else record_of(kind, row)
+
+        return await self._read(work)
+
+    async def find(self, kind: type[T], query: Query) -> Page[T]:
+        """The records that match, newest first, with the total count."""
+
+        def work(connection: Connection) -> Page[T]:
+            table = table_of(kind)
+            condition = _condition(kind, query.where)
+            moment = table.c.get("created_at", table.c.id)
+            order: list[ColumnElement[Any]] = [moment, table.c.id]
+            if not query.oldest_first:
+                order = [column.desc() for column in order]
+            wanted = select(table).where(condition).order_by(*order)
+            rows = connection.execute(wanted.limit(query.limit).offset(query.offset)).mappings()
+            items = tuple(record_of(kind, row) for row in rows)
+            count = select(func.count()).select_from(table).where(condition)
+            total = connection.execute(count).scalar_one()
+            return Page(items=items, total=total, limit=query.limit, offset=query.offset)
+
+        return await self._read(work)
+
+    async def chain(self, tip_id: str) -> list[MessageNode]:
+        """The messages from the first to the tip, in one recursive query."""
+
+        def work(connection: Connection) -> list[MessageNode]:
+            table = table_of(MessageNode)
+            walk = select(table).where(table.c.id == tip_id).cte(recursive=True)
+            parent = table.alias()
+            walk = walk.union_all(select(parent).join(walk, parent.c.id == walk.c.parent_id))
+            rows = connection.execute(select(walk)).mappings()
+            nodes = {row["id"]: record_of(MessageNode, row) for row in rows}
+            ordered: list[MessageNode] = []
+            node = nodes.get(tip_id)
+            while node is not None:
+                ordered.append(node)
+                node = nodes.get(node.parent_id)
+            return ordered[::-1]
+
+        return await self._read(work) if tip_id else []
+
+    async def commit(self, *changes: Change) -> None:
+        """Make all changes or none."""
+
+        def work() -> None:
+            with self._engine.begin() as connection:
+                for change in changes:
+                    _apply(connection, change)
+
+        await asyncio.get_running_loop().run_in_executor(self._writers, work)
+
+    def holder(self) -> str:
+        """The identity of this process."""
+        return self._holders.own
+
+    def is_alive(self, holder: str) -> bool:
+        """Whether the process behind a holder still lives."""
+        return self._holders.is_alive(holder)
+
+    async def aclose(self) -> None:
+        """Finish what is queued and disconnect."""
+
+        def work() -> None:
+            self._writers.shutdown()
+            self._readers.shutdown()
+            self._engine.dispose()
+            self._holders.close()
+
+        await asyncio.get_running_loop().run_in_executor(None, work)
+
+    async def _read(self, work: Callable[[Connection], T]) -> T:
+        def connected() -> T:
+            with self._engine.connect() as connection:
+                return work(connection)
+
+        return await asyncio.get_running_loop().run_in_executor(self._readers, connected)
+
+
+def _connect(url: str) -> Engine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(parsed, pool_pre_ping=True, pool_size=_READERS + _POSTGRESQL_WRITERS)
+    if parsed.database:
+        Path(parsed.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    engine = create_engine(parsed, poolclass=QueuePool, connect_args={"check_same_thread": False})
+    event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # On file systems without shared memory (NFS) SQLite stays in its rollback-journal mode.
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute("PRAGMA busy_timeout=5000")
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _condition(kind: type[Any], where: Mapping[str, Any]) -> ColumnElement[bool]:
+    table = table_of(kind)
+    return and_(
+        true(),
+        *(
+            table.c[name].in_(value) if isinstance(value, tuple) else table.c[name] == value
+            for name, value in where.items()
+        ),
+    )
+
+
+def _apply(connection: Connection, change: Change) -> None:
+    match change:
+        case Insert(record=record):
+            try:
+                connection.execute(insert(table_of(type(record))).values(row_of(record)))
+            except IntegrityError as error:
+                raise _taken(type(record), error) from error
+        case Replace(record=record, expected=expected):
+            _change(connection, type(record), record.id, row_of(record), expected)
+        case Patch(kind=kind, id=id, fields=fields, expected=expected):
+            _change(connection, kind, id, values_of(kind, fields), expected)
+        case Delete(kind=kind, id=id):
+            table = table_of(kind)
+            connection.execute(delete(table).where(table.c.id == id))
+
+
+def _change(
+    connection: Connection,
+    kind: type[Any],
+    id: str,
+    values: dict[str, Any],
+    expected: Mapping[str, Any],
+) -> None:
+    table = table_of(kind)
+    condition = and_(table.c.id == id, _condition(kind, expected))
+    if connection.execute(update(table).where(condition).values(values)).rowcount:
+        return
+    noun = kind.__name__.lower()
+    if connection.execute(select(table.c.id).where(table.c.id == id)).first() is None:
+        raise NotFound(noun, id)
+    raise Conflict(f"{noun} {id!r} has changed in the meantime")
+
+
+def _taken(kind: type[Any], error: IntegrityError) -> Conflict:
+    text = str(error.orig)
+    unique = [column.name for column in table_of(kind).columns if column.unique]
+    field = next((name for name in unique if name in text), "id")
+    return Conflict(f"this {field} is taken", field=field)

@@ -1,0 +1,209 @@
+"""The tables of the store: one per kind of record, one column per field.
+
+Fields that SQL never looks into (messages, settings, lists) are JSON columns. A record of the core
+and its row are turned into each other by ``records.py``.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from notebook_agents.core.agents import Agent
+from notebook_agents.core.conversations import Conversation, MessageNode
+from notebook_agents.core.runs import Run
+from notebook_agents.core.users import ApiKey, RevokedToken, User
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware moment; SQLite forgets the zone, which is always UTC here."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Store in UTC."""
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Give the zone back."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+metadata = MetaData()
+Json = JSON().with_variant(JSONB(), "postgresql")
+
+
+def _id() -> Column[str]:
+    return Column("id", String(36), primary_key=True)
+
+
+def _text(name: str, **options: Any) -> Column[str]:
+    return Column(name, Text, nullable=False, **options)
+
+
+def _time(name: str, *, nullable: bool = False) -> Column[datetime]:
+    return Column(name, UtcDateTime, nullable=nullable)
+
+
+def _json(name: str) -> Column[Any]:
+    return Column(name, Json, nullable=False)
+
+
+users = Table(
+    "users",
+    metadata,
+    _id(),
+    _text("username", unique=True),
+    _text("email", unique=True),
+    _text("password_hash"),
+    Column("is_active", Boolean, nullable=False),
+    Column("is_admin", Boolean, nullable=False),
+    _time("created_at"),
+    _time("updated_at"),
+    _time("last_login", nullable=True),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    _id(),
+    _text("owner_id", index=True),
+    _text("name"),
+    _text("prefix"),
+    _text("digest", unique=True),
+    _time("created_at"),
+    _time("expires_at", nullable=True),
+    _time("revoked_at", nullable=True),
+    _time("last_used", nullable=True),
+)
+
+revoked_tokens = Table(
+    "revoked_tokens",
+    metadata,
+    _id(),
+    _text("owner_id"),
+    _time("expires_at"),
+)
+
+agents = Table(
+    "agents",
+    metadata,
+    _id(),
+    _text("owner_id"),
+    _text("name"),
+    _text("description"),
+    _text("model"),
+    _text("instructions"),
+    _json("tools"),
+    _text("security_level"),
+    Column("max_memory_mb", Integer, nullable=False),
+    Column("timeout_s", Float, nullable=False),
+    _json("sampling"),
+    _json("policy"),
+    _json("metadata"),
+    _text("status"),
+    _time("created_at"),
+    _time("updated_at"),
+    _time("last_used", nullable=True),
+    Index("agents_by_owner", "owner_id", "created_at"),
+)
+
+conversations = Table(
+    "conversations",
+    metadata,
+    _id(),
+    _text("owner_id"),
+    _text("agent_id"),
+    _text("title"),
+    _text("tip_id"),
+    Column("message_count", Integer, nullable=False),
+    _text("workspace"),
+    _json("context"),
+    _text("forked_from"),
+    _text("active_run_id"),
+    _time("created_at"),
+    _time("updated_at"),
+    Index("conversations_by_owner", "owner_id", "created_at"),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    _id(),
+    _text("parent_id"),
+    _text("conversation_id", index=True),
+    _text("run_id"),
+    _time("created_at"),
+    _json("message"),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    _id(),
+    _text("owner_id"),
+    _text("agent_id"),
+    _text("conversation_id", index=True),
+    _text("state", index=True),
+    _text("model"),
+    _text("dialect"),
+    _json("input"),
+    _text("input_id"),
+    _text("previous_tip_id"),
+    _text("holder"),
+    _json("tools"),
+    _json("sampling"),
+    _json("limits"),
+    _json("policy"),
+    _text("system"),
+    _json("pending"),
+    _json("decisions"),
+    _text("text"),
+    _json("tool_calls"),
+    _json("usage"),
+    Column("n_steps", Integer, nullable=False),
+    _text("error_code"),
+    _text("error_message"),
+    _time("created_at"),
+    _time("started_at", nullable=True),
+    _time("ended_at", nullable=True),
+    Index("runs_by_owner", "owner_id", "created_at"),
+)
+
+schema_version = Table(
+    "schema_version",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    _text("name"),
+    _time("applied_at"),
+)
+
+TABLES: dict[type[Any], Table] = {
+    User: users,
+    ApiKey: api_keys,
+    RevokedToken: revoked_tokens,
+    Agent: agents,
+    Conversation: conversations,
+    MessageNode: messages,
+    Run: runs,
+}

@@ -1,0 +1,69 @@
+"""Fixtures for every room: the blocking detector, services where they can be reached, versions."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.metadata
+import inspect
+import os
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+REQUIRE_ALL = "NOTEBOOK_AGENTS_TEST_REQUIRE_ALL"
+"""Set in CI: a test that would be skipped fails instead."""
+pytest_plugins = ["pytest_jupyter.jupyter_server"]
+
+
+def pytest_report_header() -> str:
+    names = ("jupyter_server", "ipykernel", "tornado", "duckdb", "sqlalchemy", "torch", "pydantic")
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in names]
+    return "versions: " + ", ".join(versions)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Iterator[None] | object:
+    report = yield
+    if os.environ.get(REQUIRE_ALL) and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped although {REQUIRE_ALL} is set: {report.longrepr}"
+    return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+) -> object | None:
+    """Run ``async def`` fixtures on the loop that async tests run on."""
+    function = fixturedef.func
+    if not inspect.isasyncgenfunction(function) or fixturedef.scope != "function":
+        return None
+    loop: asyncio.AbstractEventLoop = request.getfixturevalue("jp_asyncio_loop")
+    values = function(**{name: request.getfixturevalue(name) for name in fixturedef.argnames})
+    value = loop.run_until_complete(anext(values))
+
+    def finish() -> None:
+        assert loop.run_until_complete(anext(values, finish)) is finish
+
+    request.addfinalizer(finish)
+    fixturedef.cached_result = (value, fixturedef.cache_key(request), None)
+    return value
+
+
+def _is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture(scope="session")
+def postgresql_url() -> str:
+    """A server-wide URL; tests make a schema of their own in it."""
+    url = os.environ.get("NOTEBOOK_AGENTS_TEST_POSTGRESQL_URL", "")
+    if not url and not _is_open(5432):
+        pytest.skip("no PostgreSQL on 127.0.0.1:5432")
+    return url or "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
