@@ -1,1 +1,48 @@
-"""AI agents for Jupyter."""
+"""AI agents where people work with data: the notebook and its server.
+
+In a notebook or in IPython: ``%load_ext notebook_agents``, then ``%agent help``. Importing this
+package computes nothing; every name is looked up when it is used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+_LAZY = {
+    "Answer": "notebook_agents.magics.answer",
+    "Core": "notebook_agents.core.core",
+    "NotebookAgentsError": "notebook_agents.core.errors",
+    "use_core": "notebook_agents.magics.magic",
+}
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Add ``%agent`` and ``%%agent`` to a shell; ``%load_ext notebook_agents`` calls this."""
+    from notebook_agents.magics.magic import AgentMagics
+
+    AgentMagics(shell).install()
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """Remove the magics and end what they started."""
+    from notebook_agents.magics.magic import installed_magics
+
+    installed_magics(shell).uninstall()
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("notebook-agents")
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_LAZY, "__version__"])

@@ -1,1 +1,1 @@
-"""notebook-agents: the magics room."""
+"""``%agent`` in IPython: parses options, calls the core, shows the run in the cell."""

@@ -1,0 +1,76 @@
+"""How a cell fails: one line with the cause and the next step, never a traceback.
+
+IPython asks an exception for its own traceback through ``_render_traceback_``; these answer with
+one line. The cell still fails, so "Run all", papermill and nbclient stop there. Pressing Stop is
+not an error a program should catch by accident, hence its two classes: one that an awaiting cell
+may raise without upsetting the event loop, one for a cell that blocks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from difflib import get_close_matches
+
+from notebook_agents.core.errors import NotebookAgentsError
+
+STOPPED = "stopped; what was written so far is kept"
+
+
+class AgentError(Exception):
+    """A request to the magic that cannot be served; the text names cause and next step."""
+
+    is_told = False
+    """Whether the line is on the screen already (a terminal's stderr)."""
+    is_debug = False
+    """Whether the person asked for the whole traceback."""
+
+    @property
+    def line(self) -> str:
+        """What the person reads."""
+        return f"AgentError: {self}"
+
+    def _render_traceback_(self) -> list[str]:
+        if self.is_debug:
+            return "".join(traceback.format_exception(self)).splitlines()
+        return [] if self.is_told else [self.line]
+
+
+class Stopped(KeyboardInterrupt):
+    """The person interrupted a blocking cell."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"Stopped: {self}"]
+
+
+class StoppedAwaiting(asyncio.CancelledError):
+    """The person interrupted an awaiting cell; to the event loop a cancellation like any other."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"Stopped: {self}"]
+
+
+NEXT_STEPS: dict[str, str] = {
+    "engine_unavailable": "see: %agent status",
+    "sandbox_unavailable": "see: %agent status",
+    "limit_exceeded": "ask for less at once, or start afresh with: %agent reset",
+    "conflict": "start a new conversation with: %agent reset",
+    "not_permitted": "allow it with --ask or --yes",
+}
+"""The next step for an error code where its own message names none."""
+
+
+def agent_error(error: NotebookAgentsError) -> AgentError:
+    """The core's error as the cell's one line."""
+    return AgentError(one_line(error.message, NEXT_STEPS.get(error.code, "")))
+
+
+def one_line(cause: str, next_step: str = "") -> str:
+    """Cause and next step on a single line."""
+    cause = " ".join(cause.split()).rstrip(".")
+    return f"{cause}; {next_step}" if next_step and "%agent" not in cause else cause
+
+
+def close_to(word: str, known: list[str], *, cutoff: float = 0.6) -> str:
+    """The known word nearest to ``word``, or nothing."""
+    return next(iter(get_close_matches(word, known, n=1, cutoff=cutoff)), "")

@@ -1,0 +1,114 @@
+"""``{name}`` in a prompt becomes the value of a notebook variable; any other brace stays a brace.
+
+Only a name followed by attributes and subscripts is looked up, never a call, and only when it
+resolves. Code, JSON and LaTeX in a prompt are therefore left alone and nothing ever raises.
+``{{`` writes one ``{``, and the ``}}`` that closes it writes one ``}``. Values are put in once and
+not scanned again, so braces inside a value cannot pull in another one.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from notebook_agents.magics.values import value_text
+
+_REFERENCE = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*|\[[^\[\]{}\n]+\])*")
+_BARE_NAME = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interpolated:
+    """A prompt with its values in place."""
+
+    text: str
+    replaced: tuple[str, ...] = ()
+    """The references that became values."""
+    unresolved: tuple[str, ...] = ()
+    """What looks like a variable, names none, and was left as it stood."""
+
+
+def interpolate(text: str, namespace: Mapping[str, Any], *, max_chars: int = 2000) -> Interpolated:
+    """Put variables of ``namespace`` in; each value takes at most ``max_chars`` characters."""
+    pieces: list[str] = []
+    replaced: list[str] = []
+    unresolved: list[str] = []
+    open_braces: list[str] = []
+    position = 0
+    while position < len(text):
+        if text.startswith("{{", position):
+            open_braces.append("{{")
+            pieces.append("{")
+            position += 2
+        elif text[position] == "{":
+            reference = _reference_at(text, position + 1)
+            is_found, value = resolve(reference, namespace) if reference else (False, None)
+            if is_found:
+                pieces.append(value_text(value, max_chars=max_chars))
+                replaced.append(reference)
+                position += len(reference) + 2
+                continue
+            if reference and _BARE_NAME.fullmatch(reference):
+                unresolved.append(reference)
+            open_braces.append("{")
+            pieces.append("{")
+            position += 1
+        elif text[position] == "}":
+            opened = open_braces.pop() if open_braces else "{"
+            pieces.append("}")
+            position += 2 if opened == "{{" and text.startswith("}}", position) else 1
+        else:
+            end = _next_brace(text, position)
+            pieces.append(text[position:end])
+            position = end
+    return Interpolated(
+        text="".join(pieces), replaced=tuple(replaced), unresolved=tuple(unresolved)
+    )
+
+
+def resolve(reference: str, namespace: Mapping[str, Any]) -> tuple[bool, Any]:
+    """Whether ``name.attribute[key]`` names a value, and the value."""
+    try:
+        tree = ast.parse(reference, mode="eval").body
+    except (SyntaxError, ValueError):
+        return False, None
+    try:
+        return True, _value_of(tree, namespace)
+    except Exception:  # noqa: BLE001 - a property or __getitem__ of the user's may raise anything
+        return False, None
+
+
+def _value_of(node: ast.expr, namespace: Mapping[str, Any]) -> Any:
+    match node:
+        case ast.Name(id=name):
+            return namespace[name]
+        case ast.Attribute(value=inner, attr=attribute):
+            return getattr(_value_of(inner, namespace), attribute)
+        case ast.Subscript(value=inner, slice=key):
+            return _value_of(inner, namespace)[_key_of(key, namespace)]
+    raise LookupError
+
+
+def _key_of(node: ast.expr, namespace: Mapping[str, Any]) -> Any:
+    if isinstance(node, ast.Slice):
+        bounds = (node.lower, node.upper, node.step)
+        return slice(*(_key_of(b, namespace) if b is not None else None for b in bounds))
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        return _value_of(node, namespace)
+
+
+def _reference_at(text: str, start: int) -> str:
+    found = _REFERENCE.match(text, start)
+    if found is None or not text.startswith("}", found.end()):
+        return ""
+    return found[0]
+
+
+def _next_brace(text: str, start: int) -> int:
+    found = re.compile(r"[{}]").search(text, start)
+    return found.start() if found else len(text)

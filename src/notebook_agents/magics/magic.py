@@ -1,0 +1,155 @@
+"""``%agent`` and ``%%agent``: one entry for a line, a cell, an awaiting and a blocking caller.
+
+Everything heavy is imported when the first prompt comes, so that loading the extension is instant.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
+
+from notebook_agents.magics.awaiting import AwaitTransformer
+from notebook_agents.magics.completion import AgentCompleter
+from notebook_agents.magics.errors import AgentError, one_line
+from notebook_agents.magics.host import CoreHost, CoreMaker
+from notebook_agents.magics.options import Command, agent_arguments, parse
+from notebook_agents.magics.settings import default_core
+from notebook_agents.magics.waiting import Waits, await_on, block_on
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from notebook_agents.core.core import Core
+    from notebook_agents.magics.session import Session
+
+BUILT_IN_MODELS = ("notebook-agents/tiny",)
+USAGE = """%agent [flags] text          ask the agent
+%%agent [flags]              the text is the cell
+%agent SUBCOMMAND            see below; %agent -- text makes any text a prompt
+x = %agent text              x.text, x.tool_calls, x.usage, x.run_id
+
+{name} puts the value of a variable in; a data frame as its columns, types and first rows."""
+
+
+@magics_class
+class AgentMagics(Magics):
+    """The magics of one shell, with their session."""
+
+    def __init__(self, shell: Any) -> None:
+        super().__init__(shell)
+        self._session: Session | None = None
+        self._host = CoreHost(default_core)
+        self._awaits = AwaitTransformer() if hasattr(shell, "kernel") else None
+        self._completer = AgentCompleter(models=self._model_names, tools=self._tool_names)
+
+    @no_var_expand
+    @line_cell_magic
+    @agent_arguments
+    def agent(self, line: str, cell: str | None = None) -> Any:
+        """Ask an agent that can compute, query files and read them.
+
+        Write the text after %agent, or after %%agent and in the cell below. Flags come first.
+        The value is the answer: .text .tool_calls .usage .run_id .model .state
+        """
+        return block_on(self._serve(line, cell))
+
+    @no_var_expand
+    @line_cell_magic
+    def agent_await(self, line: str, cell: str | None = None) -> Awaitable[Any]:
+        """What %agent becomes in a kernel, which awaits it; see %agent."""
+        return await_on(self._serve(line, cell))
+
+    def install(self) -> None:
+        """Make the magics known to the shell."""
+        shell: Any = self.shell
+        # Python prints warnings of loggers that nobody configured; a cell shows what matters.
+        logging.getLogger("notebook_agents").addHandler(logging.NullHandler())
+        shell.register_magics(self)
+        shell.Completer.custom_matchers.append(self._completer.match)
+        if self._awaits is not None:
+            self._awaits.register(shell)
+
+    def uninstall(self) -> None:
+        """Take everything back and end the core."""
+        shell: Any = self.shell
+        manager = shell.magics_manager
+        for name in ("agent", "agent_await"):
+            manager.magics["line"].pop(name, None)
+            manager.magics["cell"].pop(name, None)
+        manager.registry.pop(type(self).__name__, None)
+        shell.Completer.custom_matchers.remove(self._completer.match)
+        if self._awaits is not None:
+            self._awaits.unregister(shell)
+        self._host.close()
+
+    def use(self, make: CoreMaker) -> None:
+        """Work with another core from now on."""
+        self._host.close()
+        self._host = CoreHost(make)
+        self._session = None
+
+    def _serve(self, line: str, cell: str | None) -> Waits[Any]:
+        is_debug = "--debug" in line.split()
+        try:
+            try:
+                return (yield from self._dispatch(line, cell))
+            except AgentError:
+                raise
+            except Exception as error:
+                cause = one_line(f"{type(error).__name__}: {error}")
+                raise AgentError(f"{cause}; for the traceback, add --debug") from error
+        except AgentError as error:
+            error.is_debug = is_debug
+            if not hasattr(self.shell, "kernel") and not is_debug:
+                sys.stderr.write(f"{error.line}\n")
+                error.is_told = True
+            raise
+
+    def _dispatch(self, line: str, cell: str | None) -> Waits[Any]:
+        function: Any = type(self).agent
+        request = parse(line, cell, function.parser)
+        if isinstance(request, Command):
+            from notebook_agents.magics.commands import run_command
+
+            value = yield from run_command(self._the_session(), request, USAGE)
+            if request.options.out:
+                self._the_session().namespace[request.options.out] = value
+            return value
+        return (yield from self._the_session().prompt(request))
+
+    def _the_session(self) -> Session:
+        if self._session is None:
+            from notebook_agents.magics.session import Session
+
+            self._session = Session(self.shell, self._host)
+        return self._session
+
+    def _model_names(self) -> list[str]:
+        known = self._session.known_models if self._session else []
+        return known or list(BUILT_IN_MODELS)
+
+    def _tool_names(self) -> list[str]:
+        return self._session.known_tools if self._session else []
+
+
+def installed_magics(shell: Any) -> AgentMagics:
+    """The magics of a shell; loads the extension where it is not loaded yet."""
+    if "AgentMagics" not in shell.magics_manager.registry:
+        shell.extension_manager.load_extension("notebook_agents")
+    magics: AgentMagics = shell.magics_manager.registry["AgentMagics"]
+    return magics
+
+
+def use_core(make: Core | CoreMaker, *, shell: Any = None) -> None:
+    """Let the magics of a shell (default: the running one) work with a core of the caller's.
+
+    ``make`` is a core that has not been started, or a function that returns one; it is used on
+    the magics' own event loop and closed with them.
+    """
+    from IPython.core.getipython import get_ipython
+
+    maker: CoreMaker = make if callable(make) else lambda: make
+    installed_magics(shell or get_ipython()).use(maker)

@@ -1,0 +1,150 @@
+"""A run as Markdown for a notebook, with everything that a model or a tool wrote made harmless.
+
+Text of a model is Markdown, and stays so, but it cannot bring HTML, images (which would fetch an
+address of the model's choice) or links to anything but web pages. Text of a tool stands in a code
+block whose fence it cannot close. So the output is safe in front ends that do not sanitise.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+
+from notebook_agents.magics.transcript import ToolBlock, Transcript
+
+MAX_RESULT_CHARS = 4000
+"""Of a tool's result; the whole is in ``.tool_calls`` of the answer."""
+MARKS = {"waiting": "?", "running": "…", "succeeded": "✓"}
+"""The sign in front of a tool call; ✗ for every other state."""
+
+_FENCED = re.compile(r"^(`{3,})([^`\n]*)\n(.*?)^ {0,3}\1`*[ \t]*$", re.M | re.S)
+"""A code block that begins at the margin: such a one belongs to no list or quotation."""
+_SPAN = re.compile(r"(?<![`\\])(`+)(?!`)([^\n]+?)(?<!`)\1(?!`)")
+_MATH = re.compile(r"\$\$|\\\\\[|\\begin\{")
+_MARKUP = re.compile(r"[^\w\s]")
+_LINK = re.compile(r"\](\(|\[|:)(?P<target>\s*[^\s)]*)")
+_WEB = re.compile(r"\s*(?:https?://|mailto:|#|[\w./-]*$)", re.I)
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def plain(text: str) -> str:
+    """Text without control characters, which a terminal would obey."""
+    return _CONTROL.sub("", text)
+
+
+def safe_markdown(text: str) -> str:
+    """A model's Markdown without HTML, images and links to anything but web pages.
+
+    Renderers disagree on where code begins and ends, above all around formulas. So text counts as
+    code only where all agree, and what looks like code but holds markup is written as entities.
+    """
+    text = plain(text)
+    has_math = bool(_MATH.search(text))
+    pieces: list[str] = []
+    position = 0
+    for found in _FENCED.finditer(text):
+        pieces.append(_safe_inline(text[position : found.start()]))
+        is_risky = has_math and "<" in found[3]
+        pieces.append(f"<pre>{html.escape(found[3])}</pre>" if is_risky else found[0])
+        position = found.end()
+    pieces.append(_safe_inline(text[position:]))
+    return "".join(pieces)
+
+
+def fenced(text: str, language: str = "text") -> str:
+    """A code block that its content cannot close."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{plain(text)}\n{fence}"
+
+
+def as_markdown(transcript: Transcript, *, has_text: bool = True) -> str:
+    """The whole run; ``has_text`` False leaves out text that is still being written."""
+    is_over = bool(transcript.state)
+    parts: list[str] = []
+    for block in transcript.blocks:
+        if isinstance(block, ToolBlock):
+            parts.append(tool_markdown(block))
+        elif block.text.strip() and (has_text or is_over):
+            parts.append(safe_markdown(block.text.strip("\n")))
+    if transcript.state == "cancelled":
+        parts.append("**■ stopped**")
+    parts += [f"<small>⚠ {html.escape(plain(note))}</small>" for note in transcript.notes]
+    if is_over:
+        summary = transcript.footer if transcript.has_answered else "✗ no answer"
+        parts.append(f"<small>{html.escape(plain(summary))}</small>")
+    else:
+        parts.append(f"<small>{html.escape(plain(transcript.phase))}{_elapsed(transcript)}</small>")
+    return "\n\n".join(parts)
+
+
+def tool_markdown(block: ToolBlock) -> str:
+    """A tool call as one line that opens to its arguments and raw result."""
+    brief = html.escape(plain(brief_arguments(block)))
+    title = f"{MARKS.get(block.status, '✗')} <b>{html.escape(plain(block.name))}</b>"
+    title += f" <code>{brief}</code>" if brief else ""
+    if block.is_done:
+        outcome = "" if block.status == "succeeded" else f"{block.status.replace('_', ' ')}, "
+        title += f" <small>{outcome}{block.duration_ms / 1000:.1f} s</small>"
+    body = [_arguments(block)]
+    if block.content:
+        body.append("Result:\n\n" + fenced(_clipped(block.content)))
+    inner = "\n\n".join(body)
+    return f"<details>\n<summary>{title}</summary>\n\n{inner}\n\n</details>"
+
+
+def brief_arguments(block: ToolBlock, *, max_chars: int = 80) -> str:
+    """The arguments on one short line."""
+    values = list(block.arguments.values())
+    if len(values) == 1 or set(block.arguments) & {"code", "query"}:
+        text = str(block.arguments.get("code") or block.arguments.get("query") or values[0])
+    else:
+        text = ", ".join(f"{key}={value!r}" for key, value in block.arguments.items())
+    text = " ".join(text.split())
+    return text if len(text) <= max_chars else text[: max_chars - 1] + "…"
+
+
+def _arguments(block: ToolBlock) -> str:
+    for key, language in (("code", "python"), ("query", "sql")):
+        source = block.arguments.get(key)
+        if isinstance(source, str):
+            return fenced(source, language)
+    return fenced(json.dumps(block.arguments, indent=1, ensure_ascii=False, default=str), "json")
+
+
+def _clipped(text: str) -> str:
+    if len(text) <= MAX_RESULT_CHARS:
+        return text
+    return f"{text[:MAX_RESULT_CHARS]}\n… {len(text) - MAX_RESULT_CHARS:,} more characters"
+
+
+def _elapsed(transcript: Transcript) -> str:
+    return f" {transcript.seconds:.0f} s" if transcript.seconds >= 1 else ""
+
+
+def _safe_inline(text: str) -> str:
+    pieces: list[str] = []
+    position = 0
+    for found in _SPAN.finditer(text):
+        pieces.append(_safe_text(text[position : found.start()]))
+        is_harmless = _safe_text(found[0]) == found[0]
+        pieces.append(found[0] if is_harmless else f"<code>{_entities(found[2])}</code>")
+        position = found.end()
+    pieces.append(_safe_text(text[position:]))
+    return "".join(pieces)
+
+
+def _entities(text: str) -> str:
+    return _MARKUP.sub(lambda found: f"&#{ord(found[0])};", text)
+
+
+def _safe_text(text: str) -> str:
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace("![", "!\\[")
+    return _LINK.sub(_safe_link, text)
+
+
+def _safe_link(found: re.Match[str]) -> str:
+    if found[1] == "[" or _WEB.match(found["target"]):
+        return found[0]
+    return f"\\{found[0]}"

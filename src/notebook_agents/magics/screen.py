@@ -1,0 +1,147 @@
+"""Where a run is shown: one updatable output in a notebook, plain text in a terminal.
+
+A notebook output is replaced, at most ten times a second, and ends as the final answer; that is
+what gets saved. A terminal gets text as it comes and cannot take anything back.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any, Protocol
+
+from notebook_agents.magics.markdown import as_markdown, brief_arguments, plain
+from notebook_agents.magics.transcript import TextBlock, ToolBlock, Transcript
+
+UPDATE_INTERVAL_S = 0.1
+"""Between two updates of an output; a browser redraws the whole of it each time."""
+TICK_S = 1.0
+"""Between two updates when only the elapsed time has changed."""
+TERMINAL_RESULT_LINES = 10
+
+
+class Screen(Protocol):
+    """Shows a transcript as it grows."""
+
+    def show(self, transcript: Transcript, *, has_news: bool = True) -> None:
+        """Draw, or decide that it is too early to; ``has_news`` False when only time passed."""
+        ...
+
+    def end(self, transcript: Transcript) -> None:
+        """Draw the final state."""
+        ...
+
+
+class NotebookScreen:
+    """One output of a cell, replaced as the run goes on."""
+
+    def __init__(self, *, is_streaming: bool = True) -> None:
+        self._is_streaming = is_streaming
+        self._handle: Any = None
+        self._drawn_at = 0.0
+        self._is_dirty = True
+
+    def show(self, transcript: Transcript, *, has_news: bool = True) -> None:
+        """Replace the output unless the last time was a moment ago."""
+        self._is_dirty = self._is_dirty or has_news
+        age = time.monotonic() - self._drawn_at
+        if age >= (UPDATE_INTERVAL_S if self._is_dirty else TICK_S):
+            self._draw(transcript)
+
+    def end(self, transcript: Transcript) -> None:
+        """Replace the output by the final one."""
+        self._draw(transcript)
+
+    def _draw(self, transcript: Transcript) -> None:
+        from IPython.display import display
+
+        bundle = {
+            "text/markdown": as_markdown(transcript, has_text=self._is_streaming),
+            "text/plain": as_text(transcript),
+        }
+        if self._handle is None:
+            self._handle = display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
+        else:
+            self._handle.update(bundle, raw=True)
+        self._drawn_at, self._is_dirty = time.monotonic(), False
+
+
+class TerminalScreen:
+    """Text on stdout, written once."""
+
+    def __init__(self, *, is_streaming: bool = True) -> None:
+        self._is_streaming = is_streaming
+        self._written: dict[int, int] = {}
+        self._has_status = False
+        self._last = "\n"
+
+    def show(self, transcript: Transcript, *, has_news: bool = True) -> None:
+        """Write what is new; until there is something, the phase on a line that is erased."""
+        if self._is_streaming and has_news:
+            self._write_blocks(transcript, is_over=False)
+        if transcript.phase and self._last == "\n" and sys.stdout.isatty():
+            sys.stdout.write(f"\r\x1b[K{plain(transcript.phase)} {transcript.seconds:.0f} s")
+            self._has_status = True
+        sys.stdout.flush()
+
+    def end(self, transcript: Transcript) -> None:
+        """Write the rest and the warnings."""
+        self._write_blocks(transcript, is_over=True)
+        if transcript.state == "cancelled":
+            self._write("\n[stopped]\n" if self._last != "\n" else "[stopped]\n")
+        for note in transcript.notes:
+            self._write(f"{'' if self._last == chr(10) else chr(10)}! {plain(note)}\n")
+        if self._last != "\n":
+            self._write("\n")
+        self._write("")
+        sys.stdout.flush()
+
+    def _write_blocks(self, transcript: Transcript, *, is_over: bool) -> None:
+        for number, block in enumerate(transcript.blocks):
+            n_written = self._written.get(number, 0)
+            if isinstance(block, TextBlock):
+                text = plain(block.text)[n_written:]
+            elif block.is_done or is_over:
+                text = "" if n_written else _tool_text(block) + "\n"
+            else:
+                break
+            if text:
+                starts_block = n_written == 0 and self._last != "\n"
+                self._write(("\n" if starts_block else "") + text)
+                self._written[number] = n_written + len(text)
+
+    def _write(self, text: str) -> None:
+        if self._has_status:
+            sys.stdout.write("\r\x1b[K")
+            self._has_status = False
+        if text:
+            sys.stdout.write(text)
+            self._last = text[-1]
+
+
+def as_text(transcript: Transcript) -> str:
+    """The whole run as plain text."""
+    parts: list[str] = []
+    for block in transcript.blocks:
+        text = plain(block.text) if isinstance(block, TextBlock) else _tool_text(block)
+        if text.strip():
+            parts.append(text)
+    if transcript.state == "cancelled":
+        parts.append("[stopped]")
+    parts += [f"! {plain(note)}" for note in transcript.notes]
+    if transcript.state:
+        parts.append(f"[{transcript.footer}]" if transcript.has_answered else "[no answer]")
+    else:
+        parts.append(transcript.phase)
+    return "\n".join(part for part in parts if part)
+
+
+def _tool_text(block: ToolBlock) -> str:
+    lines = [f"[{plain(block.name)}] {plain(brief_arguments(block))}"]
+    if block.is_done and block.status != "succeeded":
+        lines[0] += f" ({block.status.replace('_', ' ')})"
+    content = plain(block.content).strip("\n").split("\n")
+    lines += [f"  {line}" for line in content[:TERMINAL_RESULT_LINES]]
+    if len(content) > TERMINAL_RESULT_LINES:
+        lines.append(f"  … {len(content) - TERMINAL_RESULT_LINES} more lines")
+    return "\n".join(lines).rstrip()

@@ -1,0 +1,184 @@
+"""The magic's memory within one kernel: its core, its agent and the current conversation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from notebook_agents.core.agents import CreateAgent
+from notebook_agents.core.errors import NotebookAgentsError
+from notebook_agents.core.messages import user_message
+from notebook_agents.core.models import BUNDLED_MODEL, Sampling
+from notebook_agents.core.policy import ALLOW_POLICY, ASK_POLICY, DEFAULT_POLICY, ApprovalPolicy
+from notebook_agents.core.runs import Limits, Run, StartRun
+from notebook_agents.core.users import Actor
+from notebook_agents.magics.answer import Answer, answer_of
+from notebook_agents.magics.approval import PersonAsker
+from notebook_agents.magics.context import frames_line
+from notebook_agents.magics.errors import NEXT_STEPS, AgentError, agent_error, one_line
+from notebook_agents.magics.interpolation import interpolate
+from notebook_agents.magics.markdown import as_markdown
+from notebook_agents.magics.screen import NotebookScreen, Screen, TerminalScreen
+from notebook_agents.magics.transcript import Transcript
+from notebook_agents.magics.turn import Turn
+from notebook_agents.magics.waiting import Interrupted, Waits, until
+
+if TYPE_CHECKING:
+    from notebook_agents.core.core import Core
+    from notebook_agents.magics.host import CoreHost
+    from notebook_agents.magics.options import Approval, Options, Prompt
+
+AGENT_NAME = "notebook"
+INSTRUCTIONS = (
+    "You help a person in a Jupyter notebook. Use the tools to compute, to query data files and to "
+    "read files; answer from what they return, briefly, and say so when something failed."
+)
+POLICIES: dict[Approval, ApprovalPolicy] = {
+    "default": DEFAULT_POLICY,
+    "ask": ASK_POLICY,
+    "yes": ALLOW_POLICY,
+}
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who the notebook's owner is for the core, and the agent that serves the notebook."""
+
+    actor: Actor
+    agent_id: str
+
+
+class Session:
+    """What the magic remembers between cells."""
+
+    def __init__(self, shell: Any, host: CoreHost) -> None:
+        self.shell = shell
+        self.host = host
+        self.is_kernel = hasattr(shell, "kernel")
+        self.conversation_id = ""
+        self.n_prompts = 0
+        self.known_models: list[str] = []
+        """Names seen so far, for completion."""
+        self.known_tools: list[str] = []
+        self._identity: Identity | None = None
+
+    @property
+    def namespace(self) -> dict[str, Any]:
+        """The notebook's variables."""
+        names: dict[str, Any] = self.shell.user_ns
+        return names
+
+    def identify(self) -> Waits[Identity]:
+        """The owner and the notebook's agent, looked up once."""
+        if self._identity is None:
+            self._identity = yield from until(self.host.submit(_identify))
+        return self._identity
+
+    def reset(self) -> None:
+        """Begin a new conversation with the next prompt."""
+        self.conversation_id = ""
+        self.n_prompts = 0
+
+    def prompt(self, request: Prompt) -> Waits[Answer]:
+        """Serve one prompt: show it working, bind and return the answer.
+
+        Raises AgentError when there is none and Interrupted when the person stopped it.
+        """
+        options = request.options
+        screen = self._screen(options)
+        transcript = Transcript(model=options.model or BUNDLED_MODEL)
+        screen.show(transcript)
+        try:
+            turn, run = yield from self._play(request, screen, transcript)
+        except NotebookAgentsError as error:
+            transcript.fail(error.message)
+            screen.end(transcript)
+            raise agent_error(error) from error
+        except Interrupted:
+            transcript.fail("", state="cancelled")
+            screen.end(transcript)
+            raise
+        self.n_prompts += 1
+        answer = self._answer(run, transcript)
+        if options.out:
+            self.namespace[options.out] = answer
+        if turn.is_stopped and run.state == "cancelled":
+            raise Interrupted
+        if run.state != "succeeded":
+            cause = run.error_message or f"the run ended as {run.state}"
+            raise AgentError(one_line(cause, NEXT_STEPS.get(run.error_code, "see: %agent status")))
+        return answer
+
+    def _play(
+        self, request: Prompt, screen: Screen, transcript: Transcript
+    ) -> Waits[tuple[Turn, Run]]:
+        identity = yield from self.identify()
+        health = yield from until(self.host.submit(lambda core: core.models.health()))
+        if transcript.model not in health.loaded_models:
+            transcript.phase = f"Loading model {transcript.model}…"
+            screen.show(transcript)
+        turn = Turn(
+            host=self.host,
+            actor=identity.actor,
+            screen=screen,
+            ask=PersonAsker(is_kernel=self.is_kernel),
+            transcript=transcript,
+        )
+        prompt = interpolate(request.text, self.namespace)
+        for name in prompt.unresolved:
+            transcript.note(f"{{{name}}} was left as it is: there is no variable {name}")
+        run = yield from turn.play(self._wish(prompt.text, request.options, identity))
+        self.conversation_id = run.conversation_id
+        return turn, run
+
+    def _wish(self, text: str, options: Options, identity: Identity) -> StartRun:
+        sampling = None
+        if options.temperature is not None or options.max_tokens is not None:
+            sampling = Sampling(temperature=options.temperature, max_tokens=options.max_tokens)
+        return StartRun(
+            agent_id=identity.agent_id,
+            message=user_message(text),
+            conversation_id=self.conversation_id,
+            workspace=str(Path.cwd()),
+            model=options.model,
+            tools=options.tools,
+            sampling=sampling,
+            limits=Limits(max_tokens=options.max_tokens) if options.max_tokens else None,
+            policy=POLICIES[options.approval],
+            system=frames_line(self.namespace),
+        )
+
+    def _screen(self, options: Options) -> Screen:
+        kind = NotebookScreen if self.is_kernel else TerminalScreen
+        return kind(is_streaming=options.is_streaming)
+
+    def _answer(self, run: Run, transcript: Transcript) -> Answer:
+        shell, shown_in = self.shell, self.shell.execution_count
+        return answer_of(
+            run,
+            footer=transcript.footer,
+            markdown=as_markdown(transcript),
+            is_on_screen=lambda: bool(shell.execution_count == shown_in),
+            is_rich=self.is_kernel,
+        )
+
+
+async def _identify(core: Core) -> Identity:
+    owner, _is_new = await core.users.ensure_owner("")
+    actor = Actor(
+        user_id=owner.id,
+        username=owner.username,
+        is_admin=owner.is_admin,
+        dialect="magic",
+        credential="kernel",
+    )
+    agent = await core.agents.ensure(
+        actor,
+        CreateAgent(
+            name=AGENT_NAME, description="Serves %agent in notebooks", instructions=INSTRUCTIONS
+        ),
+    )
+    return Identity(actor=actor, agent_id=agent.id)

@@ -1,0 +1,39 @@
+"""How a kernel finds its data directory and its engine; the only reader of the environment here.
+
+A kernel that a server with the extension has started finds the server's URL and a token in its
+environment and shares the server's model. Any other process starts an engine worker of its own.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from notebook_agents.core.core import Core
+
+
+def engine_url() -> str:
+    """The server whose engine this kernel shares, or nothing."""
+    is_complete = os.environ.get("NOTEBOOK_AGENTS_TOKEN", "")
+    return os.environ.get("NOTEBOOK_AGENTS_URL", "") if is_complete else ""
+
+
+def engine_place() -> str:
+    """Where the engine is, for people."""
+    url = engine_url()
+    return f"shared through {url}" if url else "in a worker of this process"
+
+
+def default_core() -> Core:
+    """The core of this machine's owner, with the least strict sandbox where medium cannot be."""
+    from notebook_agents.build import BuildConfig, build_core
+
+    return build_core(
+        BuildConfig(
+            engine_url=engine_url(),
+            engine_token=os.environ.get("NOTEBOOK_AGENTS_TOKEN", ""),
+            # The owner sits in front of it and is told on every answer.
+            sandbox_fallback="low",
+        )
+    )

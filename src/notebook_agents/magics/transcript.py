@@ -1,0 +1,184 @@
+"""What a run looks like so far: events in, blocks of text and tool calls out. Draws nothing."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from notebook_agents.core.events import (
+    ApprovalDecided,
+    ApprovalRequested,
+    EventBody,
+    ModelFinished,
+    ModelStarted,
+    RunFinished,
+    TextDelta,
+    ToolFinished,
+    ToolOutput,
+    ToolStarted,
+    Warned,
+)
+from notebook_agents.core.models import BUNDLED_MODEL, Usage
+
+LOW_LEVEL_WARNING = "tools run with process isolation — not a sandbox"
+BUNDLED_BADGE = "built-in demo model"
+
+
+@dataclass(slots=True, kw_only=True)
+class TextBlock:
+    """Text of one model step."""
+
+    step: int
+    text: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class ToolBlock:
+    """One tool call and what became of it."""
+
+    call_id: str
+    name: str
+    arguments: dict[str, Any]
+    status: str = "running"
+    """``waiting`` for approval, ``running``, or how it ended."""
+    content: str = ""
+    duration_ms: float = 0.0
+
+    @property
+    def is_done(self) -> bool:
+        """Whether a result is there."""
+        return self.status not in ("waiting", "running")
+
+
+@dataclass(slots=True, kw_only=True)
+class Transcript:
+    """The visible state of one run."""
+
+    model: str = ""
+    phase: str = "Starting…"
+    """What is happening now, for the line below the text."""
+    blocks: list[TextBlock | ToolBlock] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """Warnings, each once."""
+    pending: list[ApprovalRequested] = field(default_factory=list)
+    """Tool calls that wait for the person's answer."""
+    usage: Usage = Usage()
+    decode_ms: float = 0.0
+    state: str = ""
+    """How the run ended; empty while it goes on."""
+    error: str = ""
+    error_code: str = ""
+    started_at: float = field(default_factory=time.monotonic)
+    ended_at: float | None = None
+
+    @property
+    def tools(self) -> list[ToolBlock]:
+        """The tool calls in order."""
+        return [block for block in self.blocks if isinstance(block, ToolBlock)]
+
+    @property
+    def has_answered(self) -> bool:
+        """Whether a model was at work at all."""
+        return bool(self.blocks) or self.usage != Usage()
+
+    @property
+    def seconds(self) -> float:
+        """Time since the request, until the end of the run."""
+        return (self.ended_at or time.monotonic()) - self.started_at
+
+    @property
+    def footer(self) -> str:
+        """``model · 3.2 s · 120 in / 31 out · 42 tok/s · 1 tool``."""
+        parts = [self.model + (f" ({BUNDLED_BADGE})" if self.model == BUNDLED_MODEL else "")]
+        parts.append(f"{self.seconds:.1f} s")
+        parts.append(f"{self.usage.input_tokens:,} in / {self.usage.output_tokens:,} out")
+        if self.decode_ms > 0:
+            parts.append(f"{self.usage.output_tokens / self.decode_ms * 1000:.0f} tok/s")
+        if self.usage.cost_usd is not None:
+            parts.append(f"${self.usage.cost_usd:.4f}")
+        n_tools = len(self.tools)
+        if n_tools:
+            parts.append(f"{n_tools} tool{'s' if n_tools > 1 else ''}")
+        return " · ".join(parts)
+
+    def apply(self, body: EventBody) -> None:
+        """Take one event in."""
+        match body:
+            case ModelStarted():
+                self.model = body.model
+                self.phase = "Thinking…"
+                self.blocks.append(TextBlock(step=body.step))
+            case TextDelta():
+                self._text_block(body.step).text += body.text
+                self.phase = "Writing…"
+            case ModelFinished():
+                self._text_block(body.step).text = body.text
+                self.usage = self.usage + body.usage
+                self.decode_ms += body.decode_ms
+            case ApprovalRequested() | ApprovalDecided():
+                self._apply_approval(body)
+            case ToolStarted() | ToolOutput() | ToolFinished():
+                self._apply_tool(body)
+            case Warned():
+                self.note(body.message)
+            case RunFinished():
+                self._finish(body)
+            case _:
+                pass
+
+    def fail(self, message: str, *, state: str = "failed") -> None:
+        """End without a run: it could not be started."""
+        self.state, self.error, self.phase = state, message, ""
+        self.ended_at = time.monotonic()
+
+    def note(self, text: str) -> None:
+        """Add a warning, once."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def _text_block(self, step: int) -> TextBlock:
+        for block in reversed(self.blocks):
+            if isinstance(block, TextBlock) and block.step == step:
+                return block
+        self.blocks.append(TextBlock(step=step))
+        return self.blocks[-1]  # type: ignore[return-value]
+
+    def _tool_block(self, call_id: str, name: str, arguments: dict[str, Any]) -> ToolBlock:
+        for block in self.tools:
+            if block.call_id == call_id:
+                return block
+        added = ToolBlock(call_id=call_id, name=name, arguments=arguments)
+        self.blocks.append(added)
+        return added
+
+    def _apply_approval(self, body: ApprovalRequested | ApprovalDecided) -> None:
+        if isinstance(body, ApprovalRequested):
+            self._tool_block(body.call_id, body.name, body.arguments).status = "waiting"
+            self.pending.append(body)
+            self.phase = "Waiting for your approval…"
+        else:
+            self.pending = [asked for asked in self.pending if asked.call_id != body.call_id]
+
+    def _apply_tool(self, body: ToolStarted | ToolOutput | ToolFinished) -> None:
+        if isinstance(body, ToolStarted):
+            self._tool_block(body.call_id, body.name, body.arguments).status = "running"
+            self.phase = f"Running {body.name}…"
+        elif isinstance(body, ToolOutput):
+            self._tool_block(body.call_id, "", {}).content += body.text
+        else:
+            block = self._tool_block(body.call_id, body.name, {})
+            block.status, block.content = body.status, body.content
+            block.duration_ms = body.duration_ms
+            if body.enforced_level == "low":
+                self.note(LOW_LEVEL_WARNING)
+
+    def _finish(self, body: RunFinished) -> None:
+        self.state = body.state
+        self.usage = body.usage
+        self.error, self.error_code = body.error_message, body.error_code
+        self.phase = ""
+        self.ended_at = time.monotonic()
+        for block in self.tools:
+            if not block.is_done:
+                block.status = "cancelled"

@@ -1,0 +1,124 @@
+"""One prompt from the cell to the answer.
+
+The core's thread starts the run and passes its events on; the cell's thread draws them, asks the
+person for approval, and cancels the run when the person stops the cell. Written once as a
+generator of waits, so that awaiting and blocking cells behave alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from notebook_agents.core.events import EventBody
+from notebook_agents.core.runs import ApprovalDecision, Run, StartRun
+from notebook_agents.magics.transcript import Transcript
+from notebook_agents.magics.waiting import Feed, Interrupted, Waits, until
+
+if TYPE_CHECKING:
+    from notebook_agents.core.core import Core
+    from notebook_agents.core.events import ApprovalRequested
+    from notebook_agents.core.users import Actor
+    from notebook_agents.magics.host import CoreHost
+    from notebook_agents.magics.screen import Screen
+
+TICK_S = 0.1
+"""How often the cell looks at the clock while nothing arrives."""
+
+Asker = Callable[["ApprovalRequested"], ApprovalDecision]
+"""Asks the person whether a tool may be called; denies where nobody can answer."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Turn:
+    """Everything one prompt needs."""
+
+    host: CoreHost
+    actor: Actor
+    screen: Screen
+    ask: Asker
+    transcript: Transcript = field(default_factory=Transcript)
+    run_id: str = ""
+    is_stopped: bool = False
+    """Whether the person stopped it; the run then ends as cancelled, with its partial answer."""
+
+    def play(self, wish: StartRun) -> Waits[Run]:
+        """Start the run, show it until it ends, and return it in its final state.
+
+        Raises what the core raises when it cannot be started, and Interrupted when the person
+        stops it before it has begun, or a second time while it is being cancelled.
+        """
+        actor = self.actor
+        started = self.host.submit(lambda core: core.runs.start(actor, wish))
+        try:
+            run = yield from until(started)
+        except (Interrupted, KeyboardInterrupt):
+            started.add_done_callback(self._cancel_late)
+            raise Interrupted from None
+        self.run_id = run.id
+        feed = Feed()
+        finished = self.host.submit(lambda core: _follow(core, actor, run.id, feed))
+        while not self._take(feed):
+            try:
+                if self.transcript.pending:
+                    yield from self._decide()
+                yield feed.changed(), TICK_S
+            except (Interrupted, KeyboardInterrupt):
+                self._stop()
+        result = yield from until(finished)
+        self.screen.end(self.transcript)
+        return result
+
+    def _take(self, feed: Feed) -> bool:
+        """Draw what has arrived; whether that was the end."""
+        items: list[EventBody | None] = feed.take()
+        for body in items:
+            if body is not None:
+                self.transcript.apply(body)
+        is_over = None in items
+        if not is_over:
+            self.screen.show(self.transcript, has_news=bool(items))
+        return is_over
+
+    def _decide(self) -> Waits[None]:
+        actor, run_id = self.actor, self.run_id
+        self.screen.show(self.transcript)
+        decisions = [self.ask(asked) for asked in self.transcript.pending]
+        self.transcript.pending = []
+        yield from until(self.host.submit(lambda core: _answer(core, actor, run_id, decisions)))
+
+    def _stop(self) -> None:
+        if self.is_stopped:
+            raise Interrupted
+        self.is_stopped = True
+        self.transcript.phase = "Stopping…"
+        self.transcript.pending = []
+        actor, run_id = self.actor, self.run_id
+        self.host.submit(lambda core: core.runs.cancel(actor, run_id))
+
+    def _cancel_late(self, started: Future[Run]) -> None:
+        if started.cancelled() or started.exception() is not None:
+            return
+        actor, run_id = self.actor, started.result().id
+        self.host.submit(lambda core: core.runs.cancel(actor, run_id))
+
+
+async def _follow(core: Core, actor: Actor, run_id: str, feed: Feed) -> Run:
+    """Pass the run's events on, then None; return the finished run."""
+    try:
+        async with aclosing(core.runs.events(actor, run_id)) as events:
+            async for event in events:
+                feed.put(event.body)
+        return await core.runs.get(actor, run_id)
+    finally:
+        feed.put(None)
+
+
+async def _answer(core: Core, actor: Actor, run_id: str, decisions: list[ApprovalDecision]) -> None:
+    # The request for approval is announced before the run has come to rest.
+    run = await core.runs.wait(actor, run_id)
+    if run.state == "waiting_approval":
+        await core.runs.decide(actor, run_id, decisions)
