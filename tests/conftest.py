@@ -7,7 +7,7 @@ import importlib.metadata
 import inspect
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -26,7 +26,7 @@ def pytest_report_header() -> str:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
-) -> Iterator[None] | object:
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if os.environ.get(REQUIRE_ALL) and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
@@ -35,16 +35,14 @@ def pytest_runtest_makereport(
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_fixture_setup(
-    fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
-) -> object | None:
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: Any) -> object | None:
     """Run ``async def`` fixtures on the loop that async tests run on."""
     function = fixturedef.func
     if not inspect.isasyncgenfunction(function) or fixturedef.scope != "function":
         return None
     loop: asyncio.AbstractEventLoop = request.getfixturevalue("jp_asyncio_loop")
     values = function(**{name: request.getfixturevalue(name) for name in fixturedef.argnames})
-    value = loop.run_until_complete(anext(values))
+    value: object = loop.run_until_complete(anext(values))
 
     def finish() -> None:
         assert loop.run_until_complete(anext(values, finish)) is finish

@@ -1,0 +1,165 @@
+"""SQL over the event log, from any process, while others write.
+
+DuckDB refuses a second process a file that one holds for writing, so nothing here ever opens a
+DuckDB file: each query runs in memory over the log's own lines. A query in a user's name gets a
+copy of that owner's events in a connection that can no longer reach any file; a condition in the
+text of the query would not be a boundary.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeVar
+
+import duckdb
+
+from notebook_agents.core.agents import AgentStatistics
+from notebook_agents.core.errors import InvalidRequest
+from notebook_agents.core.ports import RunTotals, Table
+
+VIEWS = ("v_runs", "v_tools", "v_run_timeline")
+MAX_ROWS = 100_000
+"""Rows that one query may return."""
+_LOCK_DOWN = (
+    "SET TimeZone = 'UTC'",
+    "SET enable_external_access = false",
+    "SET autoinstall_known_extensions = false",
+    "SET autoload_known_extensions = false",
+    "SET allow_community_extensions = false",
+    "SET lock_configuration = true",
+)
+
+T = TypeVar("T")
+
+
+class EventAnalytics:
+    """Answers the Analytics port over the event files of one folder."""
+
+    def __init__(self, folder: Path, columns: dict[str, str]) -> None:
+        """Read ``*.jsonl`` in ``folder``; ``columns`` are the names and types of a line."""
+        self._folder = folder
+        self._columns = columns
+        self._lock = threading.Lock()
+        self._own: duckdb.DuckDBPyConnection | None = None
+
+    async def query(self, sql: str, *, owner_id: str | None = None) -> Table:
+        """Run one SELECT over ``events`` and the views.
+
+        Raises InvalidRequest on the field ``sql`` for anything else or when it fails.
+        """
+        return await _on_thread(lambda: self._user_query(sql, owner_id))
+
+    async def agent_statistics(self, agent_id: str) -> AgentStatistics:
+        """Figures over an agent's finished runs."""
+        row = await _on_thread(
+            lambda: self._row(
+                """SELECT count(*), count(*) FILTER (status = 'succeeded'),
+                          coalesce(avg(duration_ms), 0),
+                          coalesce(sum(input_tokens + output_tokens), 0)
+                   FROM v_runs WHERE status <> 'running' AND agent_id = $1""",
+                agent_id,
+            )
+        )
+        return AgentStatistics(
+            n_runs=row[0], n_succeeded=row[1], mean_duration_ms=row[2], n_tokens=int(row[3])
+        )
+
+    async def totals(self, *, since: datetime | None = None) -> RunTotals:
+        """Figures over all runs finished since a moment."""
+        row = await _on_thread(
+            lambda: self._row(
+                """SELECT count(*), count(*) FILTER (status = 'succeeded'),
+                          coalesce(avg(duration_ms), 0),
+                          coalesce(quantile_cont(duration_ms, 0.95), 0),
+                          coalesce(quantile_cont(duration_ms, 0.99), 0),
+                          coalesce(sum(input_tokens + output_tokens), 0)
+                   FROM v_runs WHERE status <> 'running' AND started >= $1""",
+                since or datetime(1970, 1, 1, tzinfo=UTC),
+            )
+        )
+        return RunTotals(
+            n_runs=row[0],
+            n_succeeded=row[1],
+            mean_duration_ms=row[2],
+            p95_duration_ms=row[3],
+            p99_duration_ms=row[4],
+            n_tokens=int(row[5]),
+        )
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        if self._own is not None:
+            self._own.close()
+
+    def _row(self, sql: str, *parameters: Any) -> tuple[Any, ...]:
+        self._ensure_a_file()
+        with self._lock:
+            if self._own is None:
+                self._own = duckdb.connect()
+                self._own.execute(f"CREATE VIEW events AS {self._source()}")
+                _create_views(self._own)
+            cursor = self._own.cursor()
+        with cursor:
+            row = cursor.execute(sql, parameters).fetchone()
+        assert row is not None, "an aggregate has a row"
+        return tuple(row)
+
+    def _user_query(self, sql: str, owner_id: str | None) -> Table:
+        self._ensure_a_file()
+        with duckdb.connect() as connection:
+            condition = "" if owner_id is None else " AND user_id = $1"
+            connection.execute(
+                f"CREATE TABLE events AS {self._source()}{condition}",
+                [] if owner_id is None else [owner_id],
+            )
+            _create_views(connection)
+            for statement in _LOCK_DOWN:
+                connection.execute(statement)
+            return _select(connection, sql)
+
+    def _source(self) -> str:
+        columns = ", ".join(f"{name}: '{kind}'" for name, kind in self._columns.items())
+        files = str(self._folder / "*.jsonl").replace("'", "''")
+        # A torn line becomes a row of NULLs; without ignore_errors it would fail the query.
+        return (
+            f"SELECT * FROM read_json('{files}', format = 'newline_delimited',"  # noqa: S608
+            f" columns = {{{columns}}}, ignore_errors = true) WHERE id IS NOT NULL"
+        )
+
+    def _ensure_a_file(self) -> None:
+        """Make sure that the pattern matches something, which DuckDB insists on."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (self._folder / "system.jsonl").touch(mode=0o600)
+
+
+def view_sql(name: str) -> str:
+    """The definition of a view, for people to read and change."""
+    return resources.files("notebook_agents.analytics").joinpath(f"views/{name}.sql").read_text()
+
+
+def _create_views(connection: duckdb.DuckDBPyConnection) -> None:
+    for name in VIEWS:
+        connection.execute(view_sql(name))
+
+
+def _select(connection: duckdb.DuckDBPyConnection, sql: str) -> Table:
+    try:
+        statements = connection.extract_statements(sql)
+        allowed = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
+        if len(statements) != 1 or statements[0].type not in allowed:
+            raise InvalidRequest("give exactly one SELECT statement", field="sql")
+        cursor = connection.execute(statements[0])
+        rows = cursor.fetchmany(MAX_ROWS)
+        names = tuple(column[0] for column in cursor.description or ())
+    except duckdb.Error as error:
+        raise InvalidRequest(str(error).split("\n\n", 1)[0], field="sql") from error
+    return Table(columns=names, rows=tuple(tuple(row) for row in rows))
+
+
+async def _on_thread(work: Callable[[], T]) -> T:
+    return await asyncio.get_running_loop().run_in_executor(None, work)

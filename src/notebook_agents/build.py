@@ -1,0 +1,132 @@
+"""The composition root: one frozen BuildConfig in, a Core out.
+
+The only module that imports every adapter. It is not imported by ``import notebook_agents``.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from jupyter_core.paths import jupyter_data_dir
+
+from notebook_agents.analytics.queries import EventAnalytics
+from notebook_agents.core.clock import SystemClock
+from notebook_agents.core.core import Core, CorePorts
+from notebook_agents.core.errors import Unsupported
+from notebook_agents.core.models import BUNDLED_MODEL
+from notebook_agents.core.policy import Level
+from notebook_agents.core.ports import PasswordHasher
+from notebook_agents.core.workspaces import Workspaces
+from notebook_agents.engine.config import EngineConfig
+from notebook_agents.engine.remote import RemoteEngine
+from notebook_agents.eventlog.segments import COLUMNS, hot_folder
+from notebook_agents.eventlog.writer import JsonlEventLog
+from notebook_agents.sandbox.config import SandboxConfig
+from notebook_agents.sandbox.sandbox import KernelSandbox
+from notebook_agents.store.holders import Holders
+from notebook_agents.store.store import SqlStore
+from notebook_agents.tools.registry import Registry
+
+HOME_VARIABLE = "NOTEBOOK_AGENTS_HOME"
+DATABASE_VARIABLE = "NOTEBOOK_AGENTS_DATABASE_URL"
+
+
+def default_home() -> Path:
+    """Where data is kept: ``NOTEBOOK_AGENTS_HOME``, else a folder in Jupyter's data folder."""
+    named = os.environ.get(HOME_VARIABLE)
+    return (
+        Path(named).expanduser().absolute()
+        if named
+        else Path(jupyter_data_dir(), "notebook-agents")
+    )
+
+
+def default_database_url() -> str:
+    """``NOTEBOOK_AGENTS_DATABASE_URL``, else empty: SQLite in the home folder."""
+    return os.environ.get(DATABASE_VARIABLE, "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildConfig:
+    """Everything a deployment can decide about a core."""
+
+    home: Path = field(default_factory=default_home)
+    """Database, events, workspaces and secrets are kept here."""
+    database_url: str = field(default_factory=default_database_url)
+    """SQLAlchemy URL; empty is SQLite in ``home``."""
+    default_model: str = BUNDLED_MODEL
+    """The model of agents that name none."""
+    models: tuple[str, ...] = ()
+    """Local folders or hub ids of models to offer beside the built-in ones."""
+    engine_url: str = ""
+    """An engine that already runs; empty starts a worker on first use."""
+    engine_token: str = ""
+    """Bearer token for ``engine_url``."""
+    engine_device: str = "auto"
+    """A torch device, or ``auto``."""
+    engine_threads: int = 0
+    """CPU threads of the worker; 0 leaves one core to everybody else."""
+    sandbox_level: Level = "medium"
+    """The least level at which tools run."""
+    sandbox_fallback: Level | Literal[""] = ""
+    """The level to use where another cannot be enforced; empty refuses instead."""
+    tools: tuple[str, ...] | None = None
+    """Names of the tools to offer; None offers every installed one."""
+
+
+class NoPasswords:
+    """For cores without a door that takes passwords: no account can log in with one."""
+
+    async def hash(self, password: str) -> str:  # noqa: ARG002
+        """Refuse."""
+        raise Unsupported("this deployment has no password login")
+
+    async def verify(self, password: str, stored: str) -> bool:  # noqa: ARG002
+        """Never."""
+        return False
+
+
+def build_core(config: BuildConfig, *, hasher: PasswordHasher | None = None) -> Core:
+    """Plug the adapters together. Blocks while the database is brought up to date.
+
+    Nothing is started: engine worker and tool kernels start on first use. ``await core.start()``
+    before using it, ``await core.aclose()`` at the end.
+    """
+    config.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    url = config.database_url or f"sqlite:///{config.home / 'store.db'}"
+    workspaces = config.home / "workspaces"
+    sandbox = KernelSandbox(
+        SandboxConfig(
+            run_dir=config.home / "sandbox",
+            fallback=config.sandbox_fallback,
+            writable_root=workspaces,
+        )
+    )
+    engine = RemoteEngine(
+        EngineConfig(
+            run_dir=config.home / "engine",
+            models=config.models,
+            url=config.engine_url,
+            token=config.engine_token,
+            device=config.engine_device,
+            threads=config.engine_threads,
+        )
+    )
+    return Core(
+        CorePorts(
+            store=SqlStore.open(url, Holders(config.home / "holders")),
+            event_log=JsonlEventLog(config.home),
+            engine=engine,
+            tools=Registry.from_entry_points(sandbox, config.tools),
+            sandbox=sandbox,
+            analytics=EventAnalytics(hot_folder(config.home), COLUMNS),
+            clock=SystemClock(),
+            hasher=hasher or NoPasswords(),
+            workspaces=Workspaces(workspaces),
+            default_model=config.default_model,
+            level=config.sandbox_level,
+        )
+    )

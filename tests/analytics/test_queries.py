@@ -1,0 +1,170 @@
+"""SQL over the events works while others write, and shows each owner only their own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from notebook_agents.analytics.queries import VIEWS, EventAnalytics, view_sql
+from notebook_agents.core.agents import CreateAgent
+from notebook_agents.core.core import Core
+from notebook_agents.core.errors import InvalidRequest
+from notebook_agents.core.messages import user_message
+from notebook_agents.core.runs import StartRun
+from notebook_agents.core.users import Actor
+from notebook_agents.eventlog.segments import COLUMNS, hot_folder
+from notebook_agents.eventlog.writer import JsonlEventLog
+from notebook_agents.testing import call, fake_core
+
+ANN = Actor(user_id="ann", username="ann")
+BOB = Actor(user_id="bob", username="bob")
+
+
+def analytics_of(home: Path) -> EventAnalytics:
+    return EventAnalytics(hot_folder(home), COLUMNS)
+
+
+@pytest.fixture
+def core(tmp_path: Path) -> Core:
+    return fake_core(
+        "Hello there",
+        [call("python_executor", code="1"), call("python_executor")],
+        "Done",
+        home=tmp_path / "work",
+        event_log=JsonlEventLog(tmp_path),
+        analytics=analytics_of(tmp_path),
+    )
+
+
+async def run(core: Core, actor: Actor, text: str = "hi") -> str:
+    agent = await core.agents.ensure(actor, CreateAgent(name="a"))
+    started = await core.runs.start(actor, StartRun(agent_id=agent.id, message=user_message(text)))
+    await core.runs.wait(actor, started.id)
+    return agent.id
+
+
+async def test_v_runs_counts_what_happened(core: Core) -> None:
+    await run(core, ANN)
+    await run(core, ANN)
+    table = await core.analytics.query(
+        "SELECT status, steps, model_calls, tool_calls, input_tokens > 0, output_tokens, cost_usd,"
+        " ended >= started, model FROM v_runs ORDER BY started"
+    )
+    tiny = "notebook-agents/tiny"
+    assert table.rows == (
+        ("succeeded", 1, 1, 0, True, 2, None, True, tiny),
+        ("succeeded", 2, 2, 2, True, 3, None, True, tiny),
+    )
+    await core.aclose()
+
+
+async def test_v_tools_tells_errors_from_successes(core: Core) -> None:
+    await run(core, ANN)
+    await run(core, ANN)
+    table = await core.analytics.query("SELECT tool, calls, errors, error_rate, runs FROM v_tools")
+    assert table.rows == (("python_executor", 2, 1, 0.5, 1),)
+    await core.aclose()
+
+
+async def test_v_run_timeline_is_gap_free_and_starts_at_zero(core: Core) -> None:
+    await run(core, ANN)
+    table = await core.analytics.query("SELECT run_seq, offset_ms, type FROM v_run_timeline")
+    assert [row[0] for row in table.rows] == list(range(1, len(table.rows) + 1))
+    assert table.rows[0][1:] == (0, "run_queued")
+    assert table.rows[-1][2] == "run_finished"
+    await core.aclose()
+
+
+async def test_an_owner_sees_only_their_events(core: Core) -> None:
+    await run(core, ANN)
+    await run(core, BOB)
+    sql = "SELECT DISTINCT user_id FROM events ORDER BY 1"
+    assert (await core.analytics.query(sql, owner_id="ann")).rows == (("ann",),)
+    assert (await core.analytics.query(sql)).rows == (("ann",), ("bob",))
+    assert (await core.analytics.query(sql, owner_id="x' OR 1=1 --")).rows == ()
+    await core.aclose()
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DROP TABLE events",
+        "SELECT 1; SELECT 2",
+        "SELECT * FROM read_text('/etc/passwd')",
+        "SELECT * FROM read_json('../*.jsonl')",
+        "COPY events TO 'x.csv'",
+        "ATTACH 'x.db'",
+        "INSTALL httpfs",
+        "SET enable_external_access = true",
+        "SELEC 1",
+        "",
+    ],
+)
+async def test_anything_but_one_select_over_the_views_is_refused(tmp_path: Path, sql: str) -> None:
+    with pytest.raises(InvalidRequest) as error:
+        await analytics_of(tmp_path).query(sql, owner_id="ann")
+    assert error.value.details["field"] == "sql"
+
+
+async def test_an_empty_log_has_empty_views_and_zero_figures(tmp_path: Path) -> None:
+    analytics = analytics_of(tmp_path / "not" / "there" / "yet")
+    for view in VIEWS:
+        assert (await analytics.query(f"SELECT * FROM {view}")).rows == ()
+    assert (await analytics.totals()).n_runs == 0
+    assert (await analytics.agent_statistics("nobody")).error_rate == 0.0
+    await analytics.aclose()
+
+
+async def test_statistics_of_an_agent_agree_with_the_views(core: Core) -> None:
+    agent_id = await run(core, ANN)
+    await run(core, BOB)
+    figures = await core.agents.statistics(ANN, agent_id)
+    assert (figures.n_runs, figures.n_succeeded, figures.error_rate) == (1, 1, 0.0)
+    assert figures.n_tokens == 3
+    totals = await core.analytics.totals()
+    assert totals.n_runs == 2
+    assert totals.p99_duration_ms >= totals.p95_duration_ms >= totals.mean_duration_ms > 0
+    await core.aclose()
+
+
+_WRITER = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from test_writer import event
+from notebook_agents.eventlog.writer import JsonlEventLog
+log = JsonlEventLog(Path(sys.argv[1]))
+number = 0
+while True:
+    number += 1
+    log.append(event(number))
+    print(number, flush=True)
+"""
+
+
+async def test_another_process_can_write_while_we_read(tmp_path: Path) -> None:
+    helper = str(Path(__file__).parents[1] / "eventlog")
+    writer = subprocess.Popen(
+        [sys.executable, "-c", _WRITER, str(tmp_path), helper], stdout=subprocess.PIPE
+    )
+    analytics, seen = analytics_of(tmp_path), 0
+    try:
+        for _ in range(3):
+            assert writer.stdout is not None
+            acknowledged = int(writer.stdout.readline())
+            table = await analytics.query("SELECT count(*), max(run_seq) FROM events")
+            count, newest = table.rows[0]
+            assert count == newest >= max(acknowledged, seen)
+            seen = count
+    finally:
+        writer.kill()
+        writer.communicate()
+    assert seen > 0
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_each_view_says_what_a_row_is(view: str) -> None:
+    assert view_sql(view).startswith("-- One row per ")
