@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 HOME = re.compile(
-    r"/(?:home|Users)/(?!jovyan\b|user\b|me\b|alice\b|bob\b)[a-z][\w-]*/|\.pyenv/versions"
+    r"/(?:home|Users)/(?!(?:jovyan|user|me|alice|bob)\b)[a-z][\w-]*/|[.]pyenv/versions"
 )
 """A path into somebody's home directory; the names left out are used in examples."""
 
