@@ -62,7 +62,7 @@ def build_app(connection_file: str) -> Any:
     config.InteractiveShell.colors = "nocolor"
     config.InteractiveShellApp.exec_PYTHONSTARTUP = False
     config.IPKernelApp.connection_file = connection_file
-    app = ToolKernelApp.instance(config=config)
+    app: Any = ToolKernelApp.instance(config=config)
     app.initialize([])
     return app
 

@@ -23,10 +23,10 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from jupyter_client.connect import KernelConnectionInfo
-from jupyter_client.provisioning import LocalProvisioner
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from traitlets import Any as AnyTrait
 
 from notebook_agents.core.errors import SandboxUnavailable
@@ -101,8 +101,10 @@ class SandboxProvisioner(LocalProvisioner):
         """Check a kernel that a manager started; it confines itself within its first moments."""
         assert self.plan is not None
         give_up = time.monotonic() + self.plan.start_timeout_s
-        while (missing := self.missing()) and self.is_running and time.monotonic() < give_up:
-            await asyncio.sleep(POLL_SECONDS)  # noqa: ASYNC110 - the state is the kernel's
+        missing = self.missing()
+        while missing and self.is_running and time.monotonic() < give_up:
+            await asyncio.sleep(POLL_SECONDS)
+            missing = self.missing()
         if missing:
             raise await asyncio.to_thread(self.refusal, missing)
 
@@ -228,14 +230,14 @@ def _new_key() -> bytes:
 
 
 def _connection(plan: LaunchPlan, key: bytes) -> KernelConnectionInfo:
-    ports = {f"{channel}_port": number for number, channel in enumerate(CHANNELS, start=1)}
-    return {
+    info: dict[str, Any] = {
         "transport": "ipc",
         "ip": plan.socket_prefix,
-        "key": key,
+        "key": key.decode(),
         "signature_scheme": "hmac-sha256",
-        **ports,
     }
+    info |= {f"{channel}_port": number for number, channel in enumerate(CHANNELS, start=1)}
+    return cast("KernelConnectionInfo", info)
 
 
 def _point_manager(manager: Any, plan: LaunchPlan) -> None:
@@ -247,9 +249,8 @@ def _point_manager(manager: Any, plan: LaunchPlan) -> None:
 
 
 def _write_connection(plan: LaunchPlan, info: KernelConnectionInfo) -> None:
-    text = json.dumps({**info, "key": bytes(info["key"]).decode()})  # type: ignore[arg-type]
     plan.connection_file.touch(mode=0o600)
-    plan.connection_file.write_text(text, encoding="utf-8")
+    plan.connection_file.write_text(json.dumps(info), encoding="utf-8")
 
 
 def _close(fd: int) -> None:
