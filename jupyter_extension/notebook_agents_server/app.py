@@ -1,0 +1,134 @@
+"""The Jupyter server extension, and the command ``jupyter agents`` that starts a server with it.
+
+The core is built once, when the server's event loop runs, and closed when the server stops. Until
+then, and if it cannot be built, the routes answer 503 and say why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from functools import partial
+from importlib.metadata import version as installed_version
+from typing import TYPE_CHECKING, Any
+
+from jupyter_server.extension.application import ExtensionApp
+from traitlets import Unicode
+
+from notebook_agents_server.base import Services
+from notebook_agents_server.config import ServerSettings
+from notebook_agents_server.identity import Gatekeeper, ensure_owner
+from notebook_agents_server.kernels import (
+    DATABASE_ENV,
+    HOME_ENV,
+    URL_ENV,
+    KernelTokens,
+    equip_kernels,
+    server_url,
+)
+from notebook_agents_server.mounts import mounted
+from notebook_agents_server.passwords import Argon2Hasher
+from notebook_agents_server.tokens import Tokens, load_key
+
+if TYPE_CHECKING:
+    from jupyter_server.serverapp import ServerApp
+
+DEFAULT_PORT = 8000
+
+
+class NotebookAgentsApp(ServerSettings, ExtensionApp):
+    """AI agents in a Jupyter server: REST and WebSocket APIs, inference, tools, analytics."""
+
+    name = "notebook_agents"
+    description = __doc__
+    examples = """
+        jupyter agents                      # on http://127.0.0.1:8000
+        jupyter agents --port 9000
+        jupyter agents --NotebookAgentsApp.models='["Qwen/Qwen3-0.6B"]'
+    """
+    version = Unicode(installed_version("notebook-agents"))
+    extension_url = "/v1/health"
+    load_other_extensions = True
+
+    services: Services | None = None
+    failure: str = ""
+    """Why the core could not be built."""
+
+    @classmethod
+    def make_serverapp(cls, **kwargs: Any) -> ServerApp:
+        """A server with our port and no browser.
+
+        Set on the instance before any configuration is read, so that ``--port`` still wins.
+        """
+        serverapp = super().make_serverapp(**kwargs)
+        serverapp.port = DEFAULT_PORT
+        serverapp.port_retries = 0
+        serverapp.open_browser = False
+        return serverapp
+
+    def initialize_handlers(self) -> None:
+        """Mount every route; they answer 503 until the core is there."""
+        self.services = Services(
+            allow_origins=tuple(self.allow_origins),
+            max_body_bytes=self.max_body_bytes,
+            allow_password_login=self.password_login,
+        )
+        self.handlers.extend(mounted(self.root_dialects, self.services))
+
+    async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
+        """Build the core now that the event loop runs."""
+        assert self.services is not None, "handlers are mounted before the loop runs"
+        try:
+            await self._bring_up(self.services, serverapp)
+        except Exception as error:
+            self.failure = f"{type(error).__name__}: {error}"
+            self.services.obstacle = "the agents could not be started; see the server's log"
+            if serverapp.starter_app is self:
+                self.log.critical("cannot start: %s", self.failure)
+                serverapp.stop()
+                return
+            raise
+
+    async def _bring_up(self, services: Services, serverapp: ServerApp) -> None:
+        config = self.build_config()
+        loop = asyncio.get_running_loop()
+        key = await loop.run_in_executor(None, load_key, config.home)
+        build = partial(self.core_factory, config, hasher=Argon2Hasher())
+        core = await loop.run_in_executor(None, build)
+        await core.start()
+        kernel_tokens = KernelTokens(serverapp.kernel_manager)
+        services.gatekeeper = Gatekeeper(
+            users=core.users,
+            tokens=Tokens(key, lifetime_s=self.token_lifetime_s),
+            kernel_tokens=kernel_tokens,
+            provider=serverapp.identity_provider,
+            owner=await ensure_owner(core.users, config.home),
+        )
+        services.core = core
+        environment = {HOME_ENV: str(config.home)}
+        if url := server_url(serverapp):
+            environment[URL_ENV] = url
+        if config.database_url:
+            environment[DATABASE_ENV] = config.database_url
+        equip_kernels(serverapp.kernel_manager, kernel_tokens, environment)
+        self.log.info("notebook-agents is ready; its data is in %s", config.home)
+
+    async def stop_extension(self) -> None:
+        """Close the core."""
+        if self.services is not None and self.services.core is not None:
+            core, self.services.core = self.services.core, None
+            self.services.obstacle = "the server is stopping"
+            await core.aclose()
+
+    def current_activity(self) -> bool:
+        """Whether a run works now, so that the server must not be culled."""
+        core = self.services.core if self.services is not None else None
+        return core is not None and core.runs.is_busy()
+
+
+def main(argv: list[str] | None = None) -> None:
+    """The command ``jupyter agents``."""
+    NotebookAgentsApp.launch_instance(argv)  # type: ignore[no-untyped-call]
+    app = NotebookAgentsApp.serverapp_class.instance().starter_app
+    if isinstance(app, NotebookAgentsApp) and app.failure:
+        sys.exit(1)

@@ -1,0 +1,120 @@
+"""Every setting of the server, and its conversion to the core's BuildConfig.
+
+Set them as ``--NotebookAgentsApp.<name>=…`` or ``c.NotebookAgentsApp.<name> = …``. A setting that
+a BuildConfig has too has the same name and the same default there.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from traitlets import Bool, Callable, Enum, HasTraits, Int, List, Unicode, default
+
+from notebook_agents.build import BuildConfig, build_core, default_database_url, default_home
+from notebook_agents.core.models import BUNDLED_MODEL
+from notebook_agents.core.policy import LEVELS
+from notebook_agents_server.mounts import DIALECT_NAMES
+
+HUB_PREFIX_ENV = "JUPYTERHUB_SERVICE_PREFIX"
+"""JupyterHub sets it for the servers it starts."""
+
+
+class ServerSettings(HasTraits):
+    """The traits of `NotebookAgentsApp`."""
+
+    home = Unicode(
+        help="""Folder of the database, events, workspaces and secrets.
+        Default: the environment's NOTEBOOK_AGENTS_HOME, else a folder in Jupyter's data folder.""",
+    ).tag(config=True)
+    database_url = Unicode(
+        help="""SQLAlchemy URL of the records; empty is SQLite in `home`.
+        Default: the environment's NOTEBOOK_AGENTS_DATABASE_URL.""",
+    ).tag(config=True)
+    default_model = Unicode(BUNDLED_MODEL, help="Id of the model of agents that name none.").tag(
+        config=True
+    )
+    models = List(
+        Unicode(),
+        help="Local folders or hub ids of models to offer beside the built-in ones.",
+    ).tag(config=True)
+    engine_url = Unicode(
+        help="URL of an engine that already runs; empty starts a worker on first use.",
+    ).tag(config=True)
+    engine_token = Unicode(help="Bearer token for `engine_url`.").tag(config=True)
+    engine_device = Unicode("auto", help="A torch device such as cpu or cuda:0, or auto.").tag(
+        config=True
+    )
+    engine_threads = Int(
+        0, min=0, help="CPU threads of the engine worker; 0 leaves one core to everybody else."
+    ).tag(config=True)
+    sandbox_level = Enum(
+        LEVELS, "medium", help="The least level at which tools run; low is not a sandbox."
+    ).tag(config=True)
+    sandbox_fallback = Enum(
+        ("", *LEVELS),
+        "",
+        help="Level to use where another cannot be enforced; empty refuses the call instead.",
+    ).tag(config=True)
+    tools = List(
+        Unicode(),
+        default_value=None,
+        allow_none=True,
+        help="Names of the tools to offer; None offers every installed one.",
+    ).tag(config=True)
+
+    root_dialects = List(
+        Enum(DIALECT_NAMES),
+        default_value=list(DIALECT_NAMES),
+        help="APIs whose documented paths also work directly below the server's base URL.",
+    ).tag(config=True)
+    token_lifetime_s = Int(
+        24 * 3600, min=60, help="How long a login token is valid, in seconds."
+    ).tag(config=True)
+    password_login = Bool(
+        help="""Whether a user name and password can be exchanged for a token.
+        Default: yes, but not under JupyterHub, whose proxy shows the login to everybody.""",
+    ).tag(config=True)
+    allow_origins = List(
+        Unicode(),
+        help="Origins, such as https://app.example.org, whose pages may call the APIs.",
+    ).tag(config=True)
+    max_body_bytes = Int(10 * 1024 * 1024, min=1024, help="Largest request body, in bytes.").tag(
+        config=True
+    )
+    core_factory = Callable(
+        build_core, help="Makes the core from a BuildConfig and a password hasher."
+    ).tag(config=True)
+
+    @default("home")
+    def _default_home(self) -> str:
+        return str(default_home())
+
+    @default("database_url")
+    def _default_database_url(self) -> str:
+        return default_database_url()
+
+    @default("password_login")
+    def _default_password_login(self) -> bool:
+        return not os.environ.get(HUB_PREFIX_ENV)
+
+    def build_config(self) -> BuildConfig:
+        """What the core needs of all this, frozen."""
+        given: dict[str, Any] = {
+            "home": Path(self.home).expanduser().absolute(),
+            "models": tuple(self.models),
+            "tools": None if self.tools is None else tuple(self.tools),
+        }
+        for name in (
+            "database_url",
+            "default_model",
+            "engine_url",
+            "engine_token",
+            "engine_device",
+            "engine_threads",
+            "sandbox_level",
+            "sandbox_fallback",
+        ):
+            given[name] = getattr(self, name)
+        return BuildConfig(**given)

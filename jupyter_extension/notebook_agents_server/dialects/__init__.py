@@ -1,0 +1,1 @@
+"""The wire APIs: thin translations between five documents and one core."""

@@ -1,0 +1,118 @@
+"""The inference worker's HTTP API behind this server's doors, for the kernels of its notebooks.
+
+The same paths, bodies and lines as the worker itself, so that one client speaks to both: ``POST
+/generate`` streams one chunk per line, an error before the first chunk is a status, a later one is
+the last line. Only kernels of this server and administrators come through: a direct generation
+leaves no trace in the event log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter
+from pydantic_core import to_json
+
+from notebook_agents.core.errors import NotPermitted
+from notebook_agents.core.models import EngineHealth, GenerateChunk, GenerateRequest, ModelInfo
+from notebook_agents_server.base import BaseHandler, Route
+
+NDJSON = "application/x-ndjson"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRequest:
+    """The body of ``POST /load`` and ``POST /unload``."""
+
+    model: str
+
+
+REQUEST: TypeAdapter[GenerateRequest] = TypeAdapter(GenerateRequest)
+MODEL_REQUEST: TypeAdapter[ModelRequest] = TypeAdapter(ModelRequest)
+CHUNK: TypeAdapter[GenerateChunk] = TypeAdapter(GenerateChunk)
+MODEL: TypeAdapter[ModelInfo] = TypeAdapter(ModelInfo)
+MODELS: TypeAdapter[tuple[ModelInfo, ...]] = TypeAdapter(tuple[ModelInfo, ...])
+HEALTH: TypeAdapter[EngineHealth] = TypeAdapter(EngineHealth)
+
+
+class EngineHandler(BaseHandler):
+    """Kernels and administrators only."""
+
+    accepts_kernels = True
+
+    async def enter(self, credential: str) -> None:
+        """Refuse people who should go through an agent."""
+        await super().enter(credential)
+        if not self.actor.is_admin:
+            raise NotPermitted("only kernels of this server and administrators use the engine")
+
+    def reply_value(self, adapter: TypeAdapter[Any], value: Any) -> None:
+        """Answer with a core value."""
+        self.set_header("Content-Type", "application/json; charset=UTF-8")
+        self.finish(adapter.dump_json(value))
+
+
+class Generate(EngineHandler):
+    """``POST /generate``."""
+
+    async def post(self) -> None:
+        """Stream the chunks of one generation; a client that goes away cancels it."""
+        request = REQUEST.validate_json(self.request.body)
+        await self.stream(self._lines(request), content_type=NDJSON, last_words=error_line)
+
+    async def _lines(self, request: GenerateRequest) -> AsyncGenerator[bytes, None]:
+        async with aclosing(self.core.engine.generate(request)) as chunks:
+            async for chunk in chunks:
+                yield CHUNK.dump_json(chunk) + b"\n"
+
+
+class Models(EngineHandler):
+    """``GET /models``."""
+
+    async def get(self) -> None:
+        """Every model that could be asked for."""
+        self.reply_value(MODELS, await self.core.models.list())
+
+
+class Load(EngineHandler):
+    """``POST /load``."""
+
+    async def post(self) -> None:
+        """Bring a model into memory."""
+        body = MODEL_REQUEST.validate_json(self.request.body)
+        self.reply_value(MODEL, await self.core.engine.load(body.model))
+
+
+class Unload(EngineHandler):
+    """``POST /unload``."""
+
+    async def post(self) -> None:
+        """Give a model's memory back."""
+        body = MODEL_REQUEST.validate_json(self.request.body)
+        await self.core.engine.unload(body.model)
+        self.set_status(204)
+
+
+class Health(EngineHandler):
+    """``GET /health``."""
+
+    async def get(self) -> None:
+        """Whether it can answer now."""
+        self.reply_value(HEALTH, await self.core.engine.health())
+
+
+def error_line(body: dict[str, Any]) -> bytes:
+    """The last line of a stream that failed."""
+    return to_json({"type": "error", **body}) + b"\n"
+
+
+ROUTES: list[Route] = [
+    (r"/generate", Generate),
+    (r"/models", Models),
+    (r"/load", Load),
+    (r"/unload", Unload),
+    (r"/health", Health),
+]

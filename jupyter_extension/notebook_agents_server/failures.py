@@ -1,0 +1,186 @@
+"""How errors look from outside: the only map from the error tree to HTTP and close codes.
+
+A dialect gives bodies, never statuses; where its document names another status for a class of
+errors, the deviation is data in its `Dialect` value. Errors that are not ours are logged once and
+answered as "internal error": no traceback, path or prompt leaves the server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import ValidationError
+from tornado.web import HTTPError
+
+from notebook_agents.core.errors import (
+    Conflict,
+    EngineUnavailable,
+    InvalidRequest,
+    LimitExceeded,
+    NotAuthenticated,
+    NotebookAgentsError,
+    NotFound,
+    NotPermitted,
+    SandboxUnavailable,
+    ToolFailed,
+    Unsupported,
+)
+
+ErrorClass = type[NotebookAgentsError]
+ErrorBody = Callable[[NotebookAgentsError, str, datetime], dict[str, Any]]
+"""An error, the name of its request and the time, as a dialect writes them."""
+
+STATUSES: Mapping[ErrorClass, int] = {
+    InvalidRequest: 400,
+    Unsupported: 400,
+    ToolFailed: 400,
+    NotAuthenticated: 401,
+    NotPermitted: 403,
+    NotFound: 404,
+    Conflict: 409,
+    LimitExceeded: 429,
+    SandboxUnavailable: 503,
+    EngineUnavailable: 503,
+}
+CLOSE_CODES: Mapping[ErrorClass, int] = {
+    NotAuthenticated: 4401,
+    NotPermitted: 4403,
+    NotFound: 4404,
+    LimitExceeded: 1013,
+}
+"""What ends a socket; after every other error it stays open."""
+INTERNAL_STATUS = 500
+INTERNAL_CLOSE_CODE = 1011
+TOO_LARGE_STATUS = 413
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """An error on its way out."""
+
+    error: NotebookAgentsError
+    status: int
+    request_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """What the doors must know about a wire API."""
+
+    name: str
+    error_body: ErrorBody
+    error_frame: ErrorBody | None = None
+    """How a socket says it; the body with ``type: error`` when the document is silent."""
+    statuses: Mapping[ErrorClass, int] = field(default_factory=dict)
+    """Where the document deviates from `STATUSES`."""
+    close_codes: Mapping[ErrorClass, int] = field(default_factory=dict)
+    """Where the document deviates from `CLOSE_CODES`."""
+
+    def status_of(self, error: NotebookAgentsError) -> int:
+        """The HTTP status of an error."""
+        return _lookup(error, (self.statuses, STATUSES)) or INTERNAL_STATUS
+
+    def close_code_of(self, error: NotebookAgentsError) -> int | None:
+        """The close code of an error; None when the socket stays open."""
+        return _lookup(error, (self.close_codes, CLOSE_CODES))
+
+    def body_of(self, failure: Failure) -> dict[str, Any]:
+        """The error as the body of an answer."""
+        return self.error_body(failure.error, failure.request_id, failure.at)
+
+    def frame_of(self, failure: Failure) -> dict[str, Any]:
+        """The error as a frame of a socket."""
+        if self.error_frame is not None:
+            return self.error_frame(failure.error, failure.request_id, failure.at)
+        return {"type": "error", **self.body_of(failure)}
+
+
+def plain_body(error: NotebookAgentsError, request_id: str, at: datetime) -> dict[str, Any]:
+    """The error of a route that belongs to no dialect."""
+    return {
+        "code": error.code,
+        "message": error.message,
+        "details": dict(error.details),
+        "request_id": request_id,
+        "timestamp": at.isoformat().replace("+00:00", "Z"),
+    }
+
+
+PLAIN = Dialect(name="notebook-agents", error_body=plain_body)
+
+
+def translate(error: BaseException, dialect: Dialect) -> tuple[NotebookAgentsError, int, bool]:
+    """The error to show, its status, and whether it is ours (else it must be logged)."""
+    if isinstance(error, NotebookAgentsError):
+        return error, dialect.status_of(error), True
+    if isinstance(error, ValidationError):
+        shown: NotebookAgentsError = invalid_request(error)
+        return shown, dialect.status_of(shown), True
+    if isinstance(error, HTTPError):
+        return _from_http(error), error.status_code, True
+    return NotebookAgentsError("internal error"), INTERNAL_STATUS, False
+
+
+def invalid_request(error: ValidationError) -> InvalidRequest:
+    """The first problem of a body or query, with the name of its field."""
+    problems = error.errors(include_url=False, include_input=False, include_context=False)
+    first = problems[0]
+    where = ".".join(str(step) for step in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return InvalidRequest(f"unknown field {where!r}", field=where, reason="unknown field")
+    if not where:
+        return InvalidRequest(f"the request is not valid: {first['msg']}")
+    more = f" (and {len(problems) - 1} more problems)" if len(problems) > 1 else ""
+    return InvalidRequest(
+        f"field {where!r}: {first['msg']}{more}", field=where, reason=first["msg"]
+    )
+
+
+def error_of_code(code: str, message: str) -> NotebookAgentsError:
+    """The error that a failed run recorded, as an error again."""
+    if code == NotFound.code:
+        return InvalidRequest(message)
+    for kind in _all_kinds(NotebookAgentsError):
+        if kind.code == code:
+            return kind(message)
+    return NotebookAgentsError(message or "internal error")
+
+
+def _all_kinds(kind: ErrorClass) -> list[ErrorClass]:
+    return [kind] + [deep for child in kind.__subclasses__() for deep in _all_kinds(child)]
+
+
+def _lookup(error: NotebookAgentsError, tables: tuple[Mapping[ErrorClass, int], ...]) -> int | None:
+    for table in tables:
+        for kind in type(error).__mro__:
+            if kind in table:
+                return table[kind]
+    return None
+
+
+def _from_http(error: HTTPError) -> NotebookAgentsError:
+    message = error.log_message or error.reason or _phrase(error.status_code)
+    if error.status_code == TOO_LARGE_STATUS:
+        return LimitExceeded(message, limit="body_bytes")
+    kinds: dict[int, ErrorClass] = {401: NotAuthenticated, 403: NotPermitted, 409: Conflict}
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return NotFound("path", message)
+    if error.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+        return EngineUnavailable(message)
+    if error.status_code in kinds:
+        return kinds[error.status_code](message)
+    if error.status_code < INTERNAL_STATUS:
+        return InvalidRequest(message)
+    return NotebookAgentsError("internal error")
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase.lower()
+    except ValueError:
+        return "the request failed"

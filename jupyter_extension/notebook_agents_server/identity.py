@@ -1,0 +1,138 @@
+"""Who is asking: one place that turns any accepted credential into an Actor.
+
+Accepted, in this order: our login tokens, our API keys, the tokens of this server's kernels, and
+Jupyter's own token (or that of a Hub). Jupyter's token proves "owner", not a person, so it acts as
+the owner's account; a Hub's user acts as the local account of the same name.
+Only explicit credentials count: these doors neither read nor write cookies, so no other site can
+make a browser act here.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import os
+import re
+import secrets
+from collections.abc import Awaitable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jupyter_server.auth.identity import IdentityProvider
+
+from notebook_agents.core.errors import Conflict, NotAuthenticated, NotFound
+from notebook_agents.core.users import KEY_PREFIX, Actor, CreateUser, User
+from notebook_agents_server.kernels import ADMIN_PASSWORD_ENV, KERNEL_TOKEN_PREFIX
+from notebook_agents_server.tokens import REFUSED, write_secret
+
+if TYPE_CHECKING:
+    from tornado.web import RequestHandler
+
+    from notebook_agents.core.users import Users
+    from notebook_agents_server.kernels import KernelTokens
+    from notebook_agents_server.tokens import Tokens
+
+ADMIN_PASSWORD_FILE = "admin_password"  # noqa: S105 - a name
+KERNEL_CREDENTIAL = "kernel"
+_JWT_SHAPE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gatekeeper:
+    """Checks credentials."""
+
+    users: Users
+    tokens: Tokens
+    kernel_tokens: KernelTokens
+    provider: IdentityProvider
+    owner: User
+
+    @property
+    def owner_actor(self) -> Actor:
+        """The owner, for what the server looks up on its own account."""
+        return _actor(self.owner, "server")
+
+    async def identify(self, credential: str, handler: RequestHandler) -> Actor:
+        """The actor behind a credential; NotAuthenticated when it proves nothing."""
+        if credential.startswith(KEY_PREFIX):
+            return _actor(await self.users.authenticate_key(credential), "api_key")
+        if credential.startswith(KERNEL_TOKEN_PREFIX):
+            if self.kernel_tokens.is_valid(credential):
+                return _actor(self.owner, KERNEL_CREDENTIAL)
+            raise NotAuthenticated(REFUSED)
+        if self._is_server_token(credential):
+            return _actor(self.owner, "jupyter")
+        if _JWT_SHAPE.fullmatch(credential):
+            return _actor(await self._token_user(credential), "jwt")
+        return await self._provider_actor(handler)
+
+    def _is_server_token(self, credential: str) -> bool:
+        token = str(self.provider.token or "")
+        return bool(token) and hmac.compare_digest(token.encode(), credential.encode())
+
+    async def _token_user(self, credential: str) -> User:
+        claims = self.tokens.read(credential)
+        if await self.users.is_revoked(claims.jti):
+            raise NotAuthenticated(REFUSED)
+        try:
+            user = await self.users.get(claims.user_id)
+        except NotFound as error:
+            raise NotAuthenticated(REFUSED) from error
+        if not user.is_active:
+            raise NotAuthenticated(REFUSED)
+        return user
+
+    async def _provider_actor(self, handler: RequestHandler) -> Actor:
+        # The stock provider knows its own token only, which did not fit. With authentication
+        # switched off it would accept anybody, which must not reach this far.
+        if not self.provider.auth_enabled or _is_stock(self.provider):
+            raise NotAuthenticated(REFUSED)
+        found = self.provider.get_user(handler)
+        visitor = await found if isinstance(found, Awaitable) else found
+        if visitor is None:
+            raise NotAuthenticated(REFUSED)
+        return _actor(await self._account_of(visitor.username), "hub")
+
+    async def _account_of(self, username: str) -> User:
+        user = await self.users.find(username)
+        if user is None:
+            wish = CreateUser(username=username, email=f"{username}@hub.localhost")
+            try:
+                user = await self.users.create(wish)
+            except Conflict:  # another request of the same user was faster
+                user = await self.users.find(username)
+        if user is None or not user.is_active:
+            raise NotAuthenticated(REFUSED)
+        return user
+
+
+def acting_through(actor: Actor, dialect: str) -> Actor:
+    """The same actor, through the door of a dialect."""
+    return replace(actor, dialect=dialect)
+
+
+async def ensure_owner(users: Users, home: Path) -> User:
+    """The owner's account; its password comes from the environment or a 0600 file made here."""
+    password = os.environ.get(ADMIN_PASSWORD_ENV, "")
+    path = home / ADMIN_PASSWORD_FILE
+    is_generated = not password
+    if is_generated:
+        password = secrets.token_urlsafe(18)
+    user, was_created = await users.ensure_owner(password)
+    if was_created and is_generated:
+        path.unlink(missing_ok=True)
+        write_secret(path, password)
+        _log.info("made the owner's account %r; its password is in %s", user.username, path)
+    return user
+
+
+def _actor(user: User, credential: str) -> Actor:
+    return Actor(
+        user_id=user.id, username=user.username, is_admin=user.is_admin, credential=credential
+    )
+
+
+def _is_stock(provider: IdentityProvider) -> bool:
+    return type(provider).__module__.startswith("jupyter_server.")

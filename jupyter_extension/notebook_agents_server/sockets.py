@@ -1,0 +1,236 @@
+"""The one way a client talks over a WebSocket: credentials, limits, heartbeat, close codes.
+
+A credential comes in the ``Authorization`` header, as ``?token=`` or ``?api_key=``, as the
+subprotocol ``bearer.<token>``, or in the first frame ``{"type": "auth", "token": …}``; before it is
+accepted nothing is looked up and nothing is said. It is checked again with every heartbeat, so that
+an expired or revoked one ends the socket.
+The socket only subscribes: what it started goes on when it closes. Frames wait in a bounded queue;
+a client that reads too slowly is closed with 1013.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Coroutine
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, TypeAdapter
+from tornado.iostream import StreamClosedError
+from tornado.web import HTTPError
+from tornado.websocket import WebSocketClosedError, WebSocketHandler
+
+from notebook_agents.core.errors import NotAuthenticated
+from notebook_agents_server.base import Door, without_jupyter_login
+from notebook_agents_server.failures import INTERNAL_CLOSE_CODE
+
+HEARTBEAT_S = 15.0
+"""Seconds between heartbeats; proxies cut silent connections after 30 or 60."""
+AUTH_TIMEOUT_S = 10.0
+"""Seconds a client has for its first frame when it brought no credential."""
+MAX_MESSAGE_BYTES = 1024 * 1024
+MAX_WAITING_FRAMES = 1000
+"""Frames a slow client may be behind before it is closed."""
+TOO_SLOW_CLOSE_CODE = 1013
+UNAUTHENTICATED_CLOSE_CODE = 4401
+BEARER_SUBPROTOCOL = "bearer."
+_log = logging.getLogger(__name__)
+
+
+class BaseSocket(Door, WebSocketHandler):
+    """A Door for a conversation of frames; a dialect gives the frames."""
+
+    frames: ClassVar[TypeAdapter[Any]]
+    """What the client may send after it is authenticated."""
+
+    _credential: str = ""
+    _is_open: bool = False
+    _closing: tuple[int, str] | None = None
+
+    # -- for dialects --------------------------------------------------------------------------
+
+    async def on_ready(self, *args: str) -> None:
+        """The client is known; ``args`` are the groups of the path."""
+
+    async def on_frame(self, frame: Any) -> None:
+        """The client sent a valid frame; must return soon."""
+        raise NotImplementedError
+
+    def heartbeat_frame(self) -> BaseModel | None:
+        """A frame to send with every heartbeat; None for the protocol's own ping alone."""
+        return None
+
+    def send(self, frame: BaseModel) -> None:
+        """Queue a frame for the client."""
+        self._offer(frame.model_dump_json(by_alias=True, exclude_none=True))
+
+    def work(self, job: Coroutine[Any, Any, None], *, name: str) -> None:
+        """Do something beside receiving frames; it ends with the socket."""
+        task = self.core.spawn(self._guarded(job), name=f"{name} of {self.request_id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # -- opening -------------------------------------------------------------------------------
+
+    def initialize(self, services: Any) -> None:
+        """Take what the route table gives."""
+        super().initialize(services)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._outgoing: asyncio.Queue[str] = asyncio.Queue(MAX_WAITING_FRAMES)
+
+    @property
+    def ping_interval(self) -> float:
+        """Seconds between the protocol's own pings."""
+        return HEARTBEAT_S
+
+    @property
+    def max_message_size(self) -> int:
+        """Bytes of the largest frame a client may send."""
+        return MAX_MESSAGE_BYTES
+
+    def check_origin(self, origin: str) -> bool:
+        """Whether a page of another origin may connect."""
+        if origin in self.services.allow_origins:
+            return True
+        return urlsplit(origin).netloc.lower() == self.request.headers.get("Host", "").lower()
+
+    def select_subprotocol(self, subprotocols: list[str]) -> str | None:
+        """A browser insists that one of its subprotocols is chosen."""
+        plain = [name for name in subprotocols if not name.startswith(BEARER_SUBPROTOCOL)]
+        return next(iter(plain or subprotocols), None)
+
+    def given_credential(self) -> str:
+        """The credential of the handshake; empty when it comes in the first frame."""
+        if self.request.headers.get("Authorization"):
+            return super().given_credential()
+        for name in ("token", "api_key"):
+            if value := self.get_query_argument(name, ""):
+                return value
+        offered = self.request.headers.get("Sec-WebSocket-Protocol", "")
+        for name in (part.strip() for part in offered.split(",")):
+            if name.startswith(BEARER_SUBPROTOCOL):
+                return name.removeprefix(BEARER_SUBPROTOCOL)
+        return ""
+
+    async def prepare(self) -> None:
+        """Refuse before the handshake what can be refused."""
+        self.check_host()
+        self.services.ready()
+        self._credential = self.given_credential()
+        is_handshake = self.request.headers.get("Upgrade", "").lower() == "websocket"
+        if self._credential:
+            await self.enter(self._credential)
+        elif not is_handshake or self.request.method != "GET":
+            raise NotAuthenticated("give a credential: Authorization: Bearer <token>")
+        if not is_handshake:
+            raise HTTPError(
+                405 if self.request.method != "GET" else 400, log_message="connect with a WebSocket"
+            )
+
+    @without_jupyter_login
+    async def get(self, *args: Any, **kwargs: Any) -> None:
+        """Shake hands."""
+        await super().get(*args, **kwargs)
+
+    async def open(self, *args: str, **_kwargs: str) -> None:
+        """Start the conversation, at once or after the first frame."""
+        self._path_args = args
+        self._is_open = True
+        self.work(self._write_frames(), name="sending")
+        self.work(self._beat(), name="heartbeat")
+        if self._actor is None:
+            self.work(self._expect_auth(), name="waiting for a credential")
+        else:
+            await self._guarded(self.on_ready(*args))
+
+    async def _expect_auth(self) -> None:
+        await asyncio.sleep(AUTH_TIMEOUT_S)
+        if self._actor is None:
+            self.close(UNAUTHENTICATED_CLOSE_CODE, "no credential came")
+
+    # -- receiving -----------------------------------------------------------------------------
+
+    async def on_message(self, message: str | bytes) -> None:
+        """Check and pass on a frame."""
+        await self._guarded(self._receive(message))
+
+    async def _receive(self, message: str | bytes) -> None:
+        if self._actor is None:
+            await self._authenticate(message)
+            return
+        await self.on_frame(self.frames.validate_json(message))
+
+    async def _authenticate(self, message: str | bytes) -> None:
+        try:
+            frame = json.loads(message)
+        except ValueError:
+            frame = None
+        if not isinstance(frame, dict) or frame.get("type") != "auth":
+            raise NotAuthenticated('send {"type": "auth", "token": …} first')
+        token = frame.get("token")
+        if not isinstance(token, str) or not token:
+            raise NotAuthenticated("the auth frame has no token")
+        await self.enter(token)
+        self._credential = token
+        await self.on_ready(*self._path_args)
+
+    async def _guarded(self, job: Coroutine[Any, Any, None]) -> None:
+        """Do the job; an error becomes a frame and, when it is a grave one, the end."""
+        try:
+            await job
+        except (WebSocketClosedError, StreamClosedError):
+            pass
+        except Exception as error:  # noqa: BLE001 - the one place where a socket's errors end
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        failure, is_ours = self.failure(error)
+        if not is_ours:
+            _log.error("socket %s failed", self.request_id, exc_info=error)
+        code = self.dialect.close_code_of(failure.error) if is_ours else INTERNAL_CLOSE_CODE
+        self._offer(json.dumps(self.dialect.frame_of(failure)))
+        if code is not None:
+            self._offer_close(code, failure.error.message)
+
+    # -- sending -------------------------------------------------------------------------------
+
+    def _offer(self, text: str) -> None:
+        if not self._is_open:
+            return
+        try:
+            self._outgoing.put_nowait(text)
+        except asyncio.QueueFull:
+            self._is_open = False
+            self.close(TOO_SLOW_CLOSE_CODE, "too slow")
+
+    def _offer_close(self, code: int, reason: str) -> None:
+        """Close after what waits has been sent."""
+        self._closing = (code, reason.encode()[:120].decode(errors="ignore"))
+        self._offer("")
+
+    async def _write_frames(self) -> None:
+        while True:
+            text = await self._outgoing.get()
+            if text:
+                await self.write_message(text)
+            elif self._closing is not None:
+                self.close(*self._closing)
+                return
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT_S)
+            if self._actor is not None:
+                await self.enter(self._credential)
+                if (frame := self.heartbeat_frame()) is not None:
+                    self.send(frame)
+
+    # -- closing -------------------------------------------------------------------------------
+
+    def on_close(self) -> None:
+        """End what belongs to the socket; runs go on."""
+        self._is_open = False
+        for task in tuple(self._tasks):
+            task.cancel()

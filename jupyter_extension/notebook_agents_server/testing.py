@@ -1,0 +1,154 @@
+"""A live server around any core, for tests of the routes and of new dialects.
+
+``serving(core)`` gives the configuration that makes a Jupyter server load the extension with that
+core instead of building one; ``Client`` speaks to it as a program would, over real sockets.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
+from tornado.websocket import WebSocketClientConnection, websocket_connect
+from traitlets.config import Config
+
+if TYPE_CHECKING:
+    from notebook_agents.core.core import Core
+
+TIMEOUT_S = 20.0
+
+
+def serving(core: Core, home: Path, **settings: Any) -> Config:
+    """The configuration of a Jupyter server with this core."""
+    return Config(
+        {
+            "ServerApp": {"jpserver_extensions": {"notebook_agents_server": True}},
+            "NotebookAgentsApp": {
+                "home": str(home),
+                "core_factory": lambda _config, **_: core,
+                **settings,
+            },
+        }
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.body)
+
+
+@dataclass(slots=True)
+class Socket:
+    """A WebSocket that speaks JSON."""
+
+    connection: WebSocketClientConnection
+
+    async def send(self, frame: Any) -> None:
+        """Send one frame."""
+        await self.connection.write_message(json.dumps(frame))
+
+    async def receive(self) -> Any:
+        """The next frame; None once the socket is closed."""
+        message = await self.connection.read_message()
+        return None if message is None else json.loads(message)
+
+    async def until(self, *types: str) -> list[Any]:
+        """Frames up to and with the first of these types; pings left out."""
+        frames: list[Any] = []
+        while not frames or frames[-1]["type"] not in types:
+            frame = await self.receive()
+            assert frame is not None, f"closed with {self.close_code} after {frames}"
+            if frame["type"] != "ping":
+                frames.append(frame)
+        return frames
+
+    @property
+    def close_code(self) -> int | None:
+        """Why the server closed."""
+        return self.connection.close_code
+
+    def close(self) -> None:
+        """Leave."""
+        self.connection.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A program that talks to the server."""
+
+    http: AsyncHTTPClient
+    origin: str
+    """``http://127.0.0.1:<port>``."""
+    base_path: str
+    """The server's base URL, and the mount that is spoken to."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def below(self, path: str) -> Client:
+        """The same client at another mount."""
+        return Client(self.http, self.origin, self.base_path + path, self.headers)
+
+    def holding(self, credential: str | None) -> Client:
+        """The same client with another credential, or none."""
+        headers = {k: v for k, v in self.headers.items() if k != "Authorization"}
+        if credential is not None:
+            headers["Authorization"] = f"Bearer {credential}"
+        return Client(self.http, self.origin, self.base_path, headers)
+
+    async def ask(self, verb: str, path: str, body: Any = None, **headers: str) -> Answer:
+        """One request; ``headers`` are written with underscores."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        request = HTTPRequest(
+            f"{self.origin}{self.base_path}{path}",
+            method=verb,
+            headers={**self.headers, **named},
+            body=data,
+            request_timeout=TIMEOUT_S,
+            allow_nonstandard_methods=True,
+            follow_redirects=False,
+        )
+        return _answer(await self.http.fetch(request, raise_error=False))
+
+    async def get(self, path: str, **headers: str) -> Answer:
+        """GET."""
+        return await self.ask("GET", path, **headers)
+
+    async def post(self, path: str, body: Any = None, **headers: str) -> Answer:
+        """POST."""
+        return await self.ask("POST", path, body if body is not None else {}, **headers)
+
+    async def put(self, path: str, body: Any) -> Answer:
+        """PUT."""
+        return await self.ask("PUT", path, body)
+
+    async def delete(self, path: str) -> Answer:
+        """DELETE."""
+        return await self.ask("DELETE", path)
+
+    async def socket(
+        self, path: str, *, subprotocols: list[str] | None = None, **query: str
+    ) -> Socket:
+        """A WebSocket."""
+        url = f"{self.origin.replace('http', 'ws', 1)}{self.base_path}{path}"
+        if query:
+            url += "?" + urlencode(query)
+        request = HTTPRequest(url, headers=dict(self.headers), connect_timeout=TIMEOUT_S)
+        return Socket(await websocket_connect(request, subprotocols=subprotocols))
+
+
+def _answer(response: HTTPResponse) -> Answer:
+    return Answer(status=response.code, headers=response.headers, body=response.body)
