@@ -1,0 +1,187 @@
+"""A model in memory: its weights, its tokenizer, its limits.
+
+Weights, modelling code, tokenizer and chat template are transformers'; code that comes with a
+checkpoint is never run, and only safetensors weights are read.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import torch
+from tokenizers import Tokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
+
+from notebook_agents.core.errors import EngineUnavailable, InvalidRequest
+from notebook_agents.core.models import GenerateRequest, ModelInfo
+from notebook_agents.engine.cache import is_plain
+from notebook_agents.engine.catalogue import BUNDLED_TOOLS, Entry
+from notebook_agents.engine.parser import CALL_CLOSE, CALL_OPEN
+from notebook_agents.engine.prompt import to_chat, to_tools, without_final_mark
+from notebook_agents.engine.sampling import SamplingPlan, defaults_of
+
+_DOWNLOADED = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.jinja", "*.txt", "*.model"]
+_LARGEST_CONTEXT = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LoadedModel:
+    """Everything needed to answer with one checkpoint."""
+
+    info: ModelInfo
+    model: Any
+    """A transformers ``PreTrainedModel`` in evaluation mode."""
+    tokenizer: Any
+    """A transformers fast tokenizer."""
+    device: torch.device
+    context_length: int
+    eos_ids: frozenset[int]
+    hidden_ids: frozenset[int]
+    """Control tokens that are no text."""
+    defaults: SamplingPlan
+    forward_options: frozenset[str]
+    """The names ``model.forward`` takes."""
+    has_plain_cache: bool
+    """Whether its cache only ever appends keys and values."""
+
+    @property
+    def backend(self) -> Tokenizer:
+        """The tokenizer behind the tokenizer."""
+        backend: Tokenizer = self.tokenizer.backend_tokenizer
+        return backend
+
+    def prompt_ids(self, request: GenerateRequest) -> list[int]:
+        """The tokens of a request; InvalidRequest when they leave no room for an answer."""
+        text = self._prompt(request)
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        if len(ids) >= self.context_length:
+            raise InvalidRequest(
+                f"the prompt has {len(ids)} tokens and model {self.info.id!r} takes "
+                f"{self.context_length} for prompt and answer together",
+                field="messages",
+            )
+        return ids
+
+    def _prompt(self, request: GenerateRequest) -> str:
+        chat, tools = to_chat(request.messages, model=self.info.id), request.tools
+        if self.info.is_bundled:
+            chat = without_final_mark(chat)
+            tools = tuple(tool for tool in tools if tool.name in BUNDLED_TOOLS)
+        try:
+            text: str = self.tokenizer.apply_chat_template(
+                chat, tools=to_tools(tools), add_generation_prompt=True, tokenize=False
+            )
+        except jinja2.TemplateError as error:
+            raise InvalidRequest(
+                f"the chat template of model {self.info.id!r} refuses these messages: {error}",
+                field="messages",
+            ) from error
+        return text
+
+
+def load_model(entry: Entry, device: str) -> LoadedModel:
+    """Read a model from disk; EngineUnavailable says why it cannot be."""
+    folder = entry.folder
+    if folder is None:
+        raise entry.missing()
+    where = choose_device(device)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        model = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=torch.float32 if where.type == "cpu" else "auto",
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+        )
+        model = model.to(where).eval()
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+        raise EngineUnavailable(
+            f"model {entry.info.id!r} could not be loaded: {_first_line(error)}",
+            model=entry.info.id,
+        ) from error
+    return _described(entry, model, tokenizer)
+
+
+def download(entry: Entry) -> None:
+    """Fetch a hub model's files; EngineUnavailable with the command when that is impossible."""
+    import huggingface_hub
+
+    if huggingface_hub.constants.HF_HUB_OFFLINE:
+        raise entry.missing()
+    try:
+        huggingface_hub.snapshot_download(entry.source, allow_patterns=_DOWNLOADED)
+    except (OSError, ValueError, huggingface_hub.errors.HfHubHTTPError) as error:
+        raise entry.missing() from error
+
+
+def choose_device(device: str) -> torch.device:
+    """``auto`` is CUDA where there is one; EngineUnavailable for a device that is not there."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError) as error:
+        raise EngineUnavailable(
+            f"device {device!r} cannot be used: {_first_line(error)}"
+        ) from error
+
+
+def _described(entry: Entry, model: Any, tokenizer: Any) -> LoadedModel:
+    if not tokenizer.is_fast or tokenizer.chat_template is None:
+        raise EngineUnavailable(
+            f"model {entry.info.id!r} needs a fast tokenizer with a chat template",
+            model=entry.info.id,
+        )
+    context_length = _context_length(model.config, tokenizer)
+    info = replace(
+        entry.described(),
+        status="loaded",
+        context_length=context_length,
+        n_parameters=sum(parameter.numel() for parameter in model.parameters()),
+        memory_bytes=sum(p.numel() * p.element_size() for p in model.parameters()),
+    )
+    return LoadedModel(
+        info=info,
+        model=model,
+        tokenizer=tokenizer,
+        device=model.device,
+        context_length=context_length,
+        eos_ids=_eos_ids(model.generation_config, tokenizer),
+        hidden_ids=_hidden_ids(tokenizer),
+        defaults=defaults_of(model.generation_config),
+        forward_options=frozenset(inspect.signature(model.forward).parameters),
+        has_plain_cache=is_plain(DynamicCache(config=model.config)),
+    )
+
+
+def _context_length(config: Any, tokenizer: Any) -> int:
+    positions = getattr(config.get_text_config(), "max_position_embeddings", None)
+    limits = [n for n in (positions, tokenizer.model_max_length) if n and n < _LARGEST_CONTEXT]
+    return int(min(limits, default=_LARGEST_CONTEXT))
+
+
+def _eos_ids(generation_config: Any, tokenizer: Any) -> frozenset[int]:
+    found = generation_config.eos_token_id
+    if found is None:
+        found = tokenizer.eos_token_id
+    if found is None:
+        return frozenset()
+    return frozenset([found] if isinstance(found, int) else found)
+
+
+def _hidden_ids(tokenizer: Any) -> frozenset[int]:
+    """Special tokens, but for the tags of tool calls, which some tokenizers mark special."""
+    added = tokenizer.added_tokens_decoder
+    tags = (CALL_OPEN, CALL_CLOSE)
+    return frozenset(i for i, token in added.items() if token.special and token.content not in tags)
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0].replace(str(Path.home()) + os.sep, "~" + os.sep)

@@ -1,0 +1,97 @@
+"""From the core's messages to the prompt of one model.
+
+Messages become the chat messages every Hugging Face chat template takes; the template and the
+tokenizer, which belong to the model, do the rest.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from notebook_agents.core.errors import InvalidRequest
+from notebook_agents.core.messages import AttachmentPart, Message, ToolCallPart
+from notebook_agents.core.models import ToolSchema
+
+ChatMessage = dict[str, Any]
+_BACKTICKS = re.compile("`{3,}")
+
+
+def to_chat(messages: Iterable[Message], *, model: str) -> list[ChatMessage]:
+    """The messages for a chat template; InvalidRequest when one holds an image.
+
+    A message of tool results becomes one chat message per result.
+    """
+    chat: list[ChatMessage] = []
+    for message in messages:
+        if message.role == "tool":
+            chat += _results(message)
+        else:
+            chat.append(_spoken(message, model))
+    return chat
+
+
+def to_tools(tools: Sequence[ToolSchema]) -> list[dict[str, Any]] | None:
+    """The tools for a chat template; None for none."""
+    return [
+        {
+            "type": "function",
+            "function": {
+                "name": tool.name,
+                "description": tool.description,
+                "parameters": tool.parameters,
+            },
+        }
+        for tool in tools
+    ] or None
+
+
+def without_final_mark(chat: Iterable[ChatMessage]) -> list[ChatMessage]:
+    """What users said without the one mark that ends it.
+
+    ``what is 2+3.`` is ambiguous to a model that copies expressions (``3.`` is a number).
+    """
+    return [
+        {**m, "content": re.sub(r"[.?!]$", "", m["content"].rstrip())} if m["role"] == "user" else m
+        for m in chat
+    ]
+
+
+def _results(message: Message) -> Iterator[ChatMessage]:
+    for result in message.tool_results:
+        yield {
+            "role": "tool",
+            "tool_call_id": result.call_id,
+            "name": result.name,
+            "content": result.content,
+        }
+
+
+def _spoken(message: Message, model: str) -> ChatMessage:
+    attachments = (part for part in message.parts if isinstance(part, AttachmentPart))
+    texts = [message.text, *(_shown(part, model) for part in attachments)]
+    chat: ChatMessage = {"role": message.role, "content": "\n\n".join(t for t in texts if t)}
+    if calls := [_call(call) for call in message.tool_calls]:
+        chat["tool_calls"] = calls
+    return chat
+
+
+def _call(call: ToolCallPart) -> dict[str, Any]:
+    return {
+        "id": call.call_id,
+        "type": "function",
+        "function": {"name": call.name, "arguments": call.arguments},
+    }
+
+
+def _shown(part: AttachmentPart, model: str) -> str:
+    if part.kind == "image":
+        raise InvalidRequest(
+            f"model {model!r} does not read images; attach text or code", field="attachments"
+        )
+    if part.kind == "file":
+        return f"Attached file: {part.name}"
+    fence = "`" * max([3, *(len(ticks) + 1 for ticks in _BACKTICKS.findall(part.content))])
+    title = f"{part.name}:\n" if part.name else ""
+    return f"{title}{fence}\n{part.content}\n{fence}"

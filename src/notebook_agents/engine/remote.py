@@ -1,0 +1,171 @@
+"""The Engine port's client: models that live in another process.
+
+Without a URL the worker is started on first use and watched (`launcher`); with one, an engine that
+runs already is used, over TCP with a token or over a unix socket. Either way it is HTTP, one
+connection per request, and closing the connection is how a generation is cancelled. One event loop
+uses one RemoteEngine. torch is never imported here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx2
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from notebook_agents.core.errors import EngineUnavailable, NotebookAgentsError
+from notebook_agents.core.models import (
+    EngineHealth,
+    GenerateChunk,
+    GenerateFinished,
+    GenerateRequest,
+    ModelInfo,
+)
+from notebook_agents.engine import wire
+from notebook_agents.engine.catalogue import Catalogue
+from notebook_agents.engine.config import EngineConfig
+from notebook_agents.engine.launcher import WorkerProcess
+
+CONNECT_TIMEOUT_S = 10.0
+HEALTH_TIMEOUT_S = 5.0
+
+
+class RemoteEngine:
+    """Answers the Engine port through HTTP."""
+
+    def __init__(self, config: EngineConfig) -> None:
+        self._config = config
+        self._worker = None if config.url else WorkerProcess(config)
+        self._client: httpx2.AsyncClient | None = None
+
+    @property
+    def socket(self) -> Path | None:
+        """The unix socket of the worker that is started here; None when a URL is used."""
+        return None if self._worker is None else self._worker.folder.socket
+
+    async def models(self) -> Sequence[ModelInfo]:
+        """The worker's list, or before there is a worker the same list from files."""
+        if self._worker is not None and not self._worker.is_ready:
+            return await asyncio.to_thread(_catalogue, self._config.models)
+        return wire.MODELS.validate_json(await self._fetch("GET", "models"))
+
+    async def load(self, model: str) -> ModelInfo:
+        """Bring a model into memory, downloading it if it has to be and can be."""
+        if self._worker is not None:
+            self._worker.confirm()
+        return wire.MODEL.validate_json(await self._fetch("POST", "load", model=model))
+
+    async def unload(self, model: str) -> None:
+        """Give a model's memory back."""
+        if self._worker is None or self._worker.is_ready:
+            await self._fetch("POST", "unload", model=model)
+
+    async def generate(self, request: GenerateRequest) -> AsyncGenerator[GenerateChunk, None]:
+        """Stream chunks; closing the generator closes the connection, which cancels."""
+        async with (
+            self._reachable() as client,
+            client.stream("POST", "generate", content=wire.REQUEST.dump_json(request)) as response,
+        ):
+            if response.status_code != httpx2.codes.OK:
+                raise _refusal(response.status_code, await response.aread())
+            async for line in _lines(response):
+                chunk = wire.chunk_from_line(line)
+                if isinstance(chunk, GenerateFinished) and self._worker is not None:
+                    self._worker.confirm()
+                yield chunk
+                if isinstance(chunk, GenerateFinished):
+                    return
+            raise httpx2.RemoteProtocolError("the answer stopped in the middle")
+
+    async def health(self) -> EngineHealth:
+        """Whether it can answer now; starts nothing and never raises."""
+        if self._worker is not None and not self._worker.is_ready:
+            return EngineHealth(is_ready=False, detail=self._worker.state)
+        try:
+            async with asyncio.timeout(HEALTH_TIMEOUT_S):
+                return wire.HEALTH.validate_json(await self._fetch("GET", "health"))
+        except (NotebookAgentsError, ValidationError, TimeoutError) as error:
+            return EngineHealth(is_ready=False, detail=str(error) or "no answer in time")
+
+    async def aclose(self) -> None:
+        """Close connections, and stop the worker if it was started here."""
+        if self._client is not None:
+            await self._client.aclose()
+        if self._worker is not None:
+            await self._worker.aclose()
+
+    async def _fetch(self, method: str, path: str, **body: str) -> bytes:
+        async with self._reachable() as client:
+            response = await client.request(method, path, json=body or None)
+        if not response.is_success:
+            raise _refusal(response.status_code, response.content)
+        return response.content
+
+    @asynccontextmanager
+    async def _reachable(self) -> AsyncIterator[httpx2.AsyncClient]:
+        """A client for an engine that runs; what goes wrong becomes EngineUnavailable."""
+        if self._worker is not None:
+            await self._worker.ready()
+        if self._client is None:
+            self._client = self._make_client()
+        try:
+            yield self._client
+        except httpx2.TransportError as error:
+            raise await self._lost(error) from error
+
+    async def _lost(self, error: httpx2.TransportError) -> EngineUnavailable:
+        if self._worker is None:
+            reason = str(error) or type(error).__name__
+            return EngineUnavailable(f"no engine answers at {self._config.url!r}: {reason}")
+        await self._worker.ended(timeout_s=1.0)
+        return await self._worker.failure("died while it was needed")
+
+    def _make_client(self) -> httpx2.AsyncClient:
+        url, token = self._config.url, self._config.token
+        timeout = httpx2.Timeout(None, connect=CONNECT_TIMEOUT_S)
+        # Connections are not kept: one left over from a worker that died would fail a request.
+        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=0)
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        if url and not url.startswith("unix:"):
+            return httpx2.AsyncClient(
+                base_url=f"{url.rstrip('/')}/", headers=headers, timeout=timeout, limits=limits
+            )
+        path = (
+            url.removeprefix("unix:") if self._worker is None else str(self._worker.folder.socket)
+        )
+        transport = httpx2.AsyncHTTPTransport(uds=path, verify=False, limits=limits)
+        return httpx2.AsyncClient(
+            base_url="http://engine/",
+            headers=headers,
+            timeout=timeout,
+            transport=transport,
+            trust_env=False,
+        )
+
+
+async def _lines(response: httpx2.Response) -> AsyncIterator[bytes]:
+    """The lines of a stream. Only line feeds end one: text may hold any other separator."""
+    rest = b""
+    async for piece in response.aiter_bytes():
+        *lines, rest = (rest + piece).split(b"\n")
+        for line in lines:
+            yield line
+
+
+def _catalogue(models: tuple[str, ...]) -> tuple[ModelInfo, ...]:
+    return tuple(entry.described() for entry in Catalogue(models))
+
+
+def _refusal(status: int, body: bytes) -> NotebookAgentsError:
+    """The error a response carries; a proxy in between may answer with something else."""
+    try:
+        value = from_json(body)
+    except ValueError:
+        value = None
+    if isinstance(value, dict) and "code" in value:
+        return wire.error_from_wire(value)
+    return EngineUnavailable(f"the engine answered with HTTP status {status}")

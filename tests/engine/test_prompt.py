@@ -1,0 +1,86 @@
+"""Messages become what chat templates take."""
+
+from __future__ import annotations
+
+import pytest
+
+from notebook_agents.core.errors import InvalidRequest
+from notebook_agents.core.messages import (
+    AttachmentPart,
+    ToolCallPart,
+    ToolResultPart,
+    assistant_message,
+    system_message,
+    tool_message,
+    user_message,
+)
+from notebook_agents.core.models import ToolSchema
+from notebook_agents.engine.prompt import to_chat, to_tools, without_final_mark
+
+
+def test_a_tool_round_trip_keeps_calls_and_results() -> None:
+    calls = [ToolCallPart(call_id=f"c{i}", name="f", arguments={"x": i}) for i in range(2)]
+    results = [ToolResultPart(call_id=f"c{i}", name="f", content=str(i)) for i in range(2)]
+    chat = to_chat(
+        [
+            system_message("Be brief."),
+            user_message("go"),
+            assistant_message("I go.", calls),
+            tool_message(results),
+        ],
+        model="m",
+    )
+    assert chat[:2] == [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "go"},
+    ]
+    assert chat[2]["content"] == "I go."
+    assert [call["function"] for call in chat[2]["tool_calls"]] == [
+        {"name": "f", "arguments": {"x": 0}},
+        {"name": "f", "arguments": {"x": 1}},
+    ]
+    assert chat[3:] == [
+        {"role": "tool", "tool_call_id": "c0", "name": "f", "content": "0"},
+        {"role": "tool", "tool_call_id": "c1", "name": "f", "content": "1"},
+    ]
+
+
+def test_text_and_code_attachments_follow_as_fenced_text() -> None:
+    code = AttachmentPart(kind="code", content="print('```')", name="a.py")
+    (chat,) = to_chat([user_message("Explain.", [code])], model="m")
+    assert chat["content"] == "Explain.\n\na.py:\n````\nprint('```')\n````"
+
+
+def test_a_file_is_named_and_not_shown() -> None:
+    file = AttachmentPart(kind="file", content="AAAA", name="data.bin")
+    (chat,) = to_chat([user_message("Look.", [file])], model="m")
+    assert chat["content"] == "Look.\n\nAttached file: data.bin"
+
+
+def test_an_image_is_refused_by_a_model_that_cannot_see() -> None:
+    image = AttachmentPart(kind="image", content="AAAA", media_type="image/png")
+    with pytest.raises(InvalidRequest, match="'m' does not read images"):
+        to_chat([user_message("Look.", [image])], model="m")
+
+
+def test_tools_take_the_form_of_functions() -> None:
+    schema = ToolSchema(name="f", description="d", parameters={"type": "object"})
+    assert to_tools([schema]) == [
+        {
+            "type": "function",
+            "function": {"name": "f", "description": "d", "parameters": {"type": "object"}},
+        }
+    ]
+    assert to_tools([]) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [("2+3.", "2+3"), ("really?! ", "really?"), ("2.5", "2.5"), ("go", "go"), ("", "")],
+)
+def test_one_final_mark_is_taken_off_what_users_said(said: str, read: str) -> None:
+    chat = to_chat([system_message("Yes."), user_message(said)], model="m")
+    assert without_final_mark(chat) == [
+        {"role": "system", "content": "Yes."},
+        {"role": "user", "content": read},
+    ]

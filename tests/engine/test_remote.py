@@ -1,0 +1,229 @@
+"""The client of the engine: starting, watching and restarting a worker."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from pathlib import Path
+
+import pytest
+
+from notebook_agents.core.errors import EngineUnavailable, NotFound
+from notebook_agents.core.messages import user_message
+from notebook_agents.core.models import GenerateChunk, GenerateRequest, Sampling
+from notebook_agents.engine.config import EngineConfig
+from notebook_agents.engine.launcher import MAX_CRASHES
+from notebook_agents.engine.remote import RemoteEngine
+from notebook_agents.engine.run_folder import RunFolder
+
+
+def request_of(model: Path, n_tokens: int = 4) -> GenerateRequest:
+    return GenerateRequest(
+        model=str(model),
+        messages=(user_message("hi"),),
+        sampling=Sampling(temperature=1.0, seed=3, max_tokens=n_tokens),
+    )
+
+
+async def collect(engine: RemoteEngine, request: GenerateRequest) -> list[GenerateChunk]:
+    async with aclosing(engine.generate(request)) as chunks:
+        return [chunk async for chunk in chunks]
+
+
+async def drain(chunks: AsyncIterator[GenerateChunk]) -> None:
+    async for _chunk in chunks:
+        pass
+
+
+@pytest.fixture
+async def own_engine(tmp_path: Path, model_folder: Path) -> AsyncIterator[RemoteEngine]:
+    """An engine with a worker of its own."""
+    config = EngineConfig(run_dir=tmp_path / "run", models=(str(model_folder),), threads=1)
+    engine = RemoteEngine(config)
+    yield engine
+    await engine.aclose()
+
+
+async def test_nothing_starts_before_it_is_needed(
+    own_engine: RemoteEngine, tmp_path: Path, model_folder: Path
+) -> None:
+    health = await own_engine.health()
+    assert (health.is_ready, health.detail) == (
+        False,
+        "the engine worker starts with the first request",
+    )
+    assert {m.id: m.status for m in await own_engine.models()}[str(model_folder)] == "available"
+    await own_engine.unload(str(model_folder))
+    assert not (tmp_path / "run").exists()
+
+
+async def test_a_killed_worker_fails_its_requests_at_once_and_is_replaced(
+    own_engine: RemoteEngine, model_folder: Path, tmp_path: Path
+) -> None:
+    first, second = await asyncio.gather(
+        collect(own_engine, request_of(model_folder)), collect(own_engine, request_of(model_folder))
+    )
+    assert first[-1].type == second[-1].type == "finished"
+    log = tmp_path / "run" / "engine.log"
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600
+    assert log.read_text().count("serving") == 1
+
+    pid = (await own_engine.health()).pid
+    assert pid is not None
+    async with aclosing(own_engine.generate(request_of(model_folder, 350))) as chunks:
+        await anext(chunks)
+        os.kill(pid, signal.SIGKILL)
+        killed_at = time.monotonic()
+        with pytest.raises(EngineUnavailable, match="killed by SIGKILL"):
+            await drain(chunks)
+    assert time.monotonic() - killed_at < 1
+    assert (await collect(own_engine, request_of(model_folder)))[-1].type == "finished"
+    assert (await own_engine.health()).pid != pid
+
+
+@pytest.mark.slow
+async def test_a_worker_that_crashes_too_often_is_given_up_until_a_load(
+    own_engine: RemoteEngine, model_folder: Path
+) -> None:
+    await own_engine.load(str(model_folder))
+    for _ in range(MAX_CRASHES):
+        with pytest.raises(NotFound):
+            await collect(own_engine, request_of(Path("nobody")))
+        pid = (await own_engine.health()).pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        async with asyncio.timeout(10):
+            while (await own_engine.health()).pid == pid:
+                pass
+    with pytest.raises(EngineUnavailable, match=r"crash.* times in a row.*engine\.log"):
+        await collect(own_engine, request_of(model_folder))
+    await own_engine.load(str(model_folder))
+    assert (await collect(own_engine, request_of(model_folder)))[-1].type == "finished"
+
+
+PARENT = """
+import asyncio, sys
+from pathlib import Path
+from notebook_agents.engine.config import EngineConfig
+from notebook_agents.engine.remote import RemoteEngine
+
+async def main():
+    engine = RemoteEngine(EngineConfig(run_dir=Path(sys.argv[1]), models=(sys.argv[2],), threads=1))
+    await engine.load(sys.argv[2])
+    print((await engine.health()).pid, flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process does anything: a zombie that nobody reaps does not."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
+
+
+def test_the_worker_ends_with_a_killed_parent(tmp_path: Path, model_folder: Path) -> None:
+    command = [sys.executable, "-c", PARENT, str(tmp_path), str(model_folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        assert is_running(pid)
+        parent.kill()
+        deadline = time.monotonic() + 2
+        while is_running(pid) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert not is_running(pid)
+
+
+WITHOUT_TORCH = """
+import asyncio, sys
+from pathlib import Path
+sys.modules["torch"] = None
+from notebook_agents.core.errors import EngineUnavailable, NotFound
+from notebook_agents.engine.config import EngineConfig
+from notebook_agents.engine.remote import RemoteEngine
+
+async def main():
+    engine = RemoteEngine(EngineConfig(run_dir=Path(sys.argv[1])))
+    assert len(await engine.models()) == 4
+    try:
+        await engine.load("notebook-agents/tiny")
+    except EngineUnavailable as error:
+        print(error)
+    print((await engine.health()).detail)
+    await engine.aclose()
+
+asyncio.run(main())
+assert "transformers" not in sys.modules
+"""
+
+
+def test_without_torch_the_error_says_what_to_install(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH, str(tmp_path)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("pip install 'notebook-agents[engine]'") == 2
+
+
+def test_the_client_does_not_import_torch() -> None:
+    code = "import sys, notebook_agents.engine.remote as _; print(HEAVY & set(sys.modules))"
+    code = code.replace("HEAVY", "{'torch', 'transformers'}")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+async def test_nobody_at_the_url_is_engine_unavailable(tmp_path: Path) -> None:
+    url = f"unix:{tmp_path}/nobody"
+    engine = RemoteEngine(EngineConfig(run_dir=tmp_path, url=url))
+    with pytest.raises(EngineUnavailable, match="no engine answers"):
+        await engine.load("m")
+    assert not (await engine.health()).is_ready
+    await engine.aclose()
+
+
+async def test_a_closed_engine_starts_nothing(tmp_path: Path) -> None:
+    engine = RemoteEngine(EngineConfig(run_dir=tmp_path / "run"))
+    await engine.aclose()
+    with pytest.raises(EngineUnavailable, match="closed"):
+        await engine.load("notebook-agents/tiny")
+
+
+def test_sockets_move_to_a_short_path(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / ("long" * 25))
+    assert len(str(folder.socket)) <= 100
+    folder.create()
+    assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
+    folder.remove()
+    assert not folder.path.exists()
+
+
+def test_what_dead_processes_left_is_removed(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        pass
+    orphan, own = tmp_path / f"engine-{process.pid}-ab", tmp_path / f"engine-{os.getpid()}-ab"
+    orphan.mkdir()
+    own.mkdir()
+    folder = RunFolder(tmp_path)
+    folder.create()
+    assert not orphan.exists() or folder.path.parent != tmp_path
+    assert own.exists()
+    folder.remove()
+
+
+def test_the_tail_of_the_log_is_short(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    assert folder.log_tail() == ""
+    folder.log_file.write_text("\n".join(f"line {n}" for n in range(1000)))
+    assert folder.log_tail() == "line 995 | line 996 | line 997 | line 998 | line 999"
