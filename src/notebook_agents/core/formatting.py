@@ -1,8 +1,8 @@
 """How values, tables and long texts are written for a model to read.
 
-Tools use these functions for their results and the training data of the bundled model uses the same
-ones, so the model meets in use exactly the text it met in training. The form is chosen to be easy to
-copy: no padding, no alignment, one row per line, short numbers.
+Tools use these functions for their results and the training data of the bundled model uses the
+same ones, so the model meets in use exactly the text it met in training. The form is chosen to be
+easy to copy: no padding, no alignment, one row per line, short numbers.
 """
 
 from __future__ import annotations

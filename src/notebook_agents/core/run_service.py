@@ -67,7 +67,7 @@ class Runs:
         conversation, agent = await self._place(actor, wish)
         run = self._new_run(actor, wish, conversation, agent)
         await ports.models.check(run.model)
-        ports.work.tools.check(run.tools)
+        ports.work.tools.check(wish.tools or ())
         files = [part for part in wish.message.parts if isinstance(part, AttachmentPart)]
         await ports.work.workspaces.save(conversation.workspace, files)
         await self._make_room(actor, conversation, wish.on_busy)
@@ -165,12 +165,12 @@ class Runs:
         run = await self.get(actor, id)
         if run.is_final:
             return run
-        worker = self._workers.get(id)
-        if worker is not None:
-            worker.signal.stop(RunStopped("cancelled", "cancelled by the user"))
+        worker, stop = self._workers.get(id), RunStopped("cancelled", "cancelled by the user")
+        if run.state == "waiting_approval":
+            await self._resume(run, stop=stop)
+        elif worker is not None:
+            worker.signal.stop(stop)
             await worker.done.wait()
-        elif run.state == "waiting_approval":
-            await self._resume(run, stop=RunStopped("cancelled", "cancelled by the user"))
         else:
             raise Conflict("another process works on this run; cancel it there", holder=run.holder)
         return await self.get(actor, id)
@@ -242,6 +242,9 @@ class Runs:
     def _new_run(
         self, actor: Actor, wish: StartRun, conversation: Conversation, agent: Agent
     ) -> Run:
+        known = self._ports.work.tools.names()
+        # A saved agent may name a tool whose package is gone; its conversations go on without.
+        own_tools = tuple(name for name in agent.tools if name in known)
         return Run(
             id=new_id(),
             owner_id=conversation.owner_id,
@@ -251,7 +254,7 @@ class Runs:
             dialect=actor.dialect,
             input=wish.message,
             holder=self._ports.work.store.holder(),
-            tools=agent.tools if wish.tools is None else wish.tools,
+            tools=own_tools if wish.tools is None else wish.tools,
             sampling=wish.sampling or agent.sampling,
             limits=wish.limits or Limits(timeout_s=agent.timeout_s),
             policy=wish.policy or agent.policy,
@@ -301,7 +304,12 @@ class Runs:
         task = self._ports.work.loop.supervisor.spawn(
             worker.work(turn), name=f"run {worker.run.id}"
         )
-        task.add_done_callback(lambda _task: self._workers.pop(worker.run.id, None))
+        task.add_done_callback(lambda _task: self._forget(worker))
+
+    def _forget(self, worker: RunWorker) -> None:
+        # After an approval a new worker may already have taken the place of this one.
+        if self._workers.get(worker.run.id) is worker:
+            del self._workers[worker.run.id]
 
     def _turn(self, conversation_id: str) -> asyncio.Lock:
         return self._turns.setdefault(conversation_id, asyncio.Lock())

@@ -145,20 +145,30 @@ class Users:
         await self._store.commit(Patch(kind=User, id=user.id, fields={"last_login": now}))
         return replace(user, last_login=now)
 
-    async def ensure_owner(self, password: str) -> tuple[User, bool]:
-        """The owner's account, and whether it had to be made with ``password``."""
+    async def ensure_owner(self, password: str = "") -> tuple[User, bool]:
+        """The owner's account, and whether ``password`` was set on it now.
+
+        A notebook without a server makes the account without a password; the first server gives
+        it one. A password that is there is never changed.
+        """
         user = await self.find(OWNER_USERNAME)
-        if user is not None:
+        if user is None:
+            wish = CreateUser(
+                username=OWNER_USERNAME, email=OWNER_EMAIL, password=password, is_admin=True
+            )
+            try:
+                return await self.create(wish), bool(password)
+            except Conflict:  # another process was faster
+                user = await self.find(OWNER_USERNAME)
+        assert user is not None, "the owner exists after a conflict"
+        if user.password_hash or not password:
             return user, False
-        wish = CreateUser(
-            username=OWNER_USERNAME, email=OWNER_EMAIL, password=password, is_admin=True
+        hashed = await self._hasher.hash(password)
+        fields = {"password_hash": hashed}
+        await self._store.commit(
+            Patch(kind=User, id=user.id, fields=fields, expected={"password_hash": ""})
         )
-        try:
-            return await self.create(wish), True
-        except Conflict:  # another process was faster
-            user = await self.find(OWNER_USERNAME)
-            assert user is not None, "the owner exists after a conflict"
-            return user, False
+        return replace(user, password_hash=hashed), True
 
     async def create_key(
         self, actor: Actor, name: str, *, expires_at: datetime | None = None

@@ -11,7 +11,6 @@ import fcntl
 import os
 import socket
 from pathlib import Path
-from typing import IO
 
 from notebook_agents.core.ids import new_id
 
@@ -24,8 +23,9 @@ class Holders:
         self._folder = folder
         self._host = socket.gethostname()
         self.own = f"{self._host}:{os.getpid()}:{new_id()}"
-        self._file: IO[str] = self._path(self.own).open("w")
-        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        self._descriptor = os.open(self._path(self.own), flags, 0o600)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self._sweep()
 
     def is_alive(self, holder: str) -> bool:
@@ -39,7 +39,7 @@ class Holders:
     def close(self) -> None:
         """Let go; the process holds nothing any more."""
         self._path(self.own).unlink(missing_ok=True)
-        self._file.close()
+        os.close(self._descriptor)
 
     def _path(self, holder: str) -> Path:
         return self._folder / (holder.replace(":", "_").replace("/", "_") + ".lock")

@@ -73,7 +73,7 @@ def fake_core(
         "engine": engine or ScriptedEngine(*script),
         "tools": tools or ScriptedTools({"python_executor": python_executor}),
         "sandbox": FakeSandbox(),
-        "analytics": MemoryAnalytics(log) if isinstance(log, MemoryEventLog) else None,
+        "analytics": MemoryAnalytics(log if isinstance(log, MemoryEventLog) else MemoryEventLog()),
         "clock": FakeClock(),
         "hasher": PlainHasher(),
         "workspaces": Workspaces(home or Path("workspaces")),
