@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import os
 import shutil
 from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
@@ -21,6 +21,8 @@ from notebook_agents.core.messages import AttachmentPart
 
 LISTED_FILES = 12
 """Files a model is told about without asking."""
+_SCANNED_ENTRIES = 1000
+"""Entries of a folder that are looked at; a home folder can hold very many."""
 _DATA_SUFFIXES = (".csv", ".tsv", ".parquet", ".json", ".jsonl", ".txt", ".md", ".xlsx", ".log")
 
 T = TypeVar("T")
@@ -91,23 +93,25 @@ def file_bytes(attachment: AttachmentPart) -> bytes:
 
 
 def _data_files(workspace: str) -> tuple[str, ...]:
-    found: list[str] = []
-    folders = [Path(workspace)]
+    root = Path(workspace)
+    entries = _visible(root)
+    folders = [path for path in entries if path.is_dir() and not path.is_symlink()]
+    found = [path for path in entries if _is_data(path)]
+    for folder in folders[:LISTED_FILES]:
+        found += [path for path in _visible(folder) if _is_data(path)]
+    return tuple(path.relative_to(root).as_posix() for path in found[:LISTED_FILES])
+
+
+def _visible(folder: Path) -> list[Path]:
     try:
-        folders += [
-            Path(entry.path)
-            for entry in sorted(os.scandir(workspace), key=lambda entry: entry.name)
-            if entry.is_dir(follow_symlinks=False) and not entry.name.startswith((".", "_"))
-        ][:LISTED_FILES]
+        entries = [path for path in islice(folder.iterdir(), _SCANNED_ENTRIES)]
     except OSError:
-        return ()
-    for folder in folders:
-        for path in sorted(folder.iterdir()):
-            if path.suffix.lower() in _DATA_SUFFIXES and path.is_file():
-                found.append(path.relative_to(workspace).as_posix())
-            if len(found) == LISTED_FILES:
-                return tuple(found)
-    return tuple(found)
+        return []
+    return sorted(path for path in entries if not path.name.startswith((".", "_")))
+
+
+def _is_data(path: Path) -> bool:
+    return path.suffix.lower() in _DATA_SUFFIXES and path.is_file()
 
 
 async def _on_thread(work: Callable[[], T]) -> T:

@@ -1,0 +1,113 @@
+"""A conversation is a pointer: forks share messages, deleting one keeps the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from notebook_agents.core.agents import CreateAgent
+from notebook_agents.core.conversations import StartConversation
+from notebook_agents.core.core import Core
+from notebook_agents.core.errors import Conflict, InvalidRequest, NotFound
+from notebook_agents.core.messages import AttachmentPart
+from notebook_agents.core.policy import ASK_POLICY
+from notebook_agents.core.users import Actor
+from notebook_agents.core.workspaces import Workspaces, file_bytes, file_name
+from notebook_agents.testing import call
+
+ANN = Actor(user_id="ann", username="ann")
+MakeCore = Callable[..., Core]
+
+
+async def test_fork_shares_messages(make_core: MakeCore, driver: Any) -> None:
+    core = make_core("one", "two", "three")
+    run = await driver.finish(core, "1")
+    await driver.finish(core, "2", conversation_id=run.conversation_id)
+    nodes = await core.conversations.messages(ANN, run.conversation_id)
+    fork = await core.conversations.fork(ANN, run.conversation_id, at=nodes[1].id)
+    assert await core.conversations.messages(ANN, fork.id) == nodes[:2]
+    assert (fork.message_count, fork.forked_from) == (2, run.conversation_id)
+    await driver.finish(core, "3", conversation_id=fork.id)
+    texts = [n.message.text for n in await core.conversations.messages(ANN, fork.id)]
+    assert texts == ["1", "one", "3", "three"]
+    assert await core.conversations.messages(ANN, run.conversation_id) == nodes
+    with pytest.raises(InvalidRequest):
+        await core.conversations.fork(ANN, run.conversation_id, at="nowhere")
+    await core.aclose()
+
+
+async def test_deleting_a_conversation_keeps_its_forks(make_core: MakeCore, driver: Any) -> None:
+    core = make_core("one")
+    run = await driver.finish(core, "1")
+    fork = await core.conversations.fork(ANN, run.conversation_id)
+    original = await core.conversations.delete(ANN, run.conversation_id)
+    assert not Path(original.workspace).exists()
+    with pytest.raises(NotFound):
+        await core.conversations.get(ANN, run.conversation_id)
+    assert len(await core.conversations.messages(ANN, fork.id)) == 2
+    await core.aclose()
+
+
+async def test_a_busy_conversation_is_not_deleted(make_core: MakeCore, driver: Any) -> None:
+    core = make_core(call("python_executor", code="1"))
+    run = await driver.finish(core, policy=ASK_POLICY)
+    with pytest.raises(Conflict):
+        await core.conversations.delete(ANN, run.conversation_id)
+    await core.aclose()
+
+
+async def test_each_conversation_has_a_folder_unless_it_names_one(
+    make_core: MakeCore, tmp_path: Path
+) -> None:
+    core = make_core()
+    agent = await core.agents.create(ANN, CreateAgent(name="a"))
+    own = await core.conversations.start(ANN, StartConversation(agent_id=agent.id))
+    assert Path(own.workspace).is_dir()
+    named = await core.conversations.start(
+        ANN, StartConversation(agent_id=agent.id, workspace=str(tmp_path))
+    )
+    await core.conversations.delete(ANN, named.id)
+    assert tmp_path.is_dir(), "a folder its owner named is never removed"
+    with pytest.raises(InvalidRequest):
+        await core.conversations.start(
+            ANN, StartConversation(agent_id=agent.id, workspace=str(tmp_path / "no"))
+        )
+    await core.aclose()
+
+
+async def test_the_files_a_model_is_told_about_are_few_and_plain(tmp_path: Path) -> None:
+    for name in (
+        "b.csv",
+        "a.txt",
+        ".hidden.csv",
+        "code.py",
+        "data/c.csv",
+        ".git/x.csv",
+        "d/e/f.csv",
+    ):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    listed = await Workspaces(tmp_path / "root").listing(str(tmp_path))
+    assert listed == ("a.txt", "b.csv", "data/c.csv")
+    for number in range(30):
+        (tmp_path / f"many{number}.csv").touch()
+    assert len(await Workspaces(tmp_path / "root").listing(str(tmp_path))) == 12
+    assert await Workspaces(tmp_path / "root").listing(str(tmp_path / "gone")) == ()
+
+
+def test_an_attachment_is_saved_under_its_bare_name() -> None:
+    def file(name: str, content: str = "x", media_type: str = "") -> AttachmentPart:
+        return AttachmentPart(kind="file", name=name, content=content, media_type=media_type)
+
+    assert file_name(file("..\\..\\a.csv")) == "a.csv"
+    assert file_name(file("/etc/passwd")) == "passwd"
+    for name in ("", "..", "a\0b", "x" * 300):
+        with pytest.raises(InvalidRequest):
+            file_name(file(name))
+    assert file_bytes(file("a", "aGk=", "application/pdf")) == b"hi"
+    with pytest.raises(InvalidRequest):
+        file_bytes(file("a", "not base64!", "image/png"))
