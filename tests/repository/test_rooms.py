@@ -53,6 +53,7 @@ ALLOWED = {
     "notebook_agents_server.dialects.one": "",
     "notebook_agents_server.dialects.one.wire": "import pydantic",
     "notebook_agents_server.dialects.one.mapping": "import notebook_agents.core.runs",
+    "notebook_agents_server.dialects.one.tool_mapping": "",
     "notebook_agents_server.dialects.one.routes": "import tornado, notebook_agents_server.base",
     "notebook_agents_server.dialects.two": "",
     "notebook_agents_server.dialects.two.mapping": "import notebook_agents.core.errors",
@@ -86,7 +87,7 @@ REFUSED = [
      "notebook_agents_server.dialects.two.mapping"),
     ("wire", "notebook_agents_server.dialects.one.wire", "tornado"),
     ("wire", "notebook_agents_server.dialects.one.mapping", "notebook_agents_server.base"),
-    ("wire", "notebook_agents_server.dialects.two.mapping", "jupyter_server"),
+    ("wire", "notebook_agents_server.dialects.one.tool_mapping", "jupyter_server"),
 ]  # fmt: skip
 
 
