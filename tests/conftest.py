@@ -7,13 +7,25 @@ import importlib.metadata
 import inspect
 import os
 import socket
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
+from blockbuster import blockbuster_ctx
 
 REQUIRE_ALL = "NOTEBOOK_AGENTS_TEST_REQUIRE_ALL"
 """Set in CI: a test that would be skipped fails instead."""
+MAY_BLOCK = {
+    # Sync by design: the product calls these on threads or before its loop works.
+    "notebook_agents/build.py": {"build_core"},
+    "notebook_agents/eventlog/reader.py": {"read_events"},
+    "notebook_agents/store/store.py": {"open"},
+    # An append is one write of a line into the page cache (8 us); that it has happened when the
+    # call returns is what makes an event acknowledged. Opening and closing are of that order.
+    "notebook_agents/eventlog/writer.py": {"__init__", "append", "aclose"},
+    # A lock on a small local file, taken or tried without waiting.
+    "notebook_agents/store/holders.py": {"__init__", "is_alive"},
+}
 pytest_plugins = ["pytest_jupyter.jupyter_server"]
 
 
@@ -50,6 +62,19 @@ def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: Any) -> ob
     request.addfinalizer(finish)
     fixturedef.cached_result = (value, fixturedef.cache_key(request), None)
     return value
+
+
+@pytest.fixture(autouse=True)
+def no_blocking_call_on_the_loop(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail an async test in which our own code blocks the event loop."""
+    if not inspect.iscoroutinefunction(getattr(request, "function", None)):
+        yield
+        return
+    with blockbuster_ctx(["notebook_agents", "notebook_agents_server"]) as detector:
+        for function in detector.functions.values():
+            for file, names in MAY_BLOCK.items():
+                function.can_block_in(file, names)
+        yield
 
 
 def _is_open(port: int) -> bool:

@@ -104,7 +104,7 @@ def _data_files(workspace: str) -> tuple[str, ...]:
 
 def _visible(folder: Path) -> list[Path]:
     try:
-        entries = [path for path in islice(folder.iterdir(), _SCANNED_ENTRIES)]
+        entries = list(islice(folder.iterdir(), _SCANNED_ENTRIES))
     except OSError:
         return []
     return sorted(path for path in entries if not path.name.startswith((".", "_")))
