@@ -24,6 +24,16 @@ def test_every_link_between_files_leads_somewhere(root: Path, tracked: tuple[Pat
     assert broken == []
 
 
+def test_every_page_that_the_source_names_exists(root: Path, tracked: tuple[Path, ...]) -> None:
+    named = {
+        page
+        for path in tracked
+        if path.suffix == ".py" and path.parts[0] in {"src", "jupyter_extension"}
+        for page in re.findall(r"\bdocs/[\w/.-]+\.md\b", (root / path).read_text())
+    }
+    assert {page for page in named if not (root / page).is_file()} == set()
+
+
 @pytest.mark.parametrize("page", DECISIONS, ids=lambda page: page.stem)
 def test_a_decision_is_short_and_says_what_it_costs(page: Path) -> None:
     text = page.read_text()
