@@ -73,9 +73,8 @@ class ToolKernel:
         await finish(self._provisioner.launch, arguments["cmd"])
         if not await finish(self._wait_for_sockets):
             raise await self._refusal("kernel start")
-        key = self._provisioner.connection_info["key"].encode()
-        limit = self._budget.message_bytes
-        self._channels = Channels(context, self.plan.socket_prefix, key, limit)
+        prefix, limit = self.plan.socket_prefix, self._budget.message_bytes
+        self._channels = Channels(context, prefix, self._provisioner.key, limit)
         if not await self._shake_hands(self._channels):
             raise await self._refusal("kernel start")
         if missing := await asyncio.to_thread(self._provisioner.missing):

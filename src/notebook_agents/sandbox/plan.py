@@ -18,6 +18,8 @@ from notebook_agents.sandbox import guard, launcher
 from notebook_agents.sandbox.config import MIB
 
 MAX_THREADS = 4
+LAUNCHER = str(Path(launcher.__file__).resolve())
+GUARD = str(Path(guard.__file__).resolve())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +56,7 @@ class LaunchPlan:
         return [
             sys.executable,
             "-I",
-            str(Path(launcher.__file__).resolve()),
+            LAUNCHER,
             json.dumps(
                 {
                     "connection_file": str(self.connection_file),
@@ -101,8 +103,7 @@ class Backend(Protocol):
 def guarded(launch: Launch, lifeline: int) -> list[str]:
     """The launch's command with the guard in front of it."""
     fds = ",".join(str(fd) for fd in (lifeline, *launch.fds))
-    script = str(Path(guard.__file__).resolve())
-    return [sys.executable, "-I", "-S", script, fds, "--", *launch.argv]
+    return [sys.executable, "-I", "-S", GUARD, fds, "--", *launch.argv]
 
 
 @dataclass(frozen=True, slots=True)

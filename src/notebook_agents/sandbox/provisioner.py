@@ -60,6 +60,8 @@ class SandboxProvisioner(LocalProvisioner):
     guard_pid: int = 0
     pidfd: int = -1
     """Readable once the kernel and all it started are gone."""
+    key: bytes = b""
+    """Signs the messages between this process and the kernel."""
     _kernel_pidfd: int = -1
     _lifeline: int = -1
 
@@ -72,8 +74,8 @@ class SandboxProvisioner(LocalProvisioner):
         kwargs.pop("extra_arguments", None)
         if self.plan is None:
             self.plan = await asyncio.to_thread(_default_plan, kwargs.get("cwd"))
-        key = self.parent.session.key if self.parent is not None else _new_key()
-        self.connection_info = _connection(self.plan, key)
+        self.key = self.parent.session.key if self.parent is not None else _new_key()
+        self.connection_info = _connection(self.plan, self.key)
         if self.parent is not None:
             _point_manager(self.parent, self.plan)
         await asyncio.to_thread(_write_connection, self.plan, self.connection_info)
@@ -233,7 +235,7 @@ def _connection(plan: LaunchPlan, key: bytes) -> KernelConnectionInfo:
     info: dict[str, Any] = {
         "transport": "ipc",
         "ip": plan.socket_prefix,
-        "key": key.decode(),
+        "key": key,
         "signature_scheme": "hmac-sha256",
     }
     info |= {f"{channel}_port": number for number, channel in enumerate(CHANNELS, start=1)}
@@ -249,8 +251,9 @@ def _point_manager(manager: Any, plan: LaunchPlan) -> None:
 
 
 def _write_connection(plan: LaunchPlan, info: KernelConnectionInfo) -> None:
+    text = json.dumps(info, default=bytes.decode)
     plan.connection_file.touch(mode=0o600)
-    plan.connection_file.write_text(json.dumps(info), encoding="utf-8")
+    plan.connection_file.write_text(text, encoding="utf-8")
 
 
 def _close(fd: int) -> None:

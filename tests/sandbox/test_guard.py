@@ -1,0 +1,88 @@
+"""The guard leaves nothing behind, also when the server is killed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from notebook_agents.sandbox import guard
+
+from .conftest import until
+
+SERVER = """
+import asyncio, sys
+from pathlib import Path
+from notebook_agents.core.tools import SandboxCall
+from notebook_agents.sandbox.config import SandboxConfig
+from notebook_agents.sandbox.sandbox import KernelSandbox
+
+CODE = '''
+import os, signal, sys
+if os.fork() == 0:
+    os.setsid()
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    os.execv("/bin/sleep", ["sleep", "876543"])
+'''
+
+async def main() -> None:
+    run_dir, workspace, *levels = sys.argv[1:]
+    sandbox = KernelSandbox(SandboxConfig(Path(run_dir)))
+    for level in levels:
+        call = SandboxCall(key=level, owner_id="o", workspace=workspace, level=level, timeout_s=20,
+                           memory_bytes=512 << 20, code=CODE)
+        assert (await sandbox.execute(call)).reason == ""
+    print("ready", flush=True)
+    await asyncio.sleep(600)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.usefixtures("medium_works")
+async def test_kill_9_of_the_server_ends_every_kernel(run_dir: Path, workspace: Path) -> None:
+    argv = [sys.executable, "-c", SERVER, str(run_dir), str(workspace), "low", "medium"]
+    server = await asyncio.to_thread(subprocess.Popen, argv, stdout=subprocess.PIPE)
+    try:
+        assert server.stdout is not None
+        assert await asyncio.to_thread(server.stdout.readline) == b"ready\n"
+        started = await asyncio.to_thread(psutil.Process(server.pid).children, recursive=True)
+        assert sum(process.cmdline()[1:] == ["876543"] for process in started) == 2
+    finally:
+        server.send_signal(signal.SIGKILL)
+        await asyncio.to_thread(server.communicate)
+    began = time.monotonic()
+    assert await until(lambda: not [p for p in started if p.is_running()])
+    assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [("import sys; sys.exit(7)", 7), ("import os; os.kill(os.getpid(), 11)", 128 + 11)],
+)
+def test_the_guard_passes_on_the_tail_and_the_end(code: str, expected: int) -> None:
+    script = str(Path(guard.__file__))
+    program = f"print('x' * 200_000 + 'end', flush=True); {code}"
+    held, lifeline = os.pipe()
+    try:
+        completed = subprocess.run(
+            [sys.executable, "-I", "-S", script, f"{held}", "--", sys.executable, "-c", program],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            pass_fds=(held,),
+            timeout=30,
+            check=False,
+        )
+    finally:
+        os.close(held)
+        os.close(lifeline)
+    assert completed.returncode == expected
+    assert completed.stdout.endswith(b"xend\n")
+    assert len(completed.stdout) == guard.TAIL_BYTES

@@ -1,0 +1,61 @@
+"""A level is available when it really works, and a mechanism that lies is found out."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from notebook_agents.core.errors import SandboxUnavailable
+from notebook_agents.sandbox.config import SandboxConfig
+from notebook_agents.sandbox.probe import probe
+
+from .conftest import MakeBench
+
+REFUSING = "#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n"
+IGNORING = f"""#!{sys.executable}
+import json, os, sys
+command = sys.argv[sys.argv.index("--") + 1:]
+info = int(sys.argv[sys.argv.index("--info-fd") + 1])
+if os.fork() == 0:
+    if os.fork() == 0:
+        os.execv(command[0], command)
+    os.wait()
+else:
+    children = open(f"/proc/self/task/{{os.getpid()}}/children").read().split()
+    os.write(info, json.dumps({{"child-pid": int(children[0])}}).encode())
+    os.wait()
+"""
+
+
+def script(folder: Path, text: str) -> str:
+    path = folder / "bwrap"
+    path.write_text(text)
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_a_refusing_bubblewrap_makes_medium_unavailable_with_its_words(tmp_path: Path) -> None:
+    config = SandboxConfig(tmp_path, bwrap=script(tmp_path, REFUSING))
+    low, medium, high = probe(config)
+    assert (low.is_available, medium.is_available, high.is_available) == (True, False, False)
+    assert medium.missing == ("user namespaces",)
+    assert medium.evidence == "bwrap: No permissions to create new namespace"
+    assert medium.remedy
+
+
+async def test_a_bubblewrap_that_confines_nothing_is_found_out(
+    make_bench: MakeBench, tmp_path: Path, workspace: Path
+) -> None:
+    bench = make_bench("medium", bwrap=script(tmp_path, IGNORING))
+    with pytest.raises(SandboxUnavailable) as caught:
+        await bench.run("open('marker', 'w')")
+    assert "net namespace" in caught.value.details["missing"]
+    assert not (workspace / "marker").exists()
+
+
+def test_reports_name_what_is_missing(medium_works: None) -> None:
+    for report in probe(SandboxConfig(Path("unused"))):
+        assert report.missing
+        assert report.is_available == bool(report.enforces)
