@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import io
+import keyword
 from collections.abc import Callable
 
 from notebook_agents.engine.training.conversation import PYTHON, Call, Exchange, Step
 from notebook_agents.engine.training.fixtures import random_date
 from notebook_agents.engine.training.patterns import arithmetic as pools
+from notebook_agents.engine.training.patterns import values
 from notebook_agents.engine.training.patterns.pool import Pool
 from notebook_agents.engine.training.scene import Scene, failure
 
@@ -58,7 +60,7 @@ def output_answer(result: str) -> str:
     return f"Output:\n```\n{result}\n```" if "\n" in result else f"The output is {result}"
 
 
-def finished(scene: Scene, text: str, code: str, category: str = "arithmetic") -> Exchange:
+def finished(text: str, code: str, category: str = "arithmetic") -> Exchange:
     """An exchange whose answer is the printed result."""
     result = execute(code)
     answer = failure(result) if result.startswith("Error: ") else f"The result is {result}."
@@ -77,15 +79,15 @@ def _expression(scene: Scene) -> Exchange:
     expression = _random_expression(scene)
     said = expression
     if scene.chance(0.1) and "**" not in said:
-        said = said.replace("*", scene.rng.choice(("x", "×", " x ")))
+        said = said.replace("*", scene.rng.choice(("x", "\u00d7", " x ")))
     said = said.replace("**", "^") if scene.chance(0.4) else said
-    if scene.chance(0.12) and "." not in expression:
-        said = f"{int(expression.split('*')[0]):,}" + said[len(expression.split("*")[0]):] \
-            if expression.split("*")[0].isdigit() else said  # fmt: skip
+    first = expression.split("*")[0]
+    if scene.chance(0.12) and "." not in expression and first.isdigit():
+        said = f"{int(first):,}" + said[len(first) :]
     inexact = "/" in expression.replace("//", "") or "." in expression
     code = f"print(round({expression}, 6))" if inexact else f"print({expression})"
     text = scene.words(scene.picker.pick(pools.EXPRESSION), {"e": said})
-    return finished(scene, text, code)
+    return finished(text, code)
 
 
 def _random_expression(scene: Scene) -> str:
@@ -107,14 +109,17 @@ def _random_expression(scene: Scene) -> str:
 
 
 def _asked(scene: Scene, phrase: str) -> str:
-    if phrase.split()[0] in _VERBS or phrase.split()[0] in ("how", "what", "is", "spell", "sort"):
+    if phrase.split()[0] in _VERBS:
         return phrase
     return scene.picker.pick(pools.EXPRESSION).replace("{e}", phrase).replace("? ?", "?")
 
 
 _VERBS = frozenset(
-    """add sum subtract take multiply divide split square cube double convert reverse write make put
-    uppercase lowercase count order""".split()
+    (
+        *("add", "sum", "subtract", "take", "multiply", "divide", "split", "square", "cube"),
+        *("double", "convert", "reverse", "write", "make", "put", "uppercase", "lowercase"),
+        *("count", "order", "how", "what", "is", "spell", "sort"),
+    )
 )
 
 
@@ -135,48 +140,52 @@ def _unary(scene: Scene) -> Exchange:
 
 
 def _list(scene: Scene) -> Exchange:
-    form, pool = scene.rng.choice(list(pools.LISTS.items()))
+    form, pool = scene.rng.choice(list(values.LISTS.items()))
     numbers = [operand(scene, 4) for _ in range(scene.rng.randint(3, 6))]
     said = ", ".join(numbers)
     if scene.chance(0.3):
         said = ", ".join(numbers[:-1]) + " and " + numbers[-1]
     phrase = scene.picker.pick(pool)
     text = scene.words(_asked(scene, phrase), {"l": said})
-    return finished(scene, text, _with_import(form.replace("{l}", ", ".join(numbers))))
+    return finished(text, _with_import(form.replace("{l}", ", ".join(numbers))))
 
 
 def _word(scene: Scene) -> Exchange:
-    form, pool = scene.rng.choice(list(pools.WORDS.items()))
+    form, pool = scene.rng.choice(list(values.WORDS.items()))
     word = scene.names.word()
     said = scene.rng.choice((word, word, f"'{word}'", f'"{word}"'))
     letter = scene.rng.choice(word)
     text = scene.words(_asked(scene, scene.picker.pick(pool)), {"w": said, "x": letter})
-    return finished(scene, text, f"print({form.replace('{w}', word).replace('{x}', letter)})")
+    return finished(text, f"print({form.replace('{w}', word).replace('{x}', letter)})")
 
 
 def _numbers(scene: Scene) -> Exchange:
     code, pool, most = scene.rng.choice(
-        ((_PRIME_CODE, pools.IS_PRIME, 9999), (_PRIMES_CODE, pools.PRIMES, 60),
-         (_FIBONACCI_CODE, pools.FIBONACCI, 15))
+        ((_PRIME_CODE, values.IS_PRIME, 9999), (_PRIMES_CODE, values.PRIMES, 60),
+         (_FIBONACCI_CODE, values.FIBONACCI, 15))
     )  # fmt: skip
     a = str(scene.rng.randint(3, most))
     text = scene.words(scene.picker.pick(pool), {"a": a})
-    return finished(scene, text, code.replace("{a}", a))
+    return finished(text, code.replace("{a}", a))
 
 
 def _dates(scene: Scene) -> Exchange:
     p, q = random_date(scene.rng), random_date(scene.rng)
     code, pool = scene.rng.choice(
-        ((_DAYS_CODE, pools.DAYS), (_WEEKDAY_CODE, pools.WEEKDAY),
-         ("from datetime import date\nprint(date.today())", pools.TODAY),
-         ("import sys\nprint(sys.version.split()[0])", pools.VERSION))
+        ((_DAYS_CODE, values.DAYS), (_WEEKDAY_CODE, values.WEEKDAY),
+         ("from datetime import date\nprint(date.today())", values.TODAY),
+         ("import sys\nprint(sys.version.split()[0])", values.VERSION))
     )  # fmt: skip
     text = scene.words(scene.picker.pick(pool), {"p": p, "q": q})
     code = code.replace("{p}", _date_arguments(p)).replace("{q}", _date_arguments(q))
-    exchange = finished(scene, text, code)
-    if pool not in (pools.TODAY, pools.VERSION):
+    exchange = finished(text, code)
+    if pool not in (values.TODAY, values.VERSION):
         return exchange
-    fake = random_date(scene.rng) if pool is pools.TODAY else f"3.{scene.rng.randint(9, 16)}.{scene.rng.randint(0, 20)}"
+    fake = (
+        random_date(scene.rng)
+        if pool is values.TODAY
+        else f"3.{scene.rng.randint(9, 16)}.{scene.rng.randint(0, 20)}"
+    )
     step = Step(exchange.steps[0].call, fake)
     return Exchange("clock", text, (step,), f"The result is {fake}.")
 
@@ -188,7 +197,7 @@ def _story(scene: Scene) -> Exchange:
     text = scene.words(scene.picker.pick(pool), slots)
     code = form.replace("{a}", a).replace("{b}", b)
     inexact = "." in a + b and not form.startswith("round")
-    return finished(scene, text, f"print(round({code}, 6))" if inexact else f"print({code})")
+    return finished(text, f"print(round({code}, 6))" if inexact else f"print({code})")
 
 
 def _math(scene: Scene, form: str, pool: Pool, slots: dict[str, str]) -> Exchange:
@@ -197,7 +206,7 @@ def _math(scene: Scene, form: str, pool: Pool, slots: dict[str, str]) -> Exchang
     for name, value in slots.items():
         code = code.replace("{" + name + "}", value)
     inexact = any("." in v for v in slots.values()) and not form.startswith("round")
-    return finished(scene, text, _with_import(f"round({code}, 6)" if inexact else code))
+    return finished(text, _with_import(f"round({code}, 6)" if inexact else code))
 
 
 def _with_import(expression: str) -> str:
@@ -225,7 +234,8 @@ def _code(scene: Scene) -> str:
         f"for i in range({names.rng.randint(1, 4)}):\n    print(i, '{v}')", f"print(len('{v}'))",
         f"{w} = [{a}, {b}]\nprint(sum({w}))", f"print({w})", f"import {v}", f"print({a} / 0)",
         f"{w} = '{v}'\nprint({w}.upper())", f'print("{v}", {a})', f"print([{a}, {b}][1])",
-        f"def {w}(x):\n    return x * {b}\nprint({w}({a}))", f"import math\nprint(math.floor({a}.5))",
+        f"def {w}(x):\n    return x * {b}\nprint({w}({a}))",
+        f"import math\nprint(math.floor({a}.5))",
         f"{w} = {{'{v}': {a}}}\nprint({w})", f"print(sorted([{a}, {b}, 7]))",
     )  # fmt: skip
     return scene.rng.choice(forms)
@@ -237,7 +247,9 @@ def _identifier(scene: Scene) -> str:
 
 
 _RESERVED = frozenset(
-    """in is or if as and not for def try del from pass with else while class return import lambda
-    print sum len range sorted i x input open exit quit help breakpoint yield async await global
-    raise assert break continue elif except finally nonlocal""".split()
+    (
+        *keyword.kwlist,
+        *("print", "sum", "len", "range", "sorted", "i", "x", "input", "open", "exit", "quit"),
+        *("help", "breakpoint"),
+    )
 )

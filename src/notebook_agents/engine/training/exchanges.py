@@ -1,5 +1,8 @@
 """Exchanges about files, plots and talk; the tables and calculations have modules of their own."""
 
+# The SQL is training text about made-up tables; nothing here reaches a database of anybody.
+# ruff: noqa: S608
+
 from __future__ import annotations
 
 import random
@@ -7,10 +10,17 @@ import random
 from notebook_agents.core.formatting import more_line
 from notebook_agents.engine.training import relations as rel
 from notebook_agents.engine.training.conversation import (
-    LISTER, PYTHON, READER, SQL, Call, Exchange, Step,
+    LISTER,
+    PYTHON,
+    READER,
+    SQL,
+    Call,
+    Exchange,
+    Step,
 )  # fmt: skip
 from notebook_agents.engine.training.fixtures import make_table, text_lines
 from notebook_agents.engine.training.patterns import chat, files, plots, rows, tables
+from notebook_agents.engine.training.patterns.pool import Pool
 from notebook_agents.engine.training.scene import Scene, Source, failure
 
 FIGURE = "<Figure size 640x480 with 1 Axes>"
@@ -87,7 +97,9 @@ def chain(scene: Scene) -> Exchange:
     pool, is_table = scene_rng.choice(
         ((files.LIST_THEN_READ, False), (files.LIST_THEN_COUNT, True), (files.LIST_THEN_HEAD, True))
     )
-    x = scene_rng.choice(("csv", "csv", "parquet") if is_table else ("txt", "md", "log", "json", "csv"))
+    x = scene_rng.choice(
+        ("csv", "csv", "parquet") if is_table else ("txt", "md", "log", "json", "csv")
+    )
     text = scene.words(scene.picker.pick(pool), {"d": folder, "x": x})
     listing = _listing(scene, folder, x, empty=False)
     first = Step(Call(LISTER, {"path": folder, "pattern": f"*.{x}"}), listing)
@@ -153,7 +165,7 @@ def bar_code(g: str, c: str, op: str) -> str:
     return f".groupby('{g}')['{c}'].{op}().plot.bar()"
 
 
-def _plot_kinds(c: str, d: str, g: str, op: str) -> list[tuple[object, str, str]]:
+def _plot_kinds(c: str, d: str, g: str, op: str) -> list[tuple[Pool, str, str]]:
     grouped = f".groupby('{g}')['{c}'].{op}()"
     return [
         (plots.HISTOGRAM, f"['{c}'].plot.hist()", f"histogram of {c}"),
@@ -257,7 +269,9 @@ def _listing(scene: Scene, folder: str, kind: str, *, empty: bool = True) -> str
     found = []
     for _ in range(count):
         name = scene.names.path(kind or scene.rng.choice(_EXTENSIONS)).rsplit("/", 1)[-1]
-        found.append(prefix + (scene.names.folder() + "/" if not kind and scene.chance(0.2) else name))
+        found.append(
+            prefix + (scene.names.folder() + "/" if not kind and scene.chance(0.2) else name)
+        )
     if scene.chance(0.08):
         found.append(more_line(scene.rng.randint(1, 90), "files"))
     return "\n".join(found)

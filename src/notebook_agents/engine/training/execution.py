@@ -1,6 +1,6 @@
 """Executes calls for tests and evaluation: real Python, real DuckDB, a real folder.
 
-The product's tools are built on the same libraries with limits and a kernel around them; this module
+The product's tools stand on the same libraries with limits and a kernel around them; this module
 has none of that and must only see calls on its own made-up files.
 """
 
@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import importlib
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import duckdb
@@ -18,7 +19,13 @@ import pandas as pd
 
 from notebook_agents.core.formatting import format_table, more_line
 from notebook_agents.engine.training.conversation import (
-    LISTER, PYTHON, READER, SQL, Call, Conversation, Step,
+    LISTER,
+    PYTHON,
+    READER,
+    SQL,
+    Call,
+    Conversation,
+    Step,
 )  # fmt: skip
 from notebook_agents.engine.training.exchanges import FIGURE
 from notebook_agents.engine.training.fixtures import Column, Table
@@ -32,6 +39,7 @@ class Workspace:
 
     def __init__(self, folder: Path, conversation: Conversation | None = None) -> None:
         self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
         self.namespace: dict[str, object] = {"__name__": "__main__"}
         self.database = duckdb.connect(config={"threads": 1})
         self.database.execute("SET preserve_insertion_order = true")
@@ -40,12 +48,17 @@ class Workspace:
 
     def run(self, call: Call) -> str:
         """Execute a call; a failure gives a text that begins with `Error: `."""
-        tools = {PYTHON: self._python, SQL: self._query, READER: self._read, LISTER: self._list}
+        tools: dict[str, Callable[..., str]] = {
+            PYTHON: self._python,
+            SQL: self._query,
+            READER: self._read,
+            LISTER: self._list,
+        }
         if call.name not in tools:
             return f"Error: there is no tool {call.name}"
         try:
             with contextlib.chdir(self.folder):
-                return tools[call.name](**call.arguments)[:MOST_CHARS]  # type: ignore[operator]
+                return str(tools[call.name](**call.arguments))[:MOST_CHARS]
         except Exception as error:  # noqa: BLE001
             return f"Error: {type(error).__name__}: {error}"
 
@@ -96,7 +109,9 @@ class Workspace:
                 if line.endswith("/"):
                     self._place(f"{path}x")
                 elif not line.startswith(("No ", "(")):
-                    self.add_table(path, _SAMPLE) if _is_table(path) else self.add_text(path, "a\nb")
+                    self.add_table(path, _SAMPLE) if _is_table(path) else self.add_text(
+                        path, "a\nb"
+                    )
 
     def _place(self, path: str) -> Path:
         place = self.folder / path
@@ -144,7 +159,7 @@ def _figures(output: io.StringIO) -> Iterator[None]:
     """Write the text of every figure that the code drew, then close it."""
     yield
     with contextlib.suppress(ImportError):
-        from matplotlib import pyplot
+        pyplot = importlib.import_module("matplotlib.pyplot")
 
         output.write("\n".join([FIGURE] * len(pyplot.get_fignums())))
         pyplot.close("all")

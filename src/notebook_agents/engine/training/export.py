@@ -19,6 +19,8 @@ from notebook_agents.engine.training.tokenizer import PADDING, load_tokenizer
 from notebook_agents.engine.training.trainer import CHECKPOINT, RECORD
 
 MODEL_ID = "notebook-agents/tiny"
+BUNDLED = Path(__file__).parents[1] / "bundled"
+"""The folder of the model that the product ships."""
 TEMPLATE = Path(__file__).with_name("chat_template.jinja")
 
 

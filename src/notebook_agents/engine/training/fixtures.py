@@ -122,7 +122,9 @@ class Names:
         if self.rng.random() < 0.4:
             return self.rng.choice(("df", "df", "data", "df1", "df2", "table", "frame"))
         word = self.word()
-        return self.rng.choice((word, word, f"df_{word}", f"{word}_df", f"{word}{_digit(self.rng)}"))
+        return self.rng.choice(
+            (word, word, f"df_{word}", f"{word}_df", f"{word}{_digit(self.rng)}")
+        )
 
     def _compound(self, glues: tuple[str, ...]) -> str:
         word = self.word()
@@ -141,7 +143,9 @@ class Names:
             return "".join(self.rng.choices("abcdefghijklmnopqrstuvwxyz", k=self.rng.randint(2, 7)))
         syllables = self.rng.randint(1, 4)
         return "".join(
-            self.rng.choice(_CONSONANTS) + self.rng.choice(_VOWELS) + self.rng.choice(("", "", "n", "r"))
+            self.rng.choice(_CONSONANTS)
+            + self.rng.choice(_VOWELS)
+            + self.rng.choice(("", "", "n", "r"))
             for _ in range(syllables)
         )
 
@@ -149,7 +153,9 @@ class Names:
         ranges = ((0xC0, 0x17F), (0x391, 0x3C9), (0x410, 0x44F), (0xA1, 0xFF), (0x900, 0xFFF),
                   (0x1E00, 0x1FFF), (0x2010, 0x2BFF), (0x3040, 0xD7FF), (0xE000, 0xFFFD),
                   (0x10000, 0x10FFFF))  # fmt: skip
-        low, high = self.rng.choice(ranges[:4]) if self.rng.random() < 0.6 else self.rng.choice(ranges)
+        low, high = (
+            self.rng.choice(ranges[:4]) if self.rng.random() < 0.6 else self.rng.choice(ranges)
+        )
         return "".join(chr(self.rng.randint(low, high)) for _ in range(self.rng.randint(1, 3)))
 
     def number(self, most_digits: int = 9) -> str:
@@ -164,6 +170,8 @@ class Names:
 def make_table(names: Names, rng: random.Random, *, n_rows: int | None = None) -> Table:
     """Make a table with one or two columns of words and one to three columns of numbers."""
     n_words, n_numbers = rng.choice((1, 1, 2)), rng.choice((2, 2, 3))
+    if rng.random() < 0.08:
+        n_words, n_numbers = rng.randint(1, 4), rng.randint(2, 6)
     columns = [Column(names.column(), "word")]
     columns += [Column(names.column(), rng.choice(("word", "date"))) for _ in range(n_words - 1)]
     columns += [Column(names.column(), rng.choice(KINDS_OF_NUMBERS)) for _ in range(n_numbers)]
@@ -178,13 +186,16 @@ def make_table(names: Names, rng: random.Random, *, n_rows: int | None = None) -
 def text_lines(names: Names, rng: random.Random, count: int) -> list[str]:
     """Lines of a text file: sentences, settings, log lines, CSV rows or code."""
     kind = rng.randrange(7)
-    return [_line(kind, names, rng) for _ in range(count)]
+    gap = rng.choice((0.0, 0.0, 0.2))
+    return ["" if i and rng.random() < gap else _line(kind, names, rng) for i in range(count)]
 
 
 def _line(kind: int, names: Names, rng: random.Random) -> str:
     word = names.word
     if kind == 0:
-        return " ".join(word() for _ in range(rng.randint(2, 7))).capitalize() + rng.choice((".", "", "!"))
+        return " ".join(word() for _ in range(rng.randint(2, 7))).capitalize() + rng.choice(
+            (".", "", "!")
+        )
     if kind == 1:
         return f"{word()}{rng.choice((' = ', ': ', '='))}{rng.choice((word(), names.number(5)))}"
     if kind == 2:
@@ -197,7 +208,9 @@ def _line(kind: int, names: Names, rng: random.Random) -> str:
         marks = "~!@#$%^&*()[]{}<>|;:'\",./?+=_-`\\\t"
         glues = [rng.choice(marks) + rng.choice(("", "", " ")) for _ in range(rng.randint(1, 5))]
         return "".join(word() + glue for glue in glues) + word()
-    return rng.choice((f"import {word()}", f"def {word()}():", f"    return {word()}", f"x = {word()}(2)"))
+    return rng.choice(
+        (f"import {word()}", f"def {word()}():", f"    return {word()}", f"x = {word()}(2)")
+    )
 
 
 def random_date(rng: random.Random) -> str:

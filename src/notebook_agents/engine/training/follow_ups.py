@@ -1,4 +1,4 @@
-"""Second questions that change one part of the first: the aggregate, the column, the group, the table."""
+"""Second questions that change one part of the first: aggregate, column, group or table."""
 
 from __future__ import annotations
 
@@ -53,7 +53,9 @@ def _question(subject: Subject, op: str, c: str, g: str) -> Question:
 
 def _other_operation(scene: Scene, first: Question, source: Source) -> Exchange:
     details = first.details
-    kinds = [op for op in OPERATION_WORDS if op != details["op"] and (op != "std" or not details["g"])]
+    kinds = [
+        op for op in OPERATION_WORDS if op != details["op"] and (op != "std" or not details["g"])
+    ]
     op = scene.rng.choice(kinds)
     subject = Subject(source.table, scene.picker)
     question = _question(subject, op, details["c"], details["g"])

@@ -1,7 +1,7 @@
 """Makes training and evaluation conversations from a seed.
 
-The three splits: `train` uses the training patterns and names; `vocabulary` the training patterns and
-held-out names; `templates` held-out patterns and held-out names. The same seed gives the same
+The three splits: `train` uses the training patterns and names; `vocabulary` the training patterns
+and held-out names; `templates` held-out patterns and names. The same seed gives the same
 conversations on every machine.
 """
 
@@ -13,7 +13,11 @@ from dataclasses import replace
 
 from notebook_agents.engine.training import calculations, exchanges, questions, rankings
 from notebook_agents.engine.training.conversation import (
-    TOOLS, Call, Conversation, Exchange, Step,
+    TOOLS,
+    Call,
+    Conversation,
+    Exchange,
+    Step,
 )  # fmt: skip
 from notebook_agents.engine.training.fixtures import Names, Table
 from notebook_agents.engine.training.follow_ups import follow_up
@@ -102,7 +106,7 @@ class _Maker:
         found = self._family(family)
         while scene.chance(0.16) and len(found) < 3:
             found += self._family(scene.rng.choices(FAMILIES[:-2], WEIGHTS[:-2])[0], later=True)
-        tools = TOOLS
+        tools: tuple[str, ...] = TOOLS
         if scene.chance(0.25):
             tools = tuple(scene.rng.sample(TOOLS, len(TOOLS)))
         return self._made(tuple(self._maybe_failed(e) for e in found), tools)

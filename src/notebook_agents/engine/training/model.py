@@ -1,6 +1,6 @@
 """The network: the Qwen3 architecture in a few lines, with the parameter names of transformers.
 
-Matrix products run in bfloat16 and everything else in float32, which is the fastest mix on a CPU. The
+Matrix products run in bfloat16, everything else in float32, which is the fastest mix on a CPU. The
 state dict loads into `Qwen3ForCausalLM` unchanged; a test compares the logits.
 """
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,10 @@ class Linear(nn.Linear):
     fast = False
 
     def forward(self, x: Tensor) -> Tensor:
+        """Multiply `x` [..., in] to [..., out]."""
         if not self.fast:
-            return F.linear(x, self.weight)
-        return F.linear(x.bfloat16(), self.weight.bfloat16()).float()
+            return functional.linear(x, self.weight)
+        return functional.linear(x.bfloat16(), self.weight.bfloat16()).float()
 
 
 class Norm(nn.Module):
@@ -48,7 +49,8 @@ class Norm(nn.Module):
         self.epsilon = epsilon
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.rms_norm(x, self.weight.shape, self.weight, self.epsilon)
+        """Normalise the last dimension of `x`."""
+        return functional.rms_norm(x, self.weight.shape, self.weight, self.epsilon)
 
 
 class Attention(nn.Module):
@@ -72,8 +74,9 @@ class Attention(nn.Module):
         q = rotate(self.q_norm(self.q_proj(x).view(parts)).transpose(1, 2), rope)
         k = rotate(self.k_norm(self.k_proj(x).view(parts)).transpose(1, 2), rope)
         v = self.v_proj(x).view(parts).transpose(1, 2)
-        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        return self.o_proj(mixed.transpose(1, 2).reshape(batch, length, -1))
+        mixed = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+        found: Tensor = self.o_proj(mixed.transpose(1, 2).reshape(batch, length, -1))
+        return found
 
 
 class FeedForward(nn.Module):
@@ -86,7 +89,9 @@ class FeedForward(nn.Module):
         self.down_proj = Linear(shape.hidden, shape.width, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+        """Transform every state of `x` [batch, sequence, width]."""
+        mixed: Tensor = self.down_proj(functional.silu(self.gate_proj(x)) * self.up_proj(x))
+        return mixed
 
 
 class Layer(nn.Module):
@@ -100,8 +105,10 @@ class Layer(nn.Module):
         self.post_attention_layernorm = Norm(shape.width, shape.epsilon)
 
     def forward(self, x: Tensor, rope: tuple[Tensor, Tensor]) -> Tensor:
+        """Update the states `x` [batch, sequence, width]."""
         x = x + self.self_attn(self.input_layernorm(x), rope)
-        return x + self.mlp(self.post_attention_layernorm(x))
+        updated: Tensor = x + self.mlp(self.post_attention_layernorm(x))
+        return updated
 
 
 class Backbone(nn.Module):
@@ -137,14 +144,14 @@ class TinyModel(nn.Module):
                 nn.init.normal_(weight, std=spread, generator=generator)
 
     def forward(self, tokens: Tensor, wanted: Tensor | None = None) -> Tensor:
-        """Logits [batch, sequence, vocabulary], or only those of the wanted places [n, vocabulary]."""
+        """Logits [batch, sequence, vocabulary], or [n, vocabulary] of the wanted places."""
         states = self.model(tokens)
         if wanted is not None:
             states = states[wanted]
         weight = self.model.embed_tokens.weight
         if Linear.fast:
-            return F.linear(states.bfloat16(), weight.bfloat16()).float()
-        return F.linear(states, weight)
+            return functional.linear(states.bfloat16(), weight.bfloat16()).float()
+        return functional.linear(states, weight)
 
 
 def rotations(shape: Shape, length: int) -> tuple[Tensor, Tensor]:

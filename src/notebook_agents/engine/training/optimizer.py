@@ -22,7 +22,8 @@ def orthogonalized(g: Tensor, n_steps: int = 5) -> Tensor:
     for _ in range(n_steps):
         square = x @ x.mT
         x = a * x + (b * square + c * square @ square) @ x
-    return (x.mT if turned else x).float()
+    found: Tensor = (x.mT if turned else x).float()
+    return found
 
 
 class Optimizer:

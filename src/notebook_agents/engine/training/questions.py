@@ -4,6 +4,9 @@ One canonical query and one canonical sentence per kind keep the targets easy to
 for the source in every answer and in the code.
 """
 
+# The SQL is training text about made-up tables; nothing here reaches a database of anybody.
+# ruff: noqa: S608
+
 from __future__ import annotations
 
 import random
@@ -78,6 +81,8 @@ def scalar(s: Subject, op: str = "", c: str = "") -> Question:
     """An aggregate of a column."""
     op, c = op or s.rng.choice(list(LABELS)), c or s.number()
     phrase = s.picker.pick(pools.SCALAR).replace("{A}", s.measure(op))
+    if op == "sum" and s.rng.random() < 0.25:
+        phrase = s.picker.pick(pools.SUM_SCALAR)
     sql = f"SELECT {rel.SQL_NAMES[op].format(quoted(c))} FROM '{{S}}'"
     code = f"print({{S}}['{c}'].{rel.PANDAS_NAMES[op]})"
     if op not in ("min", "max"):
@@ -95,6 +100,8 @@ def grouped(s: Subject, op: str = "", c: str = "", g: str = "") -> Question:
     """An aggregate of a column for each value of another."""
     op, c, g = op or s.rng.choice(GROUP_KINDS), c or s.number(), g or s.group()
     phrase = s.picker.pick(pools.GROUPED).replace("{A}", s.measure(op))
+    if op == "sum" and s.rng.random() < 0.2:
+        phrase = s.picker.pick(pools.SUM_GROUPED)
     measure = rel.SQL_NAMES[op].format(quoted(c))
     sql = f"SELECT {quoted(g)}, {measure} FROM '{{S}}' GROUP BY {quoted(g)} ORDER BY 1"
     code = f"print({{S}}.groupby('{g}')['{c}'].{rel.PANDAS_NAMES[op]}.to_csv())"

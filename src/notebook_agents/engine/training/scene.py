@@ -1,7 +1,7 @@
 """One conversation in the making: its dice, names, fixtures and sources.
 
-A scene chooses which table a question is about, how the user says it (by name, by the stem of a file,
-or not at all) and what the context lines show, and it turns phrases into the words of a user.
+A scene chooses which table a question is about, how the user says it (by name, by the stem of a
+file, or not at all) and what the context lines show, and it turns phrases into the words of a user.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import random
 import re
 from dataclasses import dataclass, field
 
-from notebook_agents.core.formatting import format_table
+from notebook_agents.core.formatting import format_table, more_line
 from notebook_agents.engine.training import relations as rel
 from notebook_agents.engine.training.conversation import PYTHON, SQL, Call, Exchange, Step
 from notebook_agents.engine.training.fixtures import Names, Table, make_table
@@ -161,13 +161,14 @@ def table_request(scene: Scene, question: Question, source: Source) -> str:
     return scene.words(phrase, {**question.slots, "S": source.said})
 
 
-def table_step(question: Question, source: Source) -> Step:
-    """The call of a question and its result."""
+def table_step(question: Question, source: Source, left_out: str = "") -> Step:
+    """The call of a question and its result; `left_out` is the last line of a cut table."""
     if source.is_frame:
         code = question.code.replace("{S}", source.name)
         return Step(Call(PYTHON, {"code": code}), frame_result(question))
     query = question.sql.replace("{S}", source.name)
-    return Step(Call(SQL, {"query": query}), format_table(question.columns, question.rows))
+    result = format_table(question.columns, question.rows)
+    return Step(Call(SQL, {"query": query}), result + left_out)
 
 
 def frame_result(question: Question) -> str:
@@ -199,7 +200,14 @@ def failure(result: str) -> str:
 
 def table_exchange(scene: Scene, question: Question, source: Source) -> Exchange:
     """A whole exchange about a table."""
-    step = table_step(question, source)
+    left_out = ""
+    if (
+        question.form in ("pairs", "rows", "items")
+        and len(question.rows) > 2
+        and scene.chance(0.06)
+    ):
+        left_out = "\n" + more_line(scene.rng.randint(1, 900), "rows")
+    step = table_step(question, source, left_out)
     kind = "frame" if source.is_frame else "file"
     category = f"{kind} {question.kind}" if source.said else "from context"
     answer = table_answer(question, source, step.result)

@@ -1,7 +1,7 @@
-"""The tokenizer of the bundled model: byte-level BPE in which a name is always cut the same way.
+"""The tokenizer of the bundled model: byte-level BPE that always cuts a name the same way.
 
-Every digit, space, punctuation mark and JSON escape stands alone, so that a name has the same pieces
-after a space, a quote, a slash or inside JSON, and copying it is copying tokens.
+Every digit, space, punctuation mark and JSON escape stands alone, so that a name has the same
+pieces after a space, a quote, a slash or inside JSON, and copying it is copying tokens.
 """
 
 from __future__ import annotations
@@ -12,7 +12,15 @@ from pathlib import Path
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from notebook_agents.engine.training.conversation import (
-    CALL_CLOSE, CALL_OPEN, END, RESULT_CLOSE, RESULT_OPEN, START, TOOLS, Conversation, render,
+    CALL_CLOSE,
+    CALL_OPEN,
+    END,
+    RESULT_CLOSE,
+    RESULT_OPEN,
+    START,
+    TOOLS,
+    Conversation,
+    render,
 )  # fmt: skip
 from notebook_agents.engine.training.generator import Generator
 
@@ -23,7 +31,7 @@ SCAFFOLD = ('{"name": "', '", "arguments": {"', '"}}', *TOOLS)
 """Texts of every call, one token each."""
 
 PIECES = r"""\\[nt"\\]|\p{L}+|\p{N}|[^\p{L}\p{N}]"""
-"""The cut before BPE; the first alternative keeps `\\nplt` from being read as the letters `nplt`."""
+"""The cut before BPE; the first alternative keeps `\\nplt` from becoming the letters `nplt`."""
 
 N_ENTRIES = 1024
 N_TRAINING_CONVERSATIONS = 15_000

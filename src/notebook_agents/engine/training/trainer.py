@@ -17,13 +17,16 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 from notebook_agents.engine.training.generator import Generator
 from notebook_agents.engine.training.model import Linear, Shape, TinyModel
 from notebook_agents.engine.training.optimizer import Optimizer
 from notebook_agents.engine.training.tokenizer import (
-    encode, letter_pieces, load_tokenizer, train_tokenizer,
+    encode,
+    letter_pieces,
+    load_tokenizer,
+    train_tokenizer,
 )  # fmt: skip
 
 logger = logging.getLogger(__name__)
@@ -109,7 +112,7 @@ def batches(
         progress.rounds += 1
         generator = Generator(plan.seed * 1_000_003 + progress.rounds, pieces=pieces)
         share = 0.4 if progress.seconds < 0.08 * limit else 0.05
-        made = []
+        made: list[tuple[list[int], list[bool]]] = []
         while len(made) < _POOL:
             copying = generator.rng.random() < share
             conversation = generator.copy_exercise() if copying else generator.conversation()
@@ -156,8 +159,8 @@ def _run(
     limit = plan.minutes * 60
     begin, saved = time.monotonic() - progress.seconds, progress.seconds
     for tokens, targets in batches(plan, tokenizer, progress):
-        loss = _step(model, optimizer, (tokens, targets),
-                     rate_scale(progress.seconds / limit, progress.steps, plan.flat_until))  # fmt: skip
+        scale = rate_scale(progress.seconds / limit, progress.steps, plan.flat_until)
+        loss = _step(model, optimizer, (tokens, targets), scale)
         progress.steps += 1
         progress.tokens += tokens.numel()
         progress.targets += int((targets >= 0).sum())
@@ -176,15 +179,13 @@ def _step(
 ) -> float:
     tokens, targets = batch
     wanted = targets >= 0
-    loss = F.cross_entropy(model(tokens, wanted), targets[wanted])
+    loss = functional.cross_entropy(model(tokens, wanted), targets[wanted])
     loss.backward()  # type: ignore[no-untyped-call]
     optimizer.step(scale)
     return loss.item()
 
 
-def _save(
-    plan: TrainingPlan, model: TinyModel, optimizer: Optimizer, progress: Progress
-) -> None:
+def _save(plan: TrainingPlan, model: TinyModel, optimizer: Optimizer, progress: Progress) -> None:
     point = {"minutes": round(progress.seconds / 60, 2), "tokens": progress.tokens,
              "loss": round(progress.loss, 5)}  # fmt: skip
     progress.log.append(point)

@@ -1,5 +1,8 @@
 """Requests to read files and to list folders, alone and one after the other."""
 
+# A phrasing stands on one line.
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 from notebook_agents.engine.training.patterns.pool import make_pool

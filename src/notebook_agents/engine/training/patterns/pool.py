@@ -1,9 +1,9 @@
 """A pool of phrasings and the fixed split of its patterns.
 
-A pool is written as text with one pattern per line. `[a|b]` is a choice, `[a|]` an optional word and
-`{name}` a slot. At least 15 % of the patterns of every pool are held out: they are chosen by a hash of
-their text, before any training, and the generator never uses them for training data. A line that begins
-with `!` always stays in training (the documented example requests).
+A pool is written as text with one pattern per line. `[a|b]` is a choice, `[a|]` an optional word
+and `{name}` a slot. At least 15 % of the patterns of every pool are held out: they are chosen by a
+hash of their text, before any training, and the generator never uses them for training data. A line
+that begins with `!` always stays in training (the documented example requests).
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import random
 import re
 from dataclasses import dataclass
 from functools import cache
+
+from notebook_agents.engine.training.patterns.wider import WIDER
 
 HELD_OUT_SHARE = 0.15
 """Least share of the patterns of a pool that training never sees."""
@@ -31,7 +33,16 @@ class Pool:
 
 
 def make_pool(name: str, text: str) -> Pool:
-    """Split the lines of a text into the patterns for training and the held-out patterns."""
+    """Make a pool from a text and, where there is one, its wider part, each split on its own."""
+    pool = _split(name, text)
+    if name not in WIDER:
+        return pool
+    wider = _split(name, WIDER[name])
+    held = tuple(dict.fromkeys((*pool.held, *wider.held)))
+    return Pool(name, tuple(p for p in (*pool.train, *wider.train) if p not in held), held)
+
+
+def _split(name: str, text: str) -> Pool:
     lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
     free = sorted((line for line in lines if not line.startswith("!")), key=_digest)
     n_held = math.ceil(len(lines) * HELD_OUT_SHARE) if len(free) > 1 else 0

@@ -1,12 +1,16 @@
 """Questions about tables: aggregates, groups, filters, rows, columns.
 
-`{A}` is a phrase of an aggregate, `{src}` a source phrase such as `in sales.csv`, `{S}` the bare name
-of the source, `{c}` a column of numbers, `{g}` a column of words, `{v}` a value, `{n}` a count.
+`{A}` is a phrase of an aggregate, `{src}` a source phrase such as `in sales.csv`, `{S}` the bare
+name of the source, `{c}` a column of numbers, `{g}` a column of words, `{v}` a value, `{n}` a count.
 """
+
+# A phrasing stands on one line.
+# ruff: noqa: E501
 
 from __future__ import annotations
 
 from notebook_agents.engine.training.patterns.pool import Pool, make_pool
+from notebook_agents.engine.training.patterns.wider import SUM_BY_GROUP, SUM_OF_ALL
 
 AGGREGATES: dict[str, Pool] = {
     "mean": make_pool(
@@ -105,20 +109,6 @@ AGGREGATES: dict[str, Pool] = {
     ),
 }
 
-COUNT_PHRASE = make_pool(
-    "count_phrase",
-    """
-    number of rows
-    count of rows
-    row count
-    number of [records|entries]
-    [count|number] of [lines|items|rows]
-    record count
-    rows count
-    frequency
-    """,
-)
-
 SCALAR = make_pool(
     "scalar",
     """
@@ -192,6 +182,9 @@ GROUPED = make_pool(
     [can you|could you] group {S} by {g} and show the {A}
     """,
 )
+
+SUM_GROUPED = make_pool("sum_by_group", SUM_BY_GROUP)
+SUM_SCALAR = make_pool("sum_of_all", SUM_OF_ALL)
 
 COUNT_ROWS = make_pool(
     "count_rows",

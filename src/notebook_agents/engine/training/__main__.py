@@ -1,0 +1,84 @@
+"""Command line of the training: generate, train, export, evaluate.
+
+`python -m notebook_agents.engine.training train --minutes 40 --output run` makes the model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from itertools import islice
+from pathlib import Path
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    os.environ["OMP_NUM_THREADS"] = str(options.threads)
+    commands = {"generate": _generate, "train": _train, "export": _export, "evaluate": _evaluate}
+    commands[options.command](options)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m notebook_agents.engine.training",
+                                     description="Make the bundled model.")  # fmt: skip
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--seed", type=int, default=20261121, help="seed of data and weights")
+    shared.add_argument("--threads", type=int, default=1, help="CPU threads")
+    shared.add_argument("--output", type=Path, required=True, help="folder to write into")
+    commands = parser.add_subparsers(dest="command", required=True)
+    generate = commands.add_parser("generate", parents=[shared], help="write conversations as text")
+    generate.add_argument("--split", default="train", help="train, vocabulary or templates")
+    generate.add_argument("--count", type=int, default=100, help="number of conversations")
+    train = commands.add_parser("train", parents=[shared], help="train from nothing or go on")
+    train.add_argument("--minutes", type=float, default=40.0, help="time of the whole run")
+    train.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    export = commands.add_parser("export", parents=[shared], help="write a transformers folder")
+    export.add_argument("--run", type=Path, required=True, help="folder of a training run")
+    evaluate = commands.add_parser("evaluate", parents=[shared], help="measure an exported folder")
+    evaluate.add_argument("--model", type=Path, required=True, help="exported model folder")
+    evaluate.add_argument("--executed", type=int, default=200, help="executed items per split")
+    evaluate.add_argument("--forced", type=int, default=1000, help="exact-match items per split")
+    return parser
+
+
+def _generate(options: argparse.Namespace) -> None:
+    from notebook_agents.engine.training.conversation import render
+    from notebook_agents.engine.training.generator import Generator
+
+    options.output.mkdir(parents=True, exist_ok=True)
+    made = islice(Generator(options.seed, options.split), options.count)
+    texts = ["".join(piece for piece, _ in render(conversation)) for conversation in made]
+    target = options.output / f"{options.split}.txt"
+    target.write_text("\n".join(texts), encoding="utf-8")
+
+
+def _train(options: argparse.Namespace) -> None:
+    from notebook_agents.engine.training.trainer import TrainingPlan, train
+
+    plan = TrainingPlan(options.output, options.minutes, options.seed, options.threads)
+    train(plan, resume=options.resume)
+
+
+def _export(options: argparse.Namespace) -> None:
+    from notebook_agents.engine.training.export import export
+
+    export(options.run, options.output)
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from notebook_agents.engine.training.evaluate import EvaluationPlan, evaluate
+
+    plan = EvaluationPlan(
+        options.model, options.output, options.forced, options.executed, threads=options.threads
+    )
+    report = evaluate(plan)
+    logging.getLogger(__name__).info("%s", report.markdown())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
