@@ -21,6 +21,8 @@ from notebook_agents.core.models import BUNDLED_MODEL, ModelInfo
 BUNDLED_FOLDER = Path(__file__).parent / "bundled"
 BUNDLED_TOOLS = ("python_executor", "database_query", "file_reader", "list_files")
 """The tools the built-in model was trained on."""
+_LARGEST_HEADER = 100_000_000
+"""Bytes; the limit of the safetensors format."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,16 +184,23 @@ def _context_length(folder: Path) -> int | None:
     return int(found) if found else None
 
 
-def _weights(folder: Path) -> tuple[int, int]:
-    """Bytes and parameters, from the safetensors headers (8 bytes of length, then JSON)."""
-    size = n_parameters = 0
-    for path in folder.glob("*.safetensors"):
-        size += path.stat().st_size
-        with path.open("rb") as file:
-            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-        tensors = (tensor for name, tensor in header.items() if name != "__metadata__")
-        n_parameters += sum(prod(tensor["shape"]) for tensor in tensors)
-    return size, n_parameters
+def _weights(folder: Path) -> tuple[int, int | None]:
+    """Bytes, and parameters as far as the files' headers can be read."""
+    paths = list(folder.glob("*.safetensors"))
+    try:
+        n_parameters = sum(map(_n_parameters, paths))
+    except ValueError:
+        n_parameters = None
+    return sum(path.stat().st_size for path in paths), n_parameters
+
+
+def _n_parameters(path: Path) -> int:
+    """From a safetensors header: 8 bytes of length, little-endian, then JSON."""
+    with path.open("rb") as file:
+        n_bytes = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(min(n_bytes, _LARGEST_HEADER)))
+    tensors = (tensor for name, tensor in header.items() if name != "__metadata__")
+    return sum(prod(tensor["shape"]) for tensor in tensors)
 
 
 def _json(path: Path) -> dict[str, Any]:

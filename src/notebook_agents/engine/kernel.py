@@ -8,9 +8,7 @@ jupyter_client.readthedocs.io/en/stable/messaging.html; models are reached over 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import zmq
@@ -40,17 +38,17 @@ _REFUSED: Message = {
 
 
 class LifecycleKernel:
-    """Answers the lifecycle messages of one connection file."""
+    """Answers the lifecycle messages that come through one connection file's channels."""
 
-    def __init__(self, connection_file: Path, on_interrupt: Callable[[], None]) -> None:
-        self._info: Message = json.loads(connection_file.read_text("utf-8"))
+    def __init__(self, connection: Message, on_interrupt: Callable[[], None]) -> None:
+        self._info = connection
         self._on_interrupt = on_interrupt
         self._over = asyncio.Event()
         self._session = Session(key=self._info["key"].encode(), username="engine")
         self._session.signature_scheme = self._info["signature_scheme"]
         self._zmq = zmq.asyncio.Context()
         self._iopub = self._bind(zmq.PUB, "iopub")
-        self._bind(zmq.ROUTER, "stdin")
+        self._stdin = self._bind(zmq.ROUTER, "stdin")
         self._shell = self._bind(zmq.ROUTER, "shell")
         self._control = self._bind(zmq.ROUTER, "control")
         self._heartbeat = self._bind(zmq.REP, "hb")

@@ -18,8 +18,10 @@ from importlib.util import find_spec
 from typing import Any
 
 from jupyter_client.asynchronous.client import AsyncKernelClient
+from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_client.provisioning.factory import KernelProvisionerFactory
 
 from notebook_agents.core.errors import EngineUnavailable
 from notebook_agents.core.spawn import Supervisor
@@ -49,6 +51,7 @@ class WorkerProcess:
         self._started_at = 0.0
         self._n_crashes = 0
         self._last_end = ""
+        self._problem = ""
         self._is_closed = False
 
     @property
@@ -63,7 +66,7 @@ class WorkerProcess:
             return "running"
         if self._keeper is not None and not self._keeper.done():
             return f"the engine worker is starting ({time.monotonic() - self._started_at:.0f} s)"
-        return self._last_end or "the engine worker starts with the first request"
+        return self._problem or "the engine worker starts with the first request"
 
     async def ready(self) -> None:
         """Return once the process answers, starting it if need be, or EngineUnavailable."""
@@ -106,6 +109,7 @@ class WorkerProcess:
 
     async def _keep(self) -> None:
         """Start the process again and again, until it cannot start or crashes too often."""
+        error = EngineUnavailable("the engine worker was stopped")
         try:
             while True:
                 await self._run_once()
@@ -114,27 +118,27 @@ class WorkerProcess:
                 if self._n_crashes >= MAX_CRASHES:
                     raise await self.failure(f"crashed {MAX_CRASHES} times in a row")
                 await asyncio.sleep(FIRST_PAUSE_S * 2 ** (self._n_crashes - 1))
-        except asyncio.CancelledError:
-            self._fail(EngineUnavailable("the engine was closed"))
-            raise
-        except EngineUnavailable as error:
+        except EngineUnavailable as unavailable:
+            error = unavailable
+        except (OSError, RuntimeError) as failed:
+            error = EngineUnavailable(f"the engine worker could not be started: {failed}")
+        finally:
+            # Also after an error nobody expected: whoever waits must hear of it.
             self._fail(error)
-        except (OSError, RuntimeError) as error:
-            self._fail(EngineUnavailable(f"the engine worker could not be started: {error}"))
 
     def _fail(self, error: EngineUnavailable) -> None:
         assert self._ready is not None
         if not self._ready.done():
             self._ready.set_exception(error)
             self._ready.exception()  # Retrieved: perhaps nobody waits.
-        self._last_end = error.message
+        self._problem = error.message
 
     async def _run_once(self) -> None:
         """Start one process and return after its end."""
         self._started_at = time.monotonic()
         await asyncio.to_thread(_require_libraries)
         await asyncio.to_thread(self.folder.create)
-        manager = make_manager(self._config, self.folder)
+        manager = await asyncio.to_thread(make_manager, self._config, self.folder)
         try:
             await manager.start_kernel(cwd=str(self.folder.path), env=_environment())
             provisioner = manager.provisioner
@@ -143,6 +147,7 @@ class WorkerProcess:
             assert self._ready is not None
             self._ready.set_result(None)
             self._down.clear()
+            self._problem = self._last_end = ""
             self._last_end = _described(await provisioner.wait())
             self._ready = asyncio.get_running_loop().create_future()
         finally:
@@ -188,15 +193,36 @@ class _OneSpec(KernelSpecManager):
         return self._spec
 
 
+class _Manager(AsyncKernelManager):
+    """Leaves its files alone: they go with the folder, and not on the event loop."""
+
+    def _reconcile_connection_info(self, info: KernelConnectionInfo) -> None:
+        """Nothing: the provisioner runs the worker with this manager's own connection file."""
+
+    def cleanup_connection_file(self) -> None:
+        """Nothing."""
+
+    def cleanup_ipc_files(self) -> None:
+        """Nothing."""
+
+
 def make_manager(config: EngineConfig, folder: RunFolder) -> AsyncKernelManager:
-    """A kernel manager for one worker; its channels are unix sockets beside the HTTP one."""
-    manager = AsyncKernelManager(
-        kernel_spec_manager=_OneSpec(kernel_spec(config, folder)),
+    """A kernel manager for one worker; its channels are unix sockets beside the HTTP one.
+
+    Blocks: finding the provisioner reads the entry points of all installed packages.
+    """
+    spec = kernel_spec(config, folder)
+    manager = _Manager(
+        kernel_spec_manager=_OneSpec(spec),
         kernel_name=PROVISIONER,
+        kernel_id=folder.path.name,
         connection_file=str(folder.path / "kernel.json"),
     )
     manager.transport = "ipc"
     manager.ip = str(folder.path / "kernel")
+    manager.provisioner = KernelProvisionerFactory.instance().create_provisioner_instance(
+        manager.kernel_id, spec, parent=manager
+    )
     return manager
 
 

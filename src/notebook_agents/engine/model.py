@@ -14,8 +14,16 @@ from typing import Any
 
 import jinja2
 import torch
+from safetensors import SafetensorError
 from tokenizers import Tokenizer
-from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForImageTextToText,
+    AutoTokenizer,
+    DynamicCache,
+)
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from notebook_agents.core.errors import EngineUnavailable, InvalidRequest
 from notebook_agents.core.models import GenerateRequest, ModelInfo
@@ -27,6 +35,7 @@ from notebook_agents.engine.sampling import SamplingPlan, defaults_of
 
 _DOWNLOADED = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.jinja", "*.txt", "*.model"]
 _LARGEST_CONTEXT = 1_000_000
+_LOAD_ERRORS = (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -72,6 +81,10 @@ class LoadedModel:
         if self.info.is_bundled:
             chat = without_final_mark(chat)
             tools = tuple(tool for tool in tools if tool.name in BUNDLED_TOOLS)
+        if tools and "tools" not in self.info.capabilities:
+            raise InvalidRequest(
+                f"model {self.info.id!r} has a chat template without tools", field="tools"
+            )
         try:
             text: str = self.tokenizer.apply_chat_template(
                 chat, tools=to_tools(tools), add_generation_prompt=True, tokenize=False
@@ -92,7 +105,7 @@ def load_model(entry: Entry, device: str) -> LoadedModel:
     where = choose_device(device)
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model = AutoModelForCausalLM.from_pretrained(
+        model = _model_class(folder).from_pretrained(
             folder,
             dtype=torch.float32 if where.type == "cpu" else "auto",
             local_files_only=True,
@@ -100,7 +113,7 @@ def load_model(entry: Entry, device: str) -> LoadedModel:
             trust_remote_code=False,
         )
         model = model.to(where).eval()
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+    except _LOAD_ERRORS as error:
         raise EngineUnavailable(
             f"model {entry.info.id!r} could not be loaded: {_first_line(error)}",
             model=entry.info.id,
@@ -132,6 +145,14 @@ def choose_device(device: str) -> torch.device:
         ) from error
 
 
+def _model_class(folder: Path) -> Any:
+    """The class that generates text; of a vision model, the whole model does."""
+    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    if config.model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+        return AutoModelForCausalLM
+    return AutoModelForImageTextToText
+
+
 def _described(entry: Entry, model: Any, tokenizer: Any) -> LoadedModel:
     if not tokenizer.is_fast or tokenizer.chat_template is None:
         raise EngineUnavailable(
@@ -139,9 +160,11 @@ def _described(entry: Entry, model: Any, tokenizer: Any) -> LoadedModel:
             model=entry.info.id,
         )
     context_length = _context_length(model.config, tokenizer)
+    takes_tools = "tools" in tokenizer.get_chat_template(tools=[])
     info = replace(
         entry.described(),
         status="loaded",
+        capabilities=("text", "tools") if takes_tools else ("text",),
         context_length=context_length,
         n_parameters=sum(parameter.numel() for parameter in model.parameters()),
         memory_bytes=sum(p.numel() * p.element_size() for p in model.parameters()),

@@ -1,20 +1,22 @@
 """Starts and watches the engine worker as a Jupyter kernel.
 
-A LocalProvisioner with four differences: the worker holds a pipe to this process, by whose end it
-notices that nobody needs it any more; its output goes to a log file of mode 0600; its end is noticed
-at once (by a process file descriptor, not by polling); and more than one waiter may wait for it.
+A LocalProvisioner that never blocks the event loop: files and processes are made on a thread, and
+the worker's end is noticed at once, by a process file descriptor. The worker's output goes to a log
+file of mode 0600, and it holds a pipe to this process, by whose end it notices that it is alone.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from pathlib import Path
 from subprocess import PIPE, Popen
 from typing import Any
 
 from jupyter_client.connect import KernelConnectionInfo
+from jupyter_client.launcher import launch_kernel
+from jupyter_client.manager import KernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
+from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 from traitlets import Unicode
 
 PROVISIONER = "notebook-agents-engine"
@@ -29,18 +31,23 @@ class EngineProvisioner(LocalProvisioner):
     exit_status: int | None = None
     """How the last process ended; negative numbers are signals."""
 
+    async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
+        """Write the connection file and complete the command."""
+        manager = self.parent
+        assert isinstance(manager, KernelManager)
+        await asyncio.to_thread(manager.write_connection_file)
+        self.connection_info = manager.get_connection_info()
+        command = await asyncio.to_thread(manager.format_kernel_cmd)
+        return await KernelProvisionerBase.pre_launch(self, cmd=command, **kwargs)
+
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
         """Launch with the output going to the log file."""
         self.exit_status = None
-        streams: dict[str, int] = {"stdin": PIPE}
-        if not self.log_file:
-            return await super().launch_kernel(cmd, **kwargs, **streams)
-        log = _open_log(Path(self.log_file))
-        try:
-            streams |= {"stdout": log, "stderr": log}
-            return await super().launch_kernel(cmd, **kwargs, **streams)
-        finally:
-            os.close(log)
+        process = await asyncio.to_thread(self._launch, cmd, **self._scrub_kwargs(kwargs))
+        self.process = process
+        self.pid = self.pgid = process.pid  # It leads a session of its own.
+        self.cwd = kwargs.get("cwd")
+        return self.connection_info
 
     async def wait(self) -> int | None:
         """The exit status, as soon as the process has ended."""
@@ -56,9 +63,14 @@ class EngineProvisioner(LocalProvisioner):
             self.process = None
         return self.exit_status
 
-
-def _open_log(path: Path) -> int:
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    def _launch(self, cmd: list[str], **kwargs: Any) -> Popen[bytes]:
+        if not self.log_file:
+            return launch_kernel(cmd, stdin=PIPE, **kwargs)
+        log = os.open(self.log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            return launch_kernel(cmd, stdin=PIPE, stdout=log, stderr=log, **kwargs)
+        finally:
+            os.close(log)
 
 
 async def _ended(pid: int) -> None:

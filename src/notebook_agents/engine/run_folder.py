@@ -38,7 +38,8 @@ class RunFolder:
     def create(self) -> None:
         """Make the folders and a log file that is not too large."""
         self._run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.path.mkdir(mode=0o700, exist_ok=True)
+        self.remove()  # What a worker that crashed left there is in the way of the next.
+        self.path.mkdir(mode=0o700)
         _remove_orphans(self.path.parent)
         if self.log_file.exists() and self.log_file.stat().st_size > LARGEST_LOG:
             self.log_file.replace(self.log_file.with_suffix(".log.1"))

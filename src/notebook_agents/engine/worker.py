@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import logging
 import os
 import select
@@ -20,6 +21,7 @@ import stat
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets, bind_unix_socket
@@ -52,10 +54,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", str(n_threads(options.threads)))
     os.environ.setdefault("USE_HUB_KERNELS", "NO")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    asyncio.run(_serve(options))
+    connection = None
+    if options.connection_file:
+        connection = json.loads(Path(options.connection_file).read_text("utf-8"))
+    asyncio.run(_serve(options, connection))
 
 
-async def _serve(options: argparse.Namespace) -> None:
+async def _serve(options: argparse.Namespace, connection: dict[str, Any] | None) -> None:
     from notebook_agents.engine.host import ModelHost
 
     config = WorkerConfig(
@@ -65,7 +70,7 @@ async def _serve(options: argparse.Namespace) -> None:
     servers = [_listen(host, token, sockets) for token, sockets in _sockets(options)]
     _log.info("serving, pid %d", os.getpid())
     try:
-        await _until_stopped(options.connection_file, host.cancel_all)
+        await _until_stopped(connection, host.cancel_all)
     finally:
         for server in servers:
             server.stop()
@@ -76,15 +81,17 @@ async def _serve(options: argparse.Namespace) -> None:
     os._exit(0)
 
 
-async def _until_stopped(connection_file: str, on_interrupt: Callable[[], None]) -> None:
+async def _until_stopped(
+    connection: dict[str, Any] | None, on_interrupt: Callable[[], None]
+) -> None:
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stopped.set)
-    loop.add_signal_handler(signal.SIGINT, on_interrupt if connection_file else stopped.set)
-    if not connection_file:
+    loop.add_signal_handler(signal.SIGINT, on_interrupt if connection else stopped.set)
+    if connection is None:
         await stopped.wait()
         return
-    kernel = LifecycleKernel(Path(connection_file), on_interrupt)
+    kernel = LifecycleKernel(connection, on_interrupt)
     loop.add_signal_handler(signal.SIGTERM, kernel.stop)
     try:
         await kernel.run()

@@ -1,0 +1,179 @@
+"""Loading checkpoints and writing their prompts."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import (
+    MistralConfig,
+    MistralForCausalLM,
+    PreTrainedModel,
+    Qwen2_5_VLConfig,
+    Qwen2_5_VLForConditionalGeneration,
+)
+
+from notebook_agents.core.errors import EngineUnavailable, InvalidRequest
+from notebook_agents.core.messages import user_message
+from notebook_agents.core.models import GenerateRequest, Sampling, ToolSchema
+from notebook_agents.engine.catalogue import Catalogue
+from notebook_agents.engine.engine import StepEngine
+from notebook_agents.engine.host import make_row
+from notebook_agents.engine.model import LoadedModel, choose_device, load_model
+from notebook_agents.engine.runner import TransformersRunner
+from notebook_agents.engine.scheduler import FifoScheduler, Row
+
+TOOLS = tuple(
+    ToolSchema(name=name, description="", parameters={"type": "object"})
+    for name in ("python_executor", "my_tool")
+)
+SIZES: dict[str, Any] = {
+    "hidden_size": 64,
+    "intermediate_size": 96,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 256,
+}
+
+
+def load(folder: Path) -> LoadedModel:
+    return load_model(Catalogue((str(folder),)).get(str(folder)), "cpu")
+
+
+def prompt_of(model: LoadedModel, text: str, tools: Sequence[ToolSchema] = ()) -> str:
+    request = GenerateRequest(
+        model=model.info.id, messages=(user_message(text),), tools=tuple(tools)
+    )
+    prompt: str = model.tokenizer.decode(model.prompt_ids(request))
+    return prompt
+
+
+def save(network: PreTrainedModel, tokenizer: Any, folder: Path) -> Path:
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if "norm" not in name:
+                parameter.normal_(0, 0.25, generator=generator)
+    network.eval().save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def rows_of(model: LoadedModel, prompts: Sequence[str]) -> list[Row]:
+    """Greedy answers of 20 tokens, computed side by side."""
+    engine = StepEngine(FifoScheduler(), TransformersRunner)
+    rows = []
+    for prompt in prompts:
+        sampling = Sampling(temperature=0, max_tokens=20)
+        messages = (user_message(prompt),)
+        request = GenerateRequest(model=model.info.id, messages=messages, sampling=sampling)
+        rows.append(make_row(model, request, lambda _chunk: None))
+        engine.add(rows[-1])
+    while engine.step():
+        pass
+    return rows
+
+
+def generated(model: LoadedModel, row: Row) -> list[int]:
+    ids = torch.tensor([row.prompt_ids])
+    mask = torch.ones_like(ids)
+    with torch.inference_mode():
+        out = model.model.generate(ids, attention_mask=mask, do_sample=False, max_new_tokens=20)
+    tokens: list[int] = out[0, ids.shape[1] :].tolist()
+    return tokens
+
+
+def test_the_prompt_is_the_template_with_an_opening_for_the_answer(model: LoadedModel) -> None:
+    assert prompt_of(model, "hi.", TOOLS) == (
+        "<|im_start|>system\nTools: python_executor my_tool<|im_end|>\n"
+        "<|im_start|>user\nhi.<|im_end|>\n<|im_start|>assistant\n"
+    )
+
+
+def test_the_built_in_model_sees_its_own_tools_and_no_final_mark(model: LoadedModel) -> None:
+    bundled = replace(model, info=replace(model.info, is_bundled=True))
+    assert prompt_of(bundled, "what is 2+3.", TOOLS) == (
+        "<|im_start|>system\nTools: python_executor<|im_end|>\n"
+        "<|im_start|>user\nwhat is 2+3<|im_end|>\n<|im_start|>assistant\n"
+    )
+
+
+@pytest.fixture
+def other_folder(model_folder: Path, tmp_path: Path) -> Path:
+    """A copy of the model to spoil."""
+    return shutil.copytree(model_folder, tmp_path / "other")
+
+
+def test_a_template_without_tools_refuses_tools(other_folder: Path) -> None:
+    template = "{% for m in messages %}{{ m.content }}{% endfor %}"
+    (other_folder / "chat_template.jinja").write_text(template)
+    model = load(other_folder)
+    assert model.info.capabilities == ("text",)
+    assert prompt_of(model, "hi") == "hi"
+    with pytest.raises(InvalidRequest, match="without tools"):
+        prompt_of(model, "hi", TOOLS)
+
+
+def test_a_template_that_refuses_the_messages_is_the_callers_error(other_folder: Path) -> None:
+    template = "{{ raise_exception('roles must alternate') }}"
+    (other_folder / "chat_template.jinja").write_text(template)
+    with pytest.raises(InvalidRequest, match="roles must alternate"):
+        prompt_of(load(other_folder), "hi")
+
+
+def test_a_model_without_a_chat_template_is_refused(other_folder: Path) -> None:
+    (other_folder / "chat_template.jinja").unlink()
+    with pytest.raises(EngineUnavailable, match="chat template"):
+        load(other_folder)
+
+
+def test_code_of_a_checkpoint_is_never_run(other_folder: Path, tmp_path: Path) -> None:
+    config = json.loads((other_folder / "config.json").read_text())
+    config |= {"model_type": "mine", "auto_map": {"AutoConfig": "code.C"}}
+    (other_folder / "config.json").write_text(json.dumps(config))
+    proof = tmp_path / "ran"
+    (other_folder / "code.py").write_text(f"open({str(proof)!r}, 'w')")
+    with pytest.raises(EngineUnavailable, match="could not be loaded"):
+        load(other_folder)
+    assert not proof.exists()
+
+
+def test_damaged_weights_are_engine_unavailable(other_folder: Path) -> None:
+    weights = other_folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1000])
+    with pytest.raises(EngineUnavailable, match="could not be loaded"):
+        load(other_folder)
+
+
+def test_a_device_that_is_not_there_is_engine_unavailable() -> None:
+    with pytest.raises(EngineUnavailable, match="'nonsense'"):
+        choose_device("nonsense")
+
+
+def test_layers_with_a_sliding_window_are_answered_like_generate(
+    tokenizer: Any, tmp_path: Path
+) -> None:
+    config = MistralConfig(vocab_size=len(tokenizer), sliding_window=16, **SIZES)
+    model = load(save(MistralForCausalLM(config), tokenizer, tmp_path / "sliding"))
+    assert not model.has_plain_cache
+    for row in rows_of(model, ["hi", "a longer question " * 5, "mid " * 6]):
+        assert row.tokens == generated(model, row)
+
+
+def test_a_vision_model_answers_text(tokenizer: Any, tmp_path: Path) -> None:
+    ids = {"bos_token_id": None, "eos_token_id": tokenizer.eos_token_id}
+    rope = {"type": "mrope", "mrope_section": [2, 3, 3]}
+    text = {"vocab_size": len(tokenizer), "rope_scaling": rope, **SIZES, **ids}
+    vision = {"depth": 1, "hidden_size": 32, "num_heads": 4, "out_hidden_size": 64}
+    config = Qwen2_5_VLConfig(text_config=text, vision_config=vision)
+    network = Qwen2_5_VLForConditionalGeneration(config)
+    model = load(save(network, tokenizer, tmp_path / "vision"))
+    for row in rows_of(model, ["hi", "a longer question " * 5]):
+        assert row.tokens == generated(model, row)
