@@ -21,8 +21,8 @@ PACKAGES = {
     Path("jupyter_extension/notebook_agents_server"): "notebook_agents_server",
 }
 EXTENSION = "data/etc/jupyter/jupyter_server_config.d/notebook_agents.json"
-UNPINNED_EXTRAS = {"flash", "providers"}
-"""Extras that neither the tests nor the demo install."""
+UNPINNED_EXTRAS = {"flash"}
+"""Built against the machine it is installed on."""
 
 
 @pytest.fixture(scope="module")
