@@ -163,7 +163,7 @@ def _status(session: Session) -> Waits[Facts]:
     return Facts(
         (
             ("Model", f"{facts.model}{badge}"),
-            ("Engine", f"{_engine_text(facts.health)}, {engine_place()}"),
+            ("Engine", f"{_engine_text(facts.health)} ({engine_place()})"),
             ("Sandbox", facts.sandbox),
             ("Conversation", _conversation_text(session)),
             ("Runs", f"{facts.n_runs} of yours, {facts.n_runs_here} in this conversation"),

@@ -8,6 +8,7 @@ Cells talk to it through futures; nothing that is bound to a loop crosses over.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
@@ -97,5 +98,7 @@ def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
 
 def _close_at_exit(close: Callable[[], None]) -> None:
     # Plain atexit is too late: by then Python has closed every thread pool, and the core can
-    # neither write its last records nor end its processes. concurrent.futures uses the same hook.
+    # neither write its last records nor end its processes. concurrent.futures uses the same hook,
+    # and hooks run in reverse order, so the import of its module must come first.
+    importlib.import_module("concurrent.futures.thread")
     threading._register_atexit(close)  # type: ignore[attr-defined]

@@ -16,6 +16,7 @@ from notebook_agents.magics.completion import AgentCompleter
 from notebook_agents.magics.errors import AgentError, one_line
 from notebook_agents.magics.host import CoreHost, CoreMaker
 from notebook_agents.magics.options import Command, agent_arguments, parse
+from notebook_agents.magics.questions import PromptLine
 from notebook_agents.magics.settings import default_core
 from notebook_agents.magics.waiting import Waits, await_on, block_on
 
@@ -68,6 +69,7 @@ class AgentMagics(Magics):
         # Python prints warnings of loggers that nobody configured; a cell shows what matters.
         logging.getLogger("notebook_agents").addHandler(logging.NullHandler())
         shell.register_magics(self)
+        shell.input_transformer_manager.token_transformers.insert(0, PromptLine)
         shell.Completer.custom_matchers.append(self._completer.match)
         if self._awaits is not None:
             self._awaits.register(shell)
@@ -80,6 +82,7 @@ class AgentMagics(Magics):
             manager.magics["line"].pop(name, None)
             manager.magics["cell"].pop(name, None)
         manager.registry.pop(type(self).__name__, None)
+        shell.input_transformer_manager.token_transformers.remove(PromptLine)
         shell.Completer.custom_matchers.remove(self._completer.match)
         if self._awaits is not None:
             self._awaits.unregister(shell)

@@ -35,14 +35,18 @@ class Screen(Protocol):
 class NotebookScreen:
     """One output of a cell, replaced as the run goes on."""
 
-    def __init__(self, *, is_streaming: bool = True) -> None:
+    def __init__(self, *, is_streaming: bool = True, is_captured: bool = False) -> None:
         self._is_streaming = is_streaming
+        self._is_captured = is_captured
+        """Whether outputs are collected (``%%capture``), where an update would be one more."""
         self._handle: Any = None
         self._drawn_at = 0.0
         self._is_dirty = True
 
     def show(self, transcript: Transcript, *, has_news: bool = True) -> None:
         """Replace the output unless the last time was a moment ago."""
+        if self._is_captured:
+            return
         self._is_dirty = self._is_dirty or has_news
         age = time.monotonic() - self._drawn_at
         if age >= (UPDATE_INTERVAL_S if self._is_dirty else TICK_S):

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from IPython.core.displaypub import CapturingDisplayPublisher
+
 from notebook_agents.core.agents import CreateAgent
 from notebook_agents.core.errors import NotebookAgentsError
 from notebook_agents.core.messages import user_message
@@ -152,8 +154,10 @@ class Session:
         )
 
     def _screen(self, options: Options) -> Screen:
-        kind = NotebookScreen if self.is_kernel else TerminalScreen
-        return kind(is_streaming=options.is_streaming)
+        if not self.is_kernel:
+            return TerminalScreen(is_streaming=options.is_streaming)
+        is_captured = isinstance(self.shell.display_pub, CapturingDisplayPublisher)
+        return NotebookScreen(is_streaming=options.is_streaming, is_captured=is_captured)
 
     def _answer(self, run: Run, transcript: Transcript) -> Answer:
         shell, shown_in = self.shell, self.shell.execution_count

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import signal
 import threading
 from collections.abc import Generator
 from concurrent.futures import Future
@@ -35,18 +36,52 @@ def until(future: Future[T]) -> Waits[T]:
 def block_on(waits: Waits[T]) -> T:
     """Drive a generator by blocking this thread."""
     try:
-        wait = next(waits)
-        while True:
-            try:
-                concurrent.futures.wait([wait[0]], timeout=wait[1])
-                wait = next(waits)
-            except KeyboardInterrupt:
-                wait = waits.throw(Interrupted())
+        with _ControlC() as control_c:
+            wait = next(waits)
+            while True:
+                is_interrupted = control_c.wait_for(wait[0], wait[1])
+                wait = waits.throw(Interrupted()) if is_interrupted else next(waits)
     except StopIteration as end:
         result: T = end.value
         return result
     except Interrupted:
         raise Stopped(STOPPED) from None
+
+
+class _ControlC:
+    """Lets Ctrl-C end a wait but nothing else, so that drawing is never cut in the middle."""
+
+    def __init__(self) -> None:
+        self._is_waiting = False
+        self._is_pending = False
+        self._before: Any = None
+
+    def __enter__(self) -> _ControlC:
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, self._handle)
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+    def wait_for(self, future: Future[Any], timeout_s: float | None) -> bool:
+        """Wait; whether Ctrl-C was pressed since the last wait."""
+        try:
+            self._is_waiting = True
+            if not self._is_pending:
+                concurrent.futures.wait([future], timeout=timeout_s)
+        except KeyboardInterrupt:
+            self._is_pending = True
+        finally:
+            self._is_waiting = False
+        was_pending, self._is_pending = self._is_pending, False
+        return was_pending
+
+    def _handle(self, _number: int, _frame: object) -> None:
+        self._is_pending = True
+        if self._is_waiting:
+            raise KeyboardInterrupt
 
 
 async def await_on(waits: Waits[T]) -> T:

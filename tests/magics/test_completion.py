@@ -1,0 +1,48 @@
+"""Tab completion, asked through IPython's own completer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from IPython.core.completer import provisionalcompleter
+
+if TYPE_CHECKING:
+    from tests.magics.conftest import AgentShell
+
+
+def completions(agent_shell: AgentShell, line: str) -> list[str]:
+    """What the front end would offer at the end of the line, as whole words."""
+    with provisionalcompleter():
+        found = list(agent_shell.shell.Completer.completions(line, len(line)))
+    return [line[line.rfind(" ", 0, len(line)) + 1 : c.start] + c.text for c in found]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("%agent st", ["status"]),
+        ("%%agent --mo", ["--model"]),
+        ("r = %agent --no", ["--no-stream", "--no-tools"]),
+        ("%agent -m note", ["notebook-agents/tiny"]),
+        ("%agent help s", ["sql", "status"]),
+    ],
+)
+def test_subcommands_flags_and_models_complete(
+    agent_shell: AgentShell, line: str, expected: list[str]
+) -> None:
+    assert completions(agent_shell, line) == expected
+
+
+def test_models_and_tools_that_were_listed_complete(agent_shell: AgentShell) -> None:
+    agent_shell.run("%agent models")
+    agent_shell.run("%agent tools")
+    line = "%agent -m other"
+    assert completions(agent_shell, line) == ["other/model"]
+    line = "%agent --tools file_writer,py"
+    assert completions(agent_shell, line) == ["file_writer,python_executor"]
+
+
+def test_the_text_of_a_prompt_is_not_completed_by_us(agent_shell: AgentShell) -> None:
+    line = "%agent tell me about st"
+    assert "status" not in completions(agent_shell, line)

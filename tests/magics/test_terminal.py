@@ -1,0 +1,103 @@
+"""Plain IPython in a process of its own, as a person would start it."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+SET_UP = """
+import asyncio, notebook_agents
+from pathlib import Path
+from notebook_agents.testing import ScriptedEngine, fake_core
+engine = ScriptedEngine()
+notebook_agents.use_core(fake_core(engine=engine, home=Path("workspaces")))
+"""
+
+
+def ipython(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "IPython", "--no-banner", "--colors=nocolor", *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_script_runs_and_shows_plain_text(ipython_home: Path) -> None:
+    script = f"{SET_UP}\nr = %agent is it on?\nprint(r.state)\n%agent status\n"
+    (ipython_home / "script.ipy").write_text(script)
+    done = ipython("--ext=notebook_agents", "script.ipy", cwd=ipython_home)
+    assert done.stdout.startswith("You said: is it on?\nsucceeded\n")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_failure_is_one_line_on_stderr_and_a_bad_exit(ipython_home: Path) -> None:
+    done = ipython("--ext=notebook_agents", "-c", "%agent --nothing x", cwd=ipython_home)
+    assert done.returncode != 0
+    assert done.stderr == (
+        "AgentError: unknown flag --nothing; see: %agent --help "
+        "(a prompt that begins with a dash: %agent -- text)\n"
+    )
+    assert "Traceback" not in done.stdout
+
+
+class Terminal:
+    """A person at a pseudo terminal."""
+
+    def __init__(self, cwd: Path) -> None:
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.chdir(cwd)
+            environment = os.environ | {"TERM": "dumb"}
+            command = [sys.executable, "-m", "IPython", "--no-banner", "--simple-prompt"]
+            os.execve(sys.executable, command, environment)  # noqa: S606 - a pty needs a fork
+        self.seen = ""
+
+    def wait_for(self, text: str, *, timeout: float = 30) -> None:
+        deadline = time.monotonic() + timeout
+        while text not in self.seen:
+            assert select.select([self.fd], [], [], deadline - time.monotonic())[0], self.seen
+            self.seen += os.read(self.fd, 65536).decode()
+        self.seen = self.seen.partition(text)[2]
+
+    def type(self, line: str) -> None:
+        os.write(self.fd, f"{line}\n".encode())
+
+    def end(self) -> int:
+        self.type("exit")
+        while True:
+            try:
+                if not os.read(self.fd, 65536):
+                    break
+            except OSError:
+                break
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+def test_control_c_stops_the_run_and_the_shell_goes_on(ipython_home: Path) -> None:
+    (ipython_home / "set_up.py").write_text(SET_UP)
+    terminal = Terminal(ipython_home)
+    terminal.wait_for("In [1]:")
+    terminal.type("%load_ext notebook_agents")
+    terminal.wait_for("In [2]:")
+    terminal.type("%run set_up.py")
+    terminal.wait_for("In [3]:")
+    terminal.type("engine.script = ['Once upon a time']; engine.gate = asyncio.Event()")
+    terminal.wait_for("In [4]:")
+    terminal.type("%agent -o told tell me a story")
+    terminal.wait_for("Once")
+    os.kill(terminal.pid, signal.SIGINT)
+    terminal.wait_for("[stopped]")
+    terminal.wait_for("In [5]:")
+    terminal.type("engine.gate = None; told.state")
+    terminal.wait_for("'cancelled'")
+    terminal.type("%agent go on")
+    terminal.wait_for("You said: go on")
+    terminal.wait_for("built-in demo model")
+    assert terminal.end() == 0
