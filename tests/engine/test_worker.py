@@ -131,6 +131,8 @@ async def test_a_hub_model_that_is_not_here_names_the_command(engine: RemoteEngi
     request = GenerateRequest(model="Qwen/Qwen2.5-7B-Instruct", messages=(user_message("hi"),))
     with pytest.raises(EngineUnavailable, match=re.escape("hf download Qwen/Qwen2.5-7B-Instruct")):
         await collect(engine, request)
+    with pytest.raises(EngineUnavailable, match=re.escape("hf download Qwen/Qwen2.5-7B-Instruct")):
+        await engine.load(request.model)
 
 
 async def test_the_socket_is_private(worker_url: str) -> None:

@@ -46,4 +46,8 @@ def n_threads(wanted: int) -> int:
     """
     if wanted > 0:
         return wanted
-    return max(1, len(os.sched_getaffinity(0)) - 1)
+    if hasattr(os, "sched_getaffinity"):
+        n_cores = len(os.sched_getaffinity(0))
+    else:
+        n_cores = os.cpu_count() or 1
+    return max(1, n_cores - 1)

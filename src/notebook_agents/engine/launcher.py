@@ -91,14 +91,14 @@ class WorkerProcess:
                 await self._down.wait()
 
     async def failure(self, reason: str) -> EngineUnavailable:
-        """An error that says how the process ended and what it said last."""
+        """An error that says how the process ended and what it said last.
+
+        The path of the log goes to our own log: it is not for everybody who sees the error.
+        """
+        _log.error("the engine worker %s; its log: %s", reason, self.folder.log_file)
         tail = await asyncio.to_thread(self.folder.log_tail)
-        parts = [
-            f"the engine worker {reason}",
-            self._last_end,
-            f"log: {self.folder.log_file}",
-            tail,
-        ]
+        last_words = f"last lines of {self.folder.log_file.name}: {tail}" if tail else ""
+        parts = [f"the engine worker {reason}", self._last_end, last_words]
         return EngineUnavailable("; ".join(part for part in parts if part))
 
     async def aclose(self) -> None:

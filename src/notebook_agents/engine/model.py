@@ -105,6 +105,9 @@ def load_model(entry: Entry, device: str) -> LoadedModel:
     where = choose_device(device)
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        # Settles its truncation and padding now: changing them later would clash with the
+        # inference thread, which decodes with the same tokenizer.
+        tokenizer("")
         model = _model_class(folder).from_pretrained(
             folder,
             dtype=torch.float32 if where.type == "cpu" else "auto",

@@ -21,6 +21,7 @@ from traitlets import Unicode
 
 PROVISIONER = "notebook-agents-engine"
 """The name of the entry point, for ``metadata.kernel_provisioner`` of a kernelspec."""
+_POLL_S = 0.05
 
 
 class EngineProvisioner(LocalProvisioner):
@@ -55,7 +56,7 @@ class EngineProvisioner(LocalProvisioner):
         if process is None:
             return self.exit_status or 0
         if process.poll() is None:
-            await _ended(process.pid)
+            await _ended(process)
         self.exit_status = process.wait()
         if process.stdin is not None:
             process.stdin.close()
@@ -73,14 +74,16 @@ class EngineProvisioner(LocalProvisioner):
             os.close(log)
 
 
-async def _ended(pid: int) -> None:
-    """Return when a child process has ended; it is left for its owner to reap."""
-    if not hasattr(os, "pidfd_open"):
-        await asyncio.to_thread(os.waitid, os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+async def _ended(process: Popen[bytes]) -> None:
+    """Return when a child process has ended; where the system cannot tell, poll."""
+    try:
+        descriptor = os.pidfd_open(process.pid)
+    except (AttributeError, OSError):
+        while process.poll() is None:  # noqa: ASYNC110 - there is nothing to wait on
+            await asyncio.sleep(_POLL_S)
         return
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
-    descriptor = os.pidfd_open(pid)
     loop.add_reader(descriptor, ended.set)
     try:
         await ended.wait()

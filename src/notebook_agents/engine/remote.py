@@ -122,7 +122,7 @@ class RemoteEngine:
             reason = str(error) or type(error).__name__
             return EngineUnavailable(f"no engine answers at {self._config.url!r}: {reason}")
         await self._worker.ended(timeout_s=1.0)
-        return await self._worker.failure("died while it was needed")
+        return await self._worker.failure("stopped answering")
 
     def _make_client(self) -> httpx2.AsyncClient:
         url, token = self._config.url, self._config.token

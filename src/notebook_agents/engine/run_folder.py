@@ -1,18 +1,19 @@
 """Where a worker lives on disk: a private folder for its sockets, a log file beside it.
 
 Addresses of unix sockets are short, so that the folder moves to the temporary directory where the
-wanted one has a long path. Folders that killed processes left behind are removed.
+wanted one has a long path. A lock shows that somebody uses a folder; folders that killed processes
+left behind are removed.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
-
-import psutil
 
 LONGEST_PATH = 100
 """Bytes of a socket's path; Linux allows 107, other systems a little less."""
@@ -26,21 +27,26 @@ class RunFolder:
     """The paths of one worker."""
 
     def __init__(self, run_dir: Path) -> None:
-        self._run_dir = run_dir
-        name = f"engine-{os.getpid()}-{secrets.token_hex(4)}"
-        inside = run_dir.absolute() / name
+        self._run_dir = run_dir.absolute()
+        name = secrets.token_hex(4)
+        inside = self._run_dir / f"engine-{name}"
         is_short = len(os.fsencode(inside)) + _SUFFIX <= LONGEST_PATH
-        self.path = inside if is_short else Path(tempfile.gettempdir()) / f"nba-{name}"
+        outside = Path(tempfile.gettempdir()) / f"notebook-agents-engine-{name}"
+        self.path = inside if is_short else outside
         """The folder, mode 0700."""
         self.socket = self.path / "http"
-        self.log_file = run_dir.absolute() / "engine.log"
+        self.log_file = self._run_dir / "engine.log"
+        self._lock: int | None = None
 
     def create(self) -> None:
-        """Make the folders and a log file that is not too large."""
+        """Make the folders, empty, and a log file that is not too large."""
         self._run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.remove()  # What a worker that crashed left there is in the way of the next.
         self.path.mkdir(mode=0o700)
-        _remove_orphans(self.path.parent)
+        self._lock = _locked(self.path)
+        stem = self.path.name.rpartition("-")[0]
+        for folder in self.path.parent.glob(f"{stem}-*"):
+            _remove_orphan(folder)
         if self.log_file.exists() and self.log_file.stat().st_size > LARGEST_LOG:
             self.log_file.replace(self.log_file.with_suffix(".log.1"))
 
@@ -56,10 +62,24 @@ class RunFolder:
     def remove(self) -> None:
         """Remove the sockets; the log stays."""
         shutil.rmtree(self.path, ignore_errors=True)
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
 
-def _remove_orphans(parent: Path) -> None:
-    for folder in [*parent.glob("engine-*-*"), *parent.glob("nba-engine-*-*")]:
-        pid = folder.name.removeprefix("nba-").split("-")[1]
-        if pid.isdigit() and not psutil.pid_exists(int(pid)):
+def _locked(folder: Path) -> int | None:
+    """Take a folder's lock, which ends with this process; None when somebody else has it."""
+    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        return None
+    return lock
+
+
+def _remove_orphan(folder: Path) -> None:
+    with suppress(OSError):
+        if (lock := _locked(folder)) is not None:
             shutil.rmtree(folder, ignore_errors=True)
+            os.close(lock)

@@ -51,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     _end_with_parent()
     # Read by torch and transformers when they are imported, which serving does.
-    os.environ.setdefault("OMP_NUM_THREADS", str(n_threads(options.threads)))
+    if options.threads or "OMP_NUM_THREADS" not in os.environ:
+        os.environ["OMP_NUM_THREADS"] = str(n_threads(options.threads))
     os.environ.setdefault("USE_HUB_KERNELS", "NO")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     connection = None
