@@ -8,6 +8,7 @@ import time
 import psutil
 import pytest
 
+from notebook_agents.sandbox.calling import MIME_TYPE
 from notebook_agents.sandbox.channels import KernelMessage, Violation
 from notebook_agents.sandbox.config import OutputBudget
 from notebook_agents.sandbox.output import CallOutput
@@ -69,6 +70,18 @@ def test_content_of_the_wrong_type_is_a_violation(
 ) -> None:
     with pytest.raises(Violation):
         output.published(KernelMessage(kind, "mine", content))
+
+
+@pytest.mark.parametrize("text", ["NaN", '"\\ud800"', "[" * 100_000, "{"])
+def test_a_value_that_cannot_be_written_again_is_a_violation(output: CallOutput, text: str) -> None:
+    value = {"status": "ok", "data": {MIME_TYPE: text}}
+    with pytest.raises(Violation):
+        output.replied(message("execute_reply", user_expressions={"value": value}))
+
+
+def test_half_characters_do_not_reach_the_text(output: CallOutput) -> None:
+    output.published(message("stream", text="a\ud800b"))
+    assert output.text == "a?b"
 
 
 @pytest.mark.parametrize("value", [5, {"status": "ok"}, {"data": {}}, {"data": []}])

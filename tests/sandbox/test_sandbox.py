@@ -82,6 +82,18 @@ async def test_close_ends_the_kernel_and_removes_its_folder(bench: Bench, run_di
     assert not list(run_dir.iterdir())
 
 
+async def test_closing_ends_a_running_call_as_lost(bench: Bench) -> None:
+    await bench.run("1")
+    running = asyncio.gather(bench.run("import time; time.sleep(60)"))
+    async with asyncio.timeout(5):
+        await asyncio.sleep(0)
+        await until(lambda: False, timeout_s=0.3)
+        await bench.sandbox.close("conversation")
+        (outcome,) = await running
+    assert outcome.reason == "KERNEL_LOST"
+    assert (await bench.run("1")).output == "1\n"
+
+
 async def test_an_idle_kernel_ends(make_bench: MakeBench, run_dir: Path) -> None:
     bench = make_bench(idle_ttl_s=0.05)
     await bench.run("x = 1")

@@ -89,6 +89,7 @@ class ToolKernel:
         watched = self.watched
         await asyncio.to_thread(watched.look)
         cpu_before, started = watched.cpu_s, time.monotonic()
+        self.is_usable = False
         request_id = await self._channels.send("execute_request", _content(request))
         call = Call(
             channels=self._channels,
@@ -97,7 +98,6 @@ class ToolKernel:
             budget=self._budget,
             deadline=started + request.timeout_s,
         )
-        self.is_usable = False
         await call.run()
         self.is_usable = not call.is_lost
         duration_ms = (time.monotonic() - started) * 1000
@@ -108,9 +108,9 @@ class ToolKernel:
         self.used_at = time.monotonic()
         return self._outcome(call, duration_ms, (watched.cpu_s - cpu_before) * 1000)
 
-    def interrupt(self) -> None:
-        """Stop what runs, politely."""
-        self._provisioner.signal(signal.SIGINT)
+    def cut(self) -> None:
+        """End its processes; a call that runs notices."""
+        self._provisioner.cut()
 
     def close(self) -> None:
         """Close the sockets and cut the lifeline; `discard` does the rest."""

@@ -12,10 +12,12 @@ import ctypes
 import json
 import os
 import resource
+import signal
 import sys
 import threading
 from typing import Any
 
+PR_SET_PDEATHSIG = 1
 PR_SET_NO_NEW_PRIVS = 38
 
 
@@ -35,6 +37,7 @@ def restrict(settings: dict[str, Any]) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "cannot give up new privileges")
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     limits = [
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_DATA, settings["memory_bytes"]),

@@ -83,10 +83,7 @@ class CallOutput:
             return
         data = answer.get("data")
         text = data.get(MIME_TYPE) if isinstance(data, dict) else None
-        try:
-            self.value = json.loads(_text(text))
-        except (ValueError, RecursionError):
-            raise Violation("value is not JSON") from None
+        self.value = _json(_text(text))
 
     def _add_shown(self, data: Any) -> None:
         if not isinstance(data, dict):
@@ -117,7 +114,21 @@ class CallOutput:
             self.traceback = "\n".join(map(_text, lines))[:MAX_ERROR_CHARS]
 
 
+def _json(text: str) -> Any:
+    """A value that can be written again, to a file or a database, without surprises."""
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant)
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except (ValueError, RecursionError):
+        raise Violation("value is not JSON") from None
+    return value
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise Violation("text of the wrong type")
-    return value
+    return value.encode("utf-8", "replace").decode("utf-8")

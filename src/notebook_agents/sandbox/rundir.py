@@ -12,7 +12,10 @@ import fcntl
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+
+from notebook_agents.core.errors import SandboxUnavailable
 
 MAX_PREFIX_BYTES = 64
 """What of the 107 bytes may be spent on the folder; the rest is for its own names."""
@@ -28,11 +31,13 @@ class RunDir:
             parent = Path(tempfile.gettempdir()) / f"{PREFIX}{os.getuid()}"
         parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if parent.stat().st_uid != os.getuid():
-            raise PermissionError(f"{str(parent)!r} belongs to somebody else")
-        self._sweep(parent)
-        self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
-        self._lock = os.open(self.path / LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+            raise SandboxUnavailable(
+                f"the run folder {str(parent)!r} belongs to somebody else; configure another"
+            )
+        with _locked(parent):
+            self._sweep(parent)
+            self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+            self._lock = _lock(self.path, fcntl.LOCK_EX)
 
     def make(self) -> Path:
         """A new private folder for one kernel."""
@@ -47,9 +52,27 @@ class RunDir:
     def _sweep(parent: Path) -> None:
         for folder in parent.glob(f"{PREFIX}*"):
             with contextlib.suppress(OSError):
-                fd = os.open(folder / LOCK, os.O_RDWR | os.O_CLOEXEC)
-                try:
-                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    shutil.rmtree(folder, ignore_errors=True)
-                finally:
-                    os.close(fd)
+                fd = _lock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+                os.close(fd)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Only one process at a time makes and sweeps."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _lock(folder: Path, operation: int) -> int:
+    fd = os.open(folder / LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, operation)
+    except OSError:
+        os.close(fd)
+        raise
+    return fd

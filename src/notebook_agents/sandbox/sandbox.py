@@ -37,6 +37,7 @@ class Slot:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     kernel: ToolKernel | None = None
     n_waiting: int = 0
+    is_closed: bool = False
     timer: asyncio.TimerHandle | None = None
 
 
@@ -92,15 +93,11 @@ class KernelSandbox:
 
     async def close(self, key: str) -> None:
         """End the kernel of a conversation and clean up after it."""
-        for place in [place for place in self._slots if place[1] == key]:
-            self._end(self._slots.pop(place))
-        await self._ended()
+        await self._close([place for place in self._slots if place[1] == key])
 
     async def aclose(self) -> None:
         """End all kernels."""
-        while self._slots:
-            self._end(self._slots.popitem()[1])
-        await self._ended()
+        await self._close(list(self._slots))
         await finish(self._warden.close)
         if self._run_dir is not None:
             await finish(self._run_dir.close)
@@ -110,7 +107,9 @@ class KernelSandbox:
             self._context = None
 
     async def _run(self, slot: Slot, call: SandboxCall) -> SandboxOutcome:
-        kernel = await self._kernel_for(slot, call)
+        kernel = None if slot.is_closed else await self._kernel_for(slot, call)
+        if kernel is None or slot.is_closed:
+            raise SandboxUnavailable("the tool kernel of this conversation was closed")
         assert kernel.watched is not None
         kernel.watched.is_busy = True
         self._warden.wake()
@@ -214,7 +213,16 @@ class KernelSandbox:
         ending.add_done_callback(self._endings.discard)
         return ending
 
-    async def _ended(self) -> None:
+    async def _close(self, places: list[Key]) -> None:
+        """End the kernels of some slots; a call that runs ends as lost, those waiting fail."""
+        slots = [self._slots.pop(place) for place in places]
+        for slot in slots:
+            slot.is_closed = True
+            if slot.kernel is not None:
+                slot.kernel.cut()
+        for slot in slots:
+            async with slot.lock:
+                self._end(slot)
         if self._endings:
             await asyncio.wait(list(self._endings))
 

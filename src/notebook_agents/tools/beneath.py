@@ -24,6 +24,7 @@ OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 OUTSIDE = (errno.EXDEV, errno.ELOOP)
 NOT_SUPPORTED = (errno.ENOSYS, errno.EPERM, errno.E2BIG)
 MAX_PATH_CHARS = 4096
+LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 class PathDenied(Exception):
@@ -124,8 +125,7 @@ def _open_beneath(root_fd: int, parts: list[str], flags: int) -> int:
 
 def _openat2(root_fd: int, path: str, flags: int) -> int:
     how = _OpenHow(flags, 0, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)
-    libc = ctypes.CDLL(None, use_errno=True)
-    fd: int = libc.syscall(
+    fd: int = LIBC.syscall(
         SYS_OPENAT2, root_fd, os.fsencode(path), ctypes.byref(how), ctypes.sizeof(how)
     )
     if fd < 0:

@@ -163,8 +163,9 @@ def _explained(error: duckdb.Error, root: str) -> Exception:
         return FileMissing(
             f"no file {missing[1]!r} in the working directory; files here: {names_here(root)}"
         )
-    if MISSING_TABLE.search(str(error)) is not None:
-        return SqlFailed(f"{_message(error)}; files here: {names_here(root)}")
+    table = MISSING_TABLE.search(str(error))
+    if table is not None:
+        return SqlFailed(f"there is no table {table[1]!r}; files here: {names_here(root)}")
     return SqlFailed(_message(error))
 
 

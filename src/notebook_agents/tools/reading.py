@@ -112,7 +112,8 @@ def _entries(fd: int, prefix: str, depth: int) -> Iterator[str]:
                     if n_seen > MAX_ENTRIES:
                         os.close(folder)
                         return
-                    if entry.name.startswith(".") or not is_beneath(folder, entry.name):
+                    leads_out = entry.is_symlink() and not is_beneath(folder, entry.name)
+                    if entry.name.startswith(".") or leads_out:
                         continue
                     is_folder = entry.is_dir()
                     yield f"{prefix}{entry.name}{'/' if is_folder else ''}"
