@@ -1,4 +1,4 @@
-"""Command line of the training: generate, train, export, evaluate.
+"""Command line of the training: generate, train, export, evaluate, card.
 
 `python -m notebook_agents.engine.training train --minutes 40 --output run` makes the model.
 """
@@ -9,6 +9,7 @@ import argparse
 import logging
 import os
 import sys
+from datetime import date
 from itertools import islice
 from pathlib import Path
 
@@ -18,8 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     os.environ["OMP_NUM_THREADS"] = str(options.threads)
-    commands = {"generate": _generate, "train": _train, "export": _export, "evaluate": _evaluate}
-    commands[options.command](options)
+    options.run_command(options)
     return 0
 
 
@@ -32,17 +32,28 @@ def _parser() -> argparse.ArgumentParser:
     shared.add_argument("--output", type=Path, required=True, help="folder to write into")
     commands = parser.add_subparsers(dest="command", required=True)
     generate = commands.add_parser("generate", parents=[shared], help="write conversations as text")
+    generate.set_defaults(run_command=_generate)
     generate.add_argument("--split", default="train", help="train, vocabulary or templates")
     generate.add_argument("--count", type=int, default=100, help="number of conversations")
     train = commands.add_parser("train", parents=[shared], help="train from nothing or go on")
+    train.set_defaults(run_command=_train)
     train.add_argument("--minutes", type=float, default=40.0, help="time of the whole run")
     train.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     export = commands.add_parser("export", parents=[shared], help="write a transformers folder")
+    export.set_defaults(run_command=_export)
     export.add_argument("--run", type=Path, required=True, help="folder of a training run")
     evaluate = commands.add_parser("evaluate", parents=[shared], help="measure an exported folder")
+    evaluate.set_defaults(run_command=_evaluate)
     evaluate.add_argument("--model", type=Path, required=True, help="exported model folder")
     evaluate.add_argument("--executed", type=int, default=200, help="executed items per split")
     evaluate.add_argument("--forced", type=int, default=1000, help="exact-match items per split")
+    card = commands.add_parser("card", help="write the model card of an exported folder")
+    card.set_defaults(run_command=_card, threads=1)
+    card.add_argument("--model", type=Path, required=True, help="exported model folder")
+    card.add_argument("--evaluation", type=Path, required=True, help="folder of the evaluation")
+    card.add_argument("--day", type=date.fromisoformat, required=True, help="day of the training")
+    card.add_argument("--hardware", default="one CPU thread", help="what the training ran on")
+    card.add_argument("--note", default="as recorded", help="how the data changed during the run")
     return parser
 
 
@@ -78,6 +89,18 @@ def _evaluate(options: argparse.Namespace) -> None:
     )
     report = evaluate(plan)
     logging.getLogger(__name__).info("%s", report.markdown())
+
+
+def _card(options: argparse.Namespace) -> None:
+    from notebook_agents.engine.training.card import write_card
+
+    write_card(
+        options.model,
+        options.evaluation,
+        day=options.day,
+        hardware=options.hardware,
+        note=options.note,
+    )
 
 
 if __name__ == "__main__":

@@ -101,7 +101,7 @@ def forced_scores(plan: EvaluationPlan, split: str) -> Scores:
         with torch.inference_mode():
             best = model(torch.tensor([ids])).logits[0, :-1].argmax(-1).tolist()
         right = [a == b for a, b in zip(best, ids[1:], strict=True)]
-        turns = _turns(written[1:])
+        turns = written_spans(written[1:])
         expected = [
             (e, number) for e in conversation.exchanges for number in range(len(e.steps) + 1)
         ]
@@ -193,13 +193,14 @@ def _executed(
     with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
         expected = [Workspace(Path(first), conversation).run(s.call) for s in exchange.steps]
         reply = dialogue.ask(history, Workspace(Path(second), conversation), conversation.tools)
-    found = _judged(exchange, expected, reply)
+    found = judged(exchange, expected, reply)
     if not found["end to end"]:
         failures.append(f"{exchange.category}: {exchange.request!r} -> {_shown(reply)}")
     return found
 
 
-def _judged(exchange: Exchange, expected: list[str], reply: Reply) -> dict[str, bool]:
+def judged(exchange: Exchange, expected: list[str], reply: Reply) -> dict[str, bool]:
+    """Judge a reply: valid calls, the right tool and result, and the values in the answer."""
     calls = tuple(step.call for step in exchange.steps)
     tool = [c.name for c in reply.calls[:1]] == [c.name for c in calls[:1]]
     found = {"valid": reply.is_valid, "tool": tool}
@@ -239,7 +240,8 @@ def _score_turn(
     scores["call"].append(all(right))
 
 
-def _turns(written: list[bool]) -> list[tuple[int, int]]:
+def written_spans(written: list[bool]) -> list[tuple[int, int]]:
+    """The places of the turns that the model writes."""
     changes = [i for i in range(len(written)) if i == 0 or written[i] != written[i - 1]]
     borders = [*changes, len(written)]
     return [(begin, end) for begin, end in pairwise(borders) if written[begin]]

@@ -40,6 +40,9 @@ def export(run_folder: Path, output: Path) -> None:
     fast.chat_template = TEMPLATE.read_text(encoding="utf-8")
     fast.save_pretrained(output)
     record = json.loads((run_folder / RECORD).read_text(encoding="utf-8"))
+    record["parameters"] = model.num_parameters()
+    for file in output.iterdir():
+        file.chmod(0o644)
     (output / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 

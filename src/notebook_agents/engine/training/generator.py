@@ -42,9 +42,12 @@ QUESTIONS: tuple[tuple[Callable[[Subject], Question], int], ...] = (
 )  # fmt: skip
 """Kinds of questions about tables and their weights."""
 
+NEED_A_NAME = (questions.count_rows, questions.head_rows, questions.schema)
+"""Kinds of questions without a column: the context alone cannot say which table is meant."""
+
 FAMILIES = ("table", "calculate", "run", "read", "list", "chain", "plot", "load", "talk",
             "refuse", "ask", "no tool")  # fmt: skip
-WEIGHTS = (37, 15, 3, 11, 7, 5, 8, 2, 5, 7, 4, 4)
+WEIGHTS = (37, 16, 3, 10, 7, 5, 8, 2, 5, 9, 4, 4)
 
 _ERRORS = (
     "Error: File '{p}' not found", "Error: {p} does not exist", "Error: no such file: {p}",
@@ -122,6 +125,8 @@ class _Maker:
         }  # fmt: skip
         if later and family == "plot":
             return self._table(later=True)
+        if family in ("calculate", "run", "chain", "talk", "refuse") and self.scene.chance(0.5):
+            self.scene.clutter()
         return [makers[family](self.scene)]
 
     def _table(self, *, later: bool = False) -> list[Exchange]:
@@ -130,6 +135,8 @@ class _Maker:
         if not later and scene.chance(0.08):
             return [self._unclear()]
         maker = scene.rng.choices([m for m, _ in QUESTIONS], [w for _, w in QUESTIONS])[0]
+        if not source.said and maker in NEED_A_NAME:
+            maker = questions.scalar
         if maker is rankings.missing:
             _drop_values(scene, source.table, source.is_frame, source.name)
             known = scene.frames if source.is_frame else scene.tables

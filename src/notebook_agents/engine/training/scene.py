@@ -104,8 +104,10 @@ class Scene:
         frame = self.chance(0.5)
         found = self.add_frame() if frame else self.add_file()
         if frame:
-            for _ in range(self.rng.choice((0, 0, 1))):
+            for _ in range(self.rng.choice((0, 0, 1, 2, 3, 4))):
                 self.add_file()
+            for _ in range(self.rng.choice((0, 0, 1))):
+                self.add_frame()
         self.clutter_texts()
         return Source(found.name, "", found.is_frame, found.table)
 

@@ -1,0 +1,78 @@
+"""Claims about the measurements: calls are really executed and judged by values, not by words."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+
+from notebook_agents.engine.training import prompts
+from notebook_agents.engine.training.card import write_card
+from notebook_agents.engine.training.conversation import Call, Exchange, Step
+from notebook_agents.engine.training.dialogue import Reply
+from notebook_agents.engine.training.evaluate import Report, judged, written_spans
+from notebook_agents.engine.training.execution import Workspace
+from notebook_agents.engine.training.export import MODEL_ID
+from notebook_agents.engine.training.trainer import RECORD
+
+QUERY = Call(
+    "database_query", {"query": "SELECT \"status\", COUNT(*) FROM 'orders.csv' GROUP BY 1"}
+)
+
+
+def test_python_shows_output_and_the_last_value(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    assert workspace.run(Call("python_executor", {"code": "x = 2\nprint('a')\nx * 21"})) == "a\n42"
+    assert workspace.run(Call("python_executor", {"code": "x"})) == "2"
+    assert workspace.run(Call("python_executor", {"code": "y"})).startswith("Error: NameError: ")
+    assert workspace.run(Call("no_such_tool", {})).startswith("Error: ")
+
+
+def test_files_are_queried_read_and_listed(tmp_path: Path) -> None:
+    workspace = prompts.workspace(tmp_path)
+    query = Call("database_query", {"query": "SELECT MAX(amount) FROM 'orders.csv'"})
+    assert workspace.run(query) == "max(amount)\n80"
+    read = Call("file_reader", {"path": "data/notes.txt", "start_line": 2, "max_lines": 2})
+    assert workspace.run(read) == "beta second\ngamma third\n... 3 more lines"
+    listed = workspace.run(Call("list_files", {"path": "data", "pattern": "*.csv"}))
+    assert listed == "data/sales.csv"
+
+
+def test_an_answer_must_contain_every_value_of_the_result() -> None:
+    exchange = Exchange("file group", "count", (Step(QUERY, ""),), "")
+    result = "status, count_star()\nopen, 2\npaid, 7"
+    good = Reply((QUERY,), (result,), "Rows:\n- open: 2\n- paid: 7")
+    bad = Reply((QUERY,), (result,), "Rows:\n- open: 2\n- paid: 1")
+    assert judged(exchange, [result], good)["end to end"]
+    assert not judged(exchange, [result], bad)["end to end"]
+    assert not judged(exchange, ["status, count_star()\nopen, 3"], good)["result"]
+
+
+def test_a_reply_without_a_tool_must_be_exact() -> None:
+    exchange = Exchange("small talk", "hello", (), "Hello!")
+    assert judged(exchange, [], Reply((), (), "Hello!"))["end to end"]
+    assert not judged(exchange, [], Reply((), (), "Hi!"))["end to end"]
+
+
+def test_the_turns_of_the_assistant_are_found() -> None:
+    assert written_spans([False, True, True, False, True]) == [(1, 3), (4, 5)]
+
+
+def test_a_report_has_a_row_for_everything() -> None:
+    report = Report()
+    report.add("t", {"a": {"x": [True, False]}, "b": {"x": [True, True], "y": [False]}})
+    assert report.tables["t"]["all"] == {"n": 4, "x": 75.0, "y": 0.0}
+    assert "| all | 4 | 75.0 | 0.0 |" in report.markdown()
+
+
+def test_the_card_says_what_was_measured_on_what(tmp_path: Path) -> None:
+    plan = {"width": 8, "layers": 1, "heads": 1, "seed": 3, "longest": 100}
+    progress = {"tokens": 12_345, "targets": 999, "seconds": 120.0}
+    record = {"plan": plan, "progress": progress, "parameters": 4321}
+    (tmp_path / RECORD).write_text(json.dumps(record))
+    (tmp_path / "evaluation.md").write_text("### exact match")
+    write_card(tmp_path, tmp_path, day=date(2026, 1, 2), hardware="one CPU thread", note="n")
+    card = (tmp_path / "README.md").read_text()
+    for wanted in (MODEL_ID, "2026-01-02", "4,321", "12,345", "own synthetic data", "BSD-3-Clause"):
+        assert wanted in card
+    assert "not a general language model" in card
