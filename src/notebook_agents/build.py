@@ -97,15 +97,40 @@ def build_core(config: BuildConfig, *, hasher: PasswordHasher | None = None) -> 
     """
     config.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     url = config.database_url or f"sqlite:///{config.home / 'store.db'}"
-    workspaces = config.home / "workspaces"
-    sandbox = KernelSandbox(
+    sandbox = _sandbox(config)
+    return Core(
+        CorePorts(
+            store=SqlStore.open(url, Holders(config.home / "holders")),
+            event_log=JsonlEventLog(config.home),
+            engine=_engine(config),
+            tools=Registry.from_entry_points(sandbox, config.tools),
+            sandbox=sandbox,
+            analytics=EventAnalytics(hot_folder(config.home), COLUMNS),
+            clock=SystemClock(),
+            hasher=hasher or NoPasswords(),
+            workspaces=Workspaces(_workspaces(config)),
+            default_model=config.default_model,
+            level=config.sandbox_level,
+        )
+    )
+
+
+def _workspaces(config: BuildConfig) -> Path:
+    return config.home / "workspaces"
+
+
+def _sandbox(config: BuildConfig) -> KernelSandbox:
+    return KernelSandbox(
         SandboxConfig(
             run_dir=config.home / "sandbox",
             fallback=config.sandbox_fallback,
-            writable_root=workspaces,
+            writable_root=_workspaces(config),
         )
     )
-    engine = RemoteEngine(
+
+
+def _engine(config: BuildConfig) -> RemoteEngine:
+    return RemoteEngine(
         EngineConfig(
             run_dir=config.home / "engine",
             models=config.models,
@@ -113,20 +138,5 @@ def build_core(config: BuildConfig, *, hasher: PasswordHasher | None = None) -> 
             token=config.engine_token,
             device=config.engine_device,
             threads=config.engine_threads,
-        )
-    )
-    return Core(
-        CorePorts(
-            store=SqlStore.open(url, Holders(config.home / "holders")),
-            event_log=JsonlEventLog(config.home),
-            engine=engine,
-            tools=Registry.from_entry_points(sandbox, config.tools),
-            sandbox=sandbox,
-            analytics=EventAnalytics(hot_folder(config.home), COLUMNS),
-            clock=SystemClock(),
-            hasher=hasher or NoPasswords(),
-            workspaces=Workspaces(workspaces),
-            default_model=config.default_model,
-            level=config.sandbox_level,
         )
     )

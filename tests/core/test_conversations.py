@@ -12,8 +12,9 @@ from notebook_agents.core.agents import CreateAgent
 from notebook_agents.core.conversations import StartConversation
 from notebook_agents.core.core import Core
 from notebook_agents.core.errors import Conflict, InvalidRequest, NotFound
-from notebook_agents.core.messages import AttachmentPart
+from notebook_agents.core.messages import AttachmentPart, user_message
 from notebook_agents.core.policy import ASK_POLICY
+from notebook_agents.core.runs import StartRun
 from notebook_agents.core.users import Actor
 from notebook_agents.core.workspaces import Workspaces, file_bytes, file_name
 from notebook_agents.testing import call
@@ -63,18 +64,40 @@ async def test_each_conversation_has_a_folder_unless_it_names_one(
     make_core: MakeCore, tmp_path: Path
 ) -> None:
     core = make_core()
+    folder = tmp_path / "mine"
+    folder.mkdir()
     agent = await core.agents.create(ANN, CreateAgent(name="a"))
     own = await core.conversations.start(ANN, StartConversation(agent_id=agent.id))
     assert Path(own.workspace).is_dir()
     named = await core.conversations.start(
-        ANN, StartConversation(agent_id=agent.id, workspace=str(tmp_path))
+        ANN, StartConversation(agent_id=agent.id, workspace=str(folder))
     )
     await core.conversations.delete(ANN, named.id)
-    assert tmp_path.is_dir(), "a folder its owner named is never removed"
-    with pytest.raises(InvalidRequest):
-        await core.conversations.start(
-            ANN, StartConversation(agent_id=agent.id, workspace=str(tmp_path / "no"))
-        )
+    assert folder.is_dir(), "a folder its owner named is never removed"
+    for wrong in (folder / "no", Path(own.workspace), folder / ".." / "work" / own.id):
+        with pytest.raises(InvalidRequest):
+            await core.conversations.start(
+                ANN, StartConversation(agent_id=agent.id, workspace=str(wrong))
+            )
+    await core.aclose()
+
+
+async def test_an_attached_file_never_goes_through_a_link(
+    make_core: MakeCore, driver: Any, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside.txt"
+    outside.write_text("untouched")
+    core = make_core("seen", "seen")
+    run = await driver.finish(core)
+    conversation = await core.conversations.get(ANN, run.conversation_id)
+    Path(conversation.workspace, "data.csv").symlink_to(outside)
+    file = AttachmentPart(kind="file", name="data.csv", content="x")
+    wish = StartRun(
+        agent_id="", conversation_id=conversation.id, message=user_message("look", [file])
+    )
+    await core.runs.wait(ANN, (await core.runs.start(ANN, wish)).id)
+    assert outside.read_text() == "untouched"
+    assert Path(conversation.workspace, "data.csv").read_text() == "x"
     await core.aclose()
 
 

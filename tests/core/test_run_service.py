@@ -14,10 +14,12 @@ from notebook_agents.core.core import Core
 from notebook_agents.core.errors import Conflict, EngineUnavailable, InvalidRequest, NotFound
 from notebook_agents.core.events import RunFinished, TextDelta, Warned
 from notebook_agents.core.journal import SUBSCRIBER_EVENTS, Subscription
+from notebook_agents.core.loop import TOOL_OUTPUT_EVENTS
 from notebook_agents.core.messages import AttachmentPart, user_message
 from notebook_agents.core.models import Usage
 from notebook_agents.core.policy import ASK_POLICY, HEADLESS_POLICY
 from notebook_agents.core.runs import ApprovalDecision, Limits, StartRun
+from notebook_agents.core.tools import ToolInvocation, ToolResult
 from notebook_agents.core.users import Actor
 from notebook_agents.testing import ScriptedEngine, ScriptedTools, call
 
@@ -387,4 +389,52 @@ async def test_a_subscriber_that_falls_behind_is_closed_with_a_reason(
         assert await subscription.next() == event
     with pytest.raises(Exception, match="fell behind"):
         await subscription.next()
+    await core.aclose()
+
+
+async def test_a_cancel_keeps_the_results_of_tools_that_had_ended(
+    make_core: MakeCore, driver: Any
+) -> None:
+    hanging = asyncio.Event()
+
+    async def work(how: str) -> str:
+        """End at once, or never."""
+        if how == "never":
+            hanging.set()
+            await asyncio.Event().wait()
+        return "done and paid for"
+
+    engine = ScriptedEngine([call("work", "1", how="at once"), call("work", "2", how="never")])
+    core = make_core(engine=engine, tools=ScriptedTools({"work": work}))
+    run = await driver.start(core)
+    async with aclosing(core.runs.events(ANN, run.id)) as events:
+        async for event in events:
+            if event.type == "tool_finished":
+                break
+    await hanging.wait()
+    await core.runs.cancel(ANN, run.id)
+    nodes = await core.conversations.messages(ANN, run.conversation_id)
+    results = nodes[-1].message.tool_results
+    assert [(r.call_id, r.is_error) for r in results] == [("1", False), ("2", True)]
+    assert results[0].content == "done and paid for"
+    await core.aclose()
+
+
+async def test_cancelling_talkative_tools_does_not_hang(make_core: MakeCore, driver: Any) -> None:
+    both = asyncio.Barrier(3)
+
+    class Talkative(ScriptedTools):
+        async def run(self, invocation: ToolInvocation) -> ToolResult:
+            for _ in range(TOOL_OUTPUT_EVENTS * 2):
+                invocation.on_output("x")
+            await both.wait()
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    tools = Talkative({"talk": lambda n: n})
+    core = make_core([call("talk", "1", n=""), call("talk", "2", n="")], tools=tools)
+    run = await driver.start(core)
+    await both.wait()
+    async with asyncio.timeout(10):
+        assert (await core.runs.cancel(ANN, run.id)).state == "cancelled"
     await core.aclose()

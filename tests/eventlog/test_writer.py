@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -66,10 +65,10 @@ async def test_a_torn_last_line_is_skipped_and_does_not_spoil_the_next(tmp_path:
 
 async def test_many_streams_do_not_keep_many_files_open(tmp_path: Path) -> None:
     log = JsonlEventLog(tmp_path)
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     for number in range(OPEN_STREAMS * 2):
         log.append(event(1, conversation=f"c{number}"))
-    assert len(os.listdir("/proc/self/fd")) <= before + OPEN_STREAMS
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before + OPEN_STREAMS
     log.append(event(2, conversation="c0"))
     assert [e.run_seq for e in await log.read("c0")] == [1, 2]
     await log.aclose()

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
@@ -25,7 +27,13 @@ from notebook_agents.core.ports import RunTotals, Table
 VIEWS = ("v_runs", "v_tools", "v_run_timeline")
 MAX_ROWS = 100_000
 """Rows that one query may return."""
+QUERY_TIMEOUT_S = 60.0
+"""After this a query is interrupted."""
+TOTALS_AGE_S = 2.0
+"""Totals this old are given again: health checks must not read the whole log each time."""
 _LOCK_DOWN = (
+    "SET memory_limit = '1GB'",
+    "SET threads = 2",
     "SET TimeZone = 'UTC'",
     "SET enable_external_access = false",
     "SET autoinstall_known_extensions = false",
@@ -46,17 +54,19 @@ class EventAnalytics:
         self._columns = columns
         self._lock = threading.Lock()
         self._own: duckdb.DuckDBPyConnection | None = None
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="analytics")
+        self._totals: tuple[float, datetime | None, RunTotals] | None = None
 
     async def query(self, sql: str, *, owner_id: str | None = None) -> Table:
         """Run one SELECT over ``events`` and the views.
 
         Raises InvalidRequest on the field ``sql`` for anything else or when it fails.
         """
-        return await _on_thread(lambda: self._user_query(sql, owner_id))
+        return await self._on_thread(lambda: self._user_query(sql, owner_id))
 
     async def agent_statistics(self, agent_id: str) -> AgentStatistics:
         """Figures over an agent's finished runs."""
-        row = await _on_thread(
+        row = await self._on_thread(
             lambda: self._row(
                 """SELECT count(*), count(*) FILTER (status = 'succeeded'),
                           coalesce(avg(duration_ms), 0),
@@ -70,8 +80,17 @@ class EventAnalytics:
         )
 
     async def totals(self, *, since: datetime | None = None) -> RunTotals:
-        """Figures over all runs finished since a moment."""
-        row = await _on_thread(
+        """Figures over all runs finished since a moment, at most two seconds old."""
+        if self._totals and self._totals[1] == since:
+            made_at, _, totals = self._totals
+            if time.monotonic() - made_at < TOTALS_AGE_S:
+                return totals
+        totals = await self._count_totals(since)
+        self._totals = (time.monotonic(), since, totals)
+        return totals
+
+    async def _count_totals(self, since: datetime | None) -> RunTotals:
+        row = await self._on_thread(
             lambda: self._row(
                 """SELECT count(*), count(*) FILTER (status = 'succeeded'),
                           coalesce(avg(duration_ms), 0),
@@ -92,9 +111,13 @@ class EventAnalytics:
         )
 
     async def aclose(self) -> None:
-        """Close the connection."""
+        """Finish what runs and close the connection."""
+        await asyncio.get_running_loop().run_in_executor(None, self._threads.shutdown)
         if self._own is not None:
             self._own.close()
+
+    async def _on_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     def _row(self, sql: str, *parameters: Any) -> tuple[Any, ...]:
         self._ensure_a_file()
@@ -120,7 +143,12 @@ class EventAnalytics:
             _create_views(connection)
             for statement in _LOCK_DOWN:
                 connection.execute(statement)
-            return _select(connection, sql)
+            watchdog = threading.Timer(QUERY_TIMEOUT_S, connection.interrupt)
+            watchdog.start()
+            try:
+                return _select(connection, sql)
+            finally:
+                watchdog.cancel()
 
     def _source(self) -> str:
         columns = ", ".join(f"{name}: '{kind}'" for name, kind in self._columns.items())
@@ -159,7 +187,3 @@ def _select(connection: duckdb.DuckDBPyConnection, sql: str) -> Table:
     except duckdb.Error as error:
         raise InvalidRequest(str(error).split("\n\n", 1)[0], field="sql") from error
     return Table(columns=names, rows=tuple(tuple(row) for row in rows))
-
-
-async def _on_thread(work: Callable[[], T]) -> T:
-    return await asyncio.get_running_loop().run_in_executor(None, work)

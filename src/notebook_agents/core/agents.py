@@ -12,7 +12,7 @@ from notebook_agents.core.ids import new_id
 from notebook_agents.core.journal import Source
 from notebook_agents.core.models import BUNDLED_MODEL, Models, Sampling
 from notebook_agents.core.policy import DEFAULT_POLICY, LEVELS, ApprovalPolicy, Level
-from notebook_agents.core.ports import Delete, Insert, Page, Query, Replace
+from notebook_agents.core.ports import Delete, Insert, Page, Patch, Query
 
 if TYPE_CHECKING:
     from notebook_agents.core.journal import Journal
@@ -192,9 +192,11 @@ class Agents:
             for f in fields(changes)
             if (value := getattr(changes, f.name)) is not None
         }
-        updated = replace(agent, **given, updated_at=self._ports.clock.now())
+        fields_changed = given | {"updated_at": self._ports.clock.now()}
+        updated = replace(agent, **fields_changed)
         await self._check(updated)
-        await self._ports.store.commit(Replace(record=updated))
+        # Only these fields: a run may note that it used the agent at the same moment.
+        await self._ports.store.commit(Patch(kind=Agent, id=agent.id, fields=fields_changed))
         self._record(actor, updated, AgentUpdated(fields=tuple(sorted(given))))
         return updated
 

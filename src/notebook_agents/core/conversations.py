@@ -101,7 +101,10 @@ class Conversations:
             created_at=now,
             updated_at=now,
         )
-        await self._ports.workspaces.create(conversation.workspace)
+        if wish.workspace:
+            await self._ports.workspaces.check(wish.workspace)
+        else:
+            await self._ports.workspaces.create(conversation.workspace)
         await self._ports.store.commit(Insert(record=conversation))
         return conversation
 

@@ -62,31 +62,19 @@ class Core:
         self.analytics = ports.analytics
         self.supervisor = Supervisor()
         self.spawn = self.supervisor.spawn
-        journal = Journal(ports.event_log, ports.clock)
-        self.journal = journal
+        self.journal = Journal(ports.event_log, ports.clock)
         self.models = Models(ports.engine)
         self.users = Users(ports.store, ports.clock, ports.hasher)
         self.tools = Tools(
             ToolPorts(
                 runner=ports.tools,
                 sandbox=ports.sandbox,
-                journal=journal,
+                journal=self.journal,
                 workspaces=ports.workspaces,
                 level=ports.level,
             )
         )
-        self.agents = Agents(
-            AgentPorts(
-                store=ports.store,
-                journal=journal,
-                clock=ports.clock,
-                analytics=ports.analytics,
-                models=self.models,
-                tools=self.tools,
-                default_model=ports.default_model,
-                default_level=ports.level,
-            )
-        )
+        self.agents = Agents(self._agent_ports())
         self.conversations = Conversations(
             ConversationPorts(
                 store=ports.store,
@@ -103,6 +91,19 @@ class Core:
                 conversations=self.conversations,
                 models=self.models,
             )
+        )
+
+    def _agent_ports(self) -> AgentPorts:
+        ports = self._ports
+        return AgentPorts(
+            store=ports.store,
+            journal=self.journal,
+            clock=ports.clock,
+            analytics=ports.analytics,
+            models=self.models,
+            tools=self.tools,
+            default_model=ports.default_model,
+            default_level=ports.level,
         )
 
     def _work_ports(self) -> WorkPorts:

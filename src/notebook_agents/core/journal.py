@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -42,6 +42,7 @@ class Subscription:
         self._accepts = accepts
         self._queue: asyncio.Queue[Event] = asyncio.Queue(SUBSCRIBER_EVENTS)
         self._is_behind = False
+        self._has_come = asyncio.Event()
 
     def offer(self, event: Event) -> None:
         """Queue the event when it is wanted."""
@@ -49,6 +50,7 @@ class Subscription:
             return
         try:
             self._queue.put_nowait(event)
+            self._has_come.set()
         except asyncio.QueueFull:
             self._is_behind = True
 
@@ -59,6 +61,14 @@ class Subscription:
                 "the subscriber fell behind; resume after its last event", limit="subscriber"
             )
         return await self._queue.get()
+
+    async def wait(self, timeout_s: float) -> None:
+        """Return when an event has come or the time is over; the event stays in the queue."""
+        self._has_come.clear()
+        if self._queue.empty():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(timeout_s):
+                    await self._has_come.wait()
 
 
 class Journal:

@@ -146,20 +146,19 @@ def open_calls(history: Sequence[Message]) -> tuple[ToolCallPart, ...]:
     return history[-1].tool_calls if history and history[-1].role == "assistant" else ()
 
 
-def repair(history: Sequence[Message]) -> Message | None:
-    """The results to add so that no tool call at the end stays unanswered; None when none does.
+def settle(calls: Sequence[ToolCallPart], results: Sequence[ToolResultPart] = ()) -> Message:
+    """The tool message for calls of which only some have a result; the others were interrupted.
 
     Models and providers refuse a history in which a call has no result, which is what a crash
     or a cancelled run leaves behind.
     """
-    calls = open_calls(history)
-    if not calls:
-        return None
-    return tool_message(
-        ToolResultPart(
-            call_id=call.call_id, name=call.name, content=INTERRUPTED_RESULT, is_error=True
-        )
-        for call in calls
+    known = {result.call_id: result for result in results}
+    return tool_message(known.get(call.call_id) or _interrupted(call) for call in calls)
+
+
+def _interrupted(call: ToolCallPart) -> ToolResultPart:
+    return ToolResultPart(
+        call_id=call.call_id, name=call.name, content=INTERRUPTED_RESULT, is_error=True
     )
 
 
@@ -276,7 +275,8 @@ async def _tool_step(
 ) -> AsyncGenerator[EventBody, None]:
     for call in calls:
         yield ToolStarted(call_id=call.call_id, name=call.name, arguments=call.arguments)
-    bodies: asyncio.Queue[EventBody] = asyncio.Queue(TOOL_OUTPUT_EVENTS)
+    # Not bounded by itself, so that a result always fits; ``show`` bounds the output.
+    bodies: asyncio.Queue[EventBody] = asyncio.Queue()
     workers = [
         ports.supervisor.spawn(
             _one_call(call, task, ports, bodies), name=f"tool {call.name} {call.call_id}"
@@ -299,8 +299,7 @@ async def _one_call(
     call: ToolCallPart, task: LoopTask, ports: LoopPorts, bodies: asyncio.Queue[EventBody]
 ) -> None:
     def show(text: str) -> None:
-        # One place stays free for the result, which must never be dropped.
-        if bodies.qsize() < TOOL_OUTPUT_EVENTS - 1:
+        if bodies.qsize() < TOOL_OUTPUT_EVENTS:
             bodies.put_nowait(ToolOutput(call_id=call.call_id, text=text))
 
     result = _failure("INTERNAL", "internal error")
@@ -309,7 +308,7 @@ async def _one_call(
     except NotebookAgentsError as error:
         result = _failure(error.code.upper(), error.message)
     finally:
-        await bodies.put(finished_body(call.call_id, call.name, result))
+        bodies.put_nowait(finished_body(call.call_id, call.name, result))
 
 
 async def _checked_call(

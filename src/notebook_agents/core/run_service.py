@@ -19,7 +19,8 @@ from notebook_agents.core.ids import new_id
 from notebook_agents.core.loop import decided_body
 from notebook_agents.core.messages import AttachmentPart
 from notebook_agents.core.ports import Insert, Page, Patch, Query, Replace
-from notebook_agents.core.run_work import RunWorker, WorkPorts, interrupt
+from notebook_agents.core.run_ends import interrupt
+from notebook_agents.core.run_work import RunWorker, WorkPorts
 from notebook_agents.core.runs import ApprovalDecision, Limits, Run, StartRun, advance
 from notebook_agents.core.spawn import RunStopped
 
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
     from notebook_agents.core.policy import OnBusy
     from notebook_agents.core.users import Actor
 
-FOLLOW_POLL_S = 0.1
-"""How often a run of another process is looked at."""
+FOLLOW_POLL_S = 0.25
+"""How often a run that this process does not work on is looked at."""
 TITLE_CHARS = 80
 """A conversation is named after the beginning of its first message."""
 
@@ -134,7 +135,7 @@ class Runs:
                     if isinstance(event.body, RunFinished):
                         return
                 if id not in self._workers:
-                    await asyncio.sleep(FOLLOW_POLL_S)
+                    await live.wait(FOLLOW_POLL_S)
                     continue
                 async for event in self._live(live, after):
                     yield event
@@ -274,7 +275,7 @@ class Runs:
         if on_busy == "reject":
             raise Conflict("the conversation is busy with another run", run_id=active_id)
         cancelled = await self.cancel(actor, active_id)
-        if on_busy == "rollback":
+        if on_busy == "rollback" and cancelled.state == "cancelled" and cancelled.input_id:
             chain = await self._ports.work.store.chain(cancelled.previous_tip_id)
             fields = {"tip_id": cancelled.previous_tip_id, "message_count": len(chain)}
             await self._ports.work.store.commit(

@@ -18,21 +18,19 @@ from notebook_agents.core.events import (
     ApprovalRequested,
     EventBody,
     ModelFinished,
-    RunFinished,
     RunStarted,
     TextDelta,
     ToolFinished,
     ToolStarted,
 )
 from notebook_agents.core.ids import new_id
-from notebook_agents.core.journal import Source
 from notebook_agents.core.loop import (
     LoopPorts,
     LoopTask,
     agent_loop,
     open_calls,
-    repair,
     result_part,
+    settle,
 )
 from notebook_agents.core.messages import (
     Message,
@@ -40,10 +38,10 @@ from notebook_agents.core.messages import (
     ToolResultPart,
     assistant_message,
     system_message,
-    tool_message,
 )
 from notebook_agents.core.policy import Level, strictest
 from notebook_agents.core.ports import Change, Insert, Patch, Replace
+from notebook_agents.core.run_ends import close, finished_event, interrupt, source_of
 from notebook_agents.core.runs import PendingApproval, Run, advance
 from notebook_agents.core.spawn import RunStopped, StopSignal
 from notebook_agents.core.states import FinalState
@@ -90,13 +88,7 @@ class RunWorker:
         self._agent = agent
         self._ports = ports
         self._run_seq = run_seq
-        self._source = Source(
-            user_id=run.owner_id,
-            dialect=run.dialect,
-            agent_id=run.agent_id,
-            conversation_id=run.conversation_id,
-            run_id=run.id,
-        )
+        self._source = source_of(run)
         self._tip_id = ""
         self._message_count = 0
         self._partial = ""
@@ -137,8 +129,10 @@ class RunWorker:
             end = _End("interrupted", "interrupted", "the server was stopped")
             raise
         finally:
-            await (self._wait_for_approval() if end is None else self._finish(end))
-            self.done.set()
+            try:
+                await (self._wait_for_approval() if end is None else self._finish(end))
+            finally:
+                self.done.set()
 
     async def _claim(self) -> None:
         claim = Patch(
@@ -170,8 +164,8 @@ class RunWorker:
         history = [node.message for node in await store.chain(conversation.tip_id)]
         changes: list[Change] = []
         self._tip_id = previous = conversation.tip_id
-        if (missing := repair(history)) is not None:
-            changes.append(self._add_message(missing))
+        if calls := open_calls(history):
+            changes.append(self._add_message(settle(calls)))
         changes.append(self._add_message(self.run.input))
         self.run = replace(
             advance(self.run, "running"),
@@ -248,10 +242,11 @@ class RunWorker:
         self.run = replace(self.run, tool_calls=(*self.run.tool_calls, record))
         self._results.append(result_part(body))
         if len(self._results) == len(self._open):
-            order = list(self._open)
-            self._results.sort(key=lambda result: order.index(result.call_id))
-            await self._keep_message(tool_message(self._results))
-            self._open = {}
+            await self._settle()
+
+    async def _settle(self) -> None:
+        calls, self._open = tuple(self._open.values()), {}
+        await self._keep_message(settle(calls, self._results))
 
     def _keep_approval(self, body: ApprovalRequested) -> None:
         now = self._ports.loop.clock.now()
@@ -305,6 +300,8 @@ class RunWorker:
         if self._partial:
             self.run = replace(self.run, text=self._partial)
             await self._keep_message(assistant_message(self._partial))
+        if self._open:
+            await self._settle()
         now = self._ports.loop.clock.now()
         self.run = replace(
             advance(self.run, end.state),
@@ -320,73 +317,3 @@ class RunWorker:
         await self._ports.journal.sync(self._source.conversation_id)
         await close(self.run, self._ports.store)
         self._ports.journal.publish(event)
-
-
-def finished_event(run: Run) -> RunFinished:
-    """The last event of a run."""
-    assert run.is_final, "only a final run is finished"
-    state: FinalState = run.state  # type: ignore[assignment]
-    return RunFinished(
-        state=state,
-        text=run.text,
-        usage=run.usage,
-        n_steps=run.n_steps,
-        n_tool_calls=len(run.tool_calls),
-        duration_ms=run.duration_ms,
-        error_code=run.error_code,
-        error_message=run.error_message,
-    )
-
-
-async def close(run: Run, store: Store) -> None:
-    """Keep a final run and free its conversation."""
-    await store.commit(Replace(record=run))
-    free = Patch(
-        kind=Conversation,
-        id=run.conversation_id,
-        fields={"active_run_id": ""},
-        expected={"active_run_id": run.id},
-    )
-    try:
-        await store.commit(free)
-    except (Conflict, NotFound):
-        return  # it never had the conversation, or the conversation was deleted
-
-
-async def interrupt(run: Run, store: Store, journal: Journal) -> Run:
-    """End a run whose process died: as its log says, else as interrupted."""
-    events = await journal.read(run.conversation_id, run_id=run.id)
-    last = events[-1].body if events else None
-    if isinstance(last, RunFinished):
-        run = replace(
-            run,
-            state=last.state,
-            text=last.text,
-            usage=last.usage,
-            ended_at=events[-1].ts,
-            error_code=last.error_code,
-            error_message=last.error_message,
-        )
-        await close(run, store)
-        return run
-    text = "".join(e.body.text for e in events if isinstance(e.body, TextDelta)) or run.text
-    run = replace(
-        advance(run, "interrupted"),
-        text=text,
-        ended_at=events[-1].ts if events else run.created_at,
-        error_code="interrupted",
-        error_message="the process that worked on the run died",
-    )
-    source = Source(
-        user_id=run.owner_id,
-        dialect=run.dialect,
-        agent_id=run.agent_id,
-        conversation_id=run.conversation_id,
-        run_id=run.id,
-    )
-    seq = events[-1].run_seq + 1 if events else 1
-    event = journal.append(finished_event(run), source, run_seq=seq)
-    await journal.sync(run.conversation_id)
-    await close(run, store)
-    journal.publish(event)
-    return run

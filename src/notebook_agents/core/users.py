@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from notebook_agents.core.errors import Conflict, InvalidRequest, NotAuthenticated, NotFound
@@ -19,6 +19,8 @@ OWNER_USERNAME = "admin"
 OWNER_EMAIL = "admin@localhost"
 KEY_PREFIX = "nba_"
 _MIN_PASSWORD = 8
+_LAST_USED_STEP = timedelta(minutes=1)
+"""A key used more often than this is not written each time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,10 +166,16 @@ class Users:
         if user.password_hash or not password:
             return user, False
         hashed = await self._hasher.hash(password)
-        fields = {"password_hash": hashed}
-        await self._store.commit(
-            Patch(kind=User, id=user.id, fields=fields, expected={"password_hash": ""})
+        patch = Patch(
+            kind=User,
+            id=user.id,
+            fields={"password_hash": hashed},
+            expected={"password_hash": ""},
         )
+        try:
+            await self._store.commit(patch)
+        except Conflict:  # another process was faster
+            return await self.get(user.id), False
         return replace(user, password_hash=hashed), True
 
     async def create_key(
@@ -214,7 +222,8 @@ class Users:
         user = await self._store.get(User, key.owner_id)
         if user is None or not user.is_active:
             raise NotAuthenticated("the API key is invalid or expired")
-        await self._store.commit(Patch(kind=ApiKey, id=key.id, fields={"last_used": now}))
+        if key.last_used is None or now - key.last_used >= _LAST_USED_STEP:
+            await self._store.commit(Patch(kind=ApiKey, id=key.id, fields={"last_used": now}))
         return user
 
     async def revoke_token(self, jti: str, owner_id: str, expires_at: datetime) -> None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import islice
@@ -32,7 +34,7 @@ class Workspaces:
     """Creates, fills, lists and removes workspaces; all file work happens on a thread."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self._root = root.absolute()
 
     def path(self, key: str) -> str:
         """The absolute folder of a conversation or execution."""
@@ -40,14 +42,22 @@ class Workspaces:
 
     def owns(self, workspace: str) -> bool:
         """Whether the folder is one of ours, so that it may be written to and removed."""
-        return Path(workspace).is_relative_to(self._root)
+        return Path(os.path.normpath(workspace)).parent == self._root
+
+    async def check(self, workspace: str) -> None:
+        """Raise InvalidRequest unless it is a folder outside ours that a person may name."""
+
+        def is_allowed() -> bool:
+            path = Path(workspace).resolve()
+            return path.is_dir() and not path.is_relative_to(self._root.resolve())
+
+        if not await _on_thread(is_allowed):
+            raise InvalidRequest("the workspace is not a folder of yours", field="workspace")
 
     async def create(self, workspace: str) -> None:
-        """Make one of our folders; a folder the owner named must exist."""
-        if self.owns(workspace):
-            await _on_thread(lambda: Path(workspace).mkdir(mode=0o700, parents=True, exist_ok=True))
-        elif not await _on_thread(Path(workspace).is_dir):
-            raise InvalidRequest("the workspace is not a folder", field="workspace")
+        """Make one of our folders."""
+        assert self.owns(workspace), "only our own folders are made"
+        await _on_thread(lambda: Path(workspace).mkdir(mode=0o700, parents=True, exist_ok=True))
 
     async def remove(self, workspace: str) -> None:
         """Remove one of our folders; a folder the owner named stays."""
@@ -65,7 +75,7 @@ class Workspaces:
                     field="attachments",
                 )
             target, content = Path(workspace, file_name(attachment)), file_bytes(attachment)
-            await _on_thread(partial(target.write_bytes, content))
+            await _on_thread(partial(_replace_file, target, content))
 
     async def listing(self, workspace: str) -> tuple[str, ...]:
         """Data-like files of the folder and its direct sub folders, sorted, at most a dozen."""
@@ -90,6 +100,14 @@ def file_bytes(attachment: AttachmentPart) -> bytes:
         raise InvalidRequest(
             "the content of a binary attachment must be base64", field="attachments"
         ) from error
+
+
+def _replace_file(target: Path, content: bytes) -> None:
+    # Code in the sandbox may have put a link there: replace the name, never follow it.
+    descriptor, temporary = tempfile.mkstemp(dir=target.parent)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+    Path(temporary).replace(target)
 
 
 def _data_files(workspace: str) -> tuple[str, ...]:

@@ -23,9 +23,7 @@ class Holders:
         self._folder = folder
         self._host = socket.gethostname()
         self.own = f"{self._host}:{os.getpid()}:{new_id()}"
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-        self._descriptor = os.open(self._path(self.own), flags, 0o600)
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._descriptor = _lock(self._path(self.own))
         self._sweep()
 
     def is_alive(self, holder: str) -> bool:
@@ -48,6 +46,16 @@ class Holders:
         for path in self._folder.glob("*.lock"):
             if path != self._path(self.own) and _is_free(path):
                 path.unlink(missing_ok=True)
+
+
+def _lock(path: Path) -> int:
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        # Between the two calls another process may have swept the file away.
+        if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
+            return descriptor
+        os.close(descriptor)
 
 
 def _is_free(path: Path) -> bool:
