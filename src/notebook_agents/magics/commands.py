@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "%agent Use python to compute 12345*6789",
     "%agent What is the total revenue by region in data/sales.csv?",
-    "%agent sql SELECT run_id, state, n_tool_calls, duration_ms FROM v_runs",
+    "%agent sql SELECT status, tool_calls, output_tokens, duration_ms FROM v_runs",
 )
 
 

@@ -13,15 +13,19 @@ if TYPE_CHECKING:
     from notebook_agents.core.core import Core
 
 
-def engine_url() -> str:
+ENGINE_PATH = "/notebook-agents/engine"
+"""Where a server offers its engine to its kernels, below its base URL."""
+
+
+def server_url() -> str:
     """The server whose engine this kernel shares, or nothing."""
-    is_complete = os.environ.get("NOTEBOOK_AGENTS_TOKEN", "")
-    return os.environ.get("NOTEBOOK_AGENTS_URL", "") if is_complete else ""
+    has_token = os.environ.get("NOTEBOOK_AGENTS_TOKEN", "")
+    return os.environ.get("NOTEBOOK_AGENTS_URL", "").rstrip("/") if has_token else ""
 
 
 def engine_place() -> str:
     """Where the engine is, for people."""
-    url = engine_url()
+    url = server_url()
     return f"shared through {url}" if url else "in a worker of this process"
 
 
@@ -29,9 +33,10 @@ def default_core() -> Core:
     """The core of this machine's owner, with the least strict sandbox where medium cannot be."""
     from notebook_agents.build import BuildConfig, build_core
 
+    url = server_url()
     return build_core(
         BuildConfig(
-            engine_url=engine_url(),
+            engine_url=f"{url}{ENGINE_PATH}" if url else "",
             engine_token=os.environ.get("NOTEBOOK_AGENTS_TOKEN", ""),
             # The owner sits in front of it and is told on every answer.
             sandbox_fallback="low",
