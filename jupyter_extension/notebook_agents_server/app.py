@@ -9,13 +9,12 @@ from __future__ import annotations
 import asyncio
 import sys
 from functools import partial
-from importlib.metadata import version as installed_version
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.extension.application import ExtensionApp
 from traitlets import Unicode
 
-from notebook_agents_server.base import Services
+from notebook_agents_server.base import VERSION, Services
 from notebook_agents_server.config import ServerSettings
 from notebook_agents_server.identity import Gatekeeper, ensure_owner
 from notebook_agents_server.kernels import (
@@ -46,7 +45,7 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
         jupyter agents --port 9000
         jupyter agents --NotebookAgentsApp.models='["Qwen/Qwen3-0.6B"]'
     """
-    version = Unicode(installed_version("notebook-agents"))
+    version = Unicode(VERSION)
     extension_url = "/v1/health"
     load_other_extensions = True
 

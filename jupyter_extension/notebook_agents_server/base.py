@@ -19,6 +19,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from notebook_agents_server.identity import Gatekeeper
 
 __all__ = [
+    "VERSION",
     "BaseHandler",
     "Dialect",
     "Door",
@@ -56,6 +58,7 @@ __all__ = [
     "read_machine",
 ]
 
+VERSION = version("notebook-agents")
 M = TypeVar("M", bound=BaseModel)
 Route = tuple[str, type[RequestHandler]]
 """A path as its document writes it, with groups in place of names, and its handler."""
@@ -67,7 +70,7 @@ READ_AND_REFUSE_FACTOR = 8
 refusal reaches the client; beyond that the connection is closed."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _CREDENTIAL = re.compile(r"(?:token|bearer)\s+(\S+)\s*", re.IGNORECASE)
-_ID_PREFIX = re.compile(r"[a-z]+[_-](?=[0-9a-fA-F])")
+_ID_PREFIX = re.compile(r"^[a-z]+[_-]")
 _log = logging.getLogger(__name__)
 
 
@@ -160,10 +163,12 @@ class Door(RequestHandler):
 
     def id_of(self, kind: str, text: str) -> str:
         """The stored id behind any written form of it; NotFound for what cannot be one."""
-        try:
-            return str(uuid.UUID(_ID_PREFIX.sub("", text, count=1)))
-        except ValueError:
-            raise NotFound(kind, text) from None
+        for form in (text, _ID_PREFIX.sub("", text)):
+            try:
+                return str(uuid.UUID(form))
+            except ValueError:
+                continue
+        raise NotFound(kind, text)
 
     # -- the entrance --------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ make a browser act here.
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import logging
 import os
@@ -24,7 +25,7 @@ from jupyter_server.auth.identity import IdentityProvider
 from notebook_agents.core.errors import Conflict, NotAuthenticated, NotFound
 from notebook_agents.core.users import KEY_PREFIX, Actor, CreateUser, User
 from notebook_agents_server.kernels import ADMIN_PASSWORD_ENV, KERNEL_TOKEN_PREFIX
-from notebook_agents_server.tokens import REFUSED, write_secret
+from notebook_agents_server.tokens import REFUSED, replace_secret
 
 if TYPE_CHECKING:
     from tornado.web import RequestHandler
@@ -122,8 +123,7 @@ async def ensure_owner(users: Users, home: Path) -> User:
         password = secrets.token_urlsafe(18)
     user, was_created = await users.ensure_owner(password)
     if was_created and is_generated:
-        path.unlink(missing_ok=True)
-        write_secret(path, password)
+        await asyncio.get_running_loop().run_in_executor(None, replace_secret, path, password)
         _log.info("made the owner's account %r; its password is in %s", user.username, path)
     return user
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -16,6 +16,8 @@ from urllib.parse import urlencode
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 from traitlets.config import Config
+
+from notebook_agents_server.app import NotebookAgentsApp
 
 if TYPE_CHECKING:
     from notebook_agents.core.core import Core
@@ -28,7 +30,7 @@ def serving(core: Core, home: Path, **settings: Any) -> Config:
     return Config(
         {
             "ServerApp": {"jpserver_extensions": {"notebook_agents_server": True}},
-            "NotebookAgentsApp": {
+            NotebookAgentsApp.__name__: {
                 "home": str(home),
                 "core_factory": lambda _config, **_: core,
                 **settings,
@@ -96,17 +98,24 @@ class Client:
     base_path: str
     """The server's base URL, and the mount that is spoken to."""
     headers: Mapping[str, str] = field(default_factory=dict)
+    sockets: list[Socket] = field(default_factory=list)
 
     def below(self, path: str) -> Client:
         """The same client at another mount."""
-        return Client(self.http, self.origin, self.base_path + path, self.headers)
+        return replace(self, base_path=self.base_path + path)
 
     def holding(self, credential: str | None) -> Client:
         """The same client with another credential, or none."""
         headers = {k: v for k, v in self.headers.items() if k != "Authorization"}
         if credential is not None:
             headers["Authorization"] = f"Bearer {credential}"
-        return Client(self.http, self.origin, self.base_path, headers)
+        return replace(self, headers=headers)
+
+    def close(self) -> None:
+        """Close every socket that is still open, and the HTTP client."""
+        for socket in self.sockets:
+            socket.close()
+        self.http.close()
 
     async def ask(self, verb: str, path: str, body: Any = None, **headers: str) -> Answer:
         """One request; ``headers`` are written with underscores."""
@@ -147,7 +156,9 @@ class Client:
         if query:
             url += "?" + urlencode(query)
         request = HTTPRequest(url, headers=dict(self.headers), connect_timeout=TIMEOUT_S)
-        return Socket(await websocket_connect(request, subprotocols=subprotocols))
+        socket = Socket(await websocket_connect(request, subprotocols=subprotocols))
+        self.sockets.append(socket)
+        return socket
 
 
 def _answer(response: HTTPResponse) -> Answer:

@@ -45,4 +45,4 @@ async def client(
     http = AsyncHTTPClient(force_instance=True)
     anybody = Client(http, f"http://127.0.0.1:{http_server_port[1]}", jp_base_url.rstrip("/"))
     yield anybody.holding(jp_serverapp.identity_provider.token)
-    http.close()
+    anybody.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import version
 from typing import ClassVar
 
 from notebook_agents.core.agents import ListAgents
@@ -13,6 +12,7 @@ from notebook_agents.core.ports import RunTotals
 from notebook_agents.core.runs import StartRun
 from notebook_agents.core.users import OWNER_USERNAME
 from notebook_agents_server.base import (
+    VERSION,
     BaseHandler,
     Dialect,
     Route,
@@ -235,9 +235,7 @@ class Health(TektraHandler):
         """Whether everything works; 503 when the records cannot be read."""
         now = datetime.now(UTC)
         components = await self._components()
-        answer = system_mapping.health_to_wire(
-            components, await self._metrics(now), version("notebook-agents"), now
-        )
+        answer = system_mapping.health_to_wire(components, await self._metrics(now), VERSION, now)
         self.reply(answer, status=503 if answer.status == "unhealthy" else 200)
 
     async def _components(self) -> system_wire.HealthComponents:
