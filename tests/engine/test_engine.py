@@ -224,6 +224,32 @@ def test_a_forgotten_model_fails_its_requests(
     assert not engine.step()
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_any_order_of_coming_and_going_leaves_the_others_alone(
+    engine: StepEngine, ask: Ask, model: LoadedModel, seed: int
+) -> None:
+    generator = torch.Generator().manual_seed(seed)
+
+    def drawn(below: int) -> int:
+        return int(torch.randint(below, (1,), generator=generator))
+
+    asked = []
+    for _ in range(40):
+        asked.append(ask("w" * drawn(120), temperature=0, max_tokens=1 + drawn(20)))
+        for _ in range(drawn(6)):
+            engine.step()
+        if drawn(3) == 0:
+            asked[drawn(len(asked))].row.is_cancelled = True
+    run(engine)
+    assert engine.n_running == engine.n_waiting == 0
+    reasons = [one.finished.finish_reason for one in asked]
+    assert {"cancelled", "length"} <= set(reasons)
+    for one, reason in zip(asked, reasons, strict=True):
+        if reason != "cancelled":
+            row = one.row
+            assert row.tokens == generated(model, row.prompt_ids, row.max_tokens)
+
+
 class FailingRunner(TransformersRunner):
     """A runner whose device fails in the first decode step."""
 

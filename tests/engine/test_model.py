@@ -152,6 +152,13 @@ def test_damaged_weights_are_engine_unavailable(other_folder: Path) -> None:
         load(other_folder)
 
 
+def test_a_checkpoint_may_say_how_long_an_answer_is(other_folder: Path) -> None:
+    file = other_folder / "generation_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"max_new_tokens": 9}))
+    request = GenerateRequest(model="", messages=(user_message("hi"),))
+    assert make_row(load(other_folder), request, lambda _chunk: None).max_tokens == 9
+
+
 def test_a_device_that_is_not_there_is_engine_unavailable() -> None:
     with pytest.raises(EngineUnavailable, match="'nonsense'"):
         choose_device("nonsense")

@@ -97,6 +97,22 @@ async def test_cancelling_the_reader_frees_the_row(
             pass
 
 
+async def test_streams_closed_at_any_time_leave_nothing_behind(
+    engine: RemoteEngine, model_folder: Path
+) -> None:
+    async def read(n_chunks: int) -> None:
+        request = request_of(model_folder, "s" * n_chunks, temperature=1.0, max_tokens=300)
+        async with aclosing(engine.generate(request)) as chunks:
+            for _ in range(n_chunks):
+                await anext(chunks, None)
+
+    await asyncio.gather(*(read(n) for n in range(24)))
+    async with asyncio.timeout(10):
+        while (health := await engine.health()).n_running or health.n_waiting:
+            pass
+    assert (await collect(engine, request_of(model_folder)))[-1].type == "finished"
+
+
 async def test_errors_keep_their_class_and_details(
     engine: RemoteEngine, model_folder: Path
 ) -> None:

@@ -171,7 +171,7 @@ def make_row(model: LoadedModel, request: GenerateRequest, emit: Callable[[Emiss
         prompt_ids=prompt_ids,
         sampler=TokenSampler(plan, model.device, prompt_ids),
         reader=reader,
-        max_tokens=min(room, request.sampling.max_tokens or room),
+        max_tokens=min(room, request.sampling.max_tokens or model.max_tokens),
         emit=emit,
     )
 

@@ -52,6 +52,8 @@ class LoadedModel:
     eos_ids: frozenset[int]
     hidden_ids: frozenset[int]
     """Control tokens that are no text."""
+    max_tokens: int
+    """Longest answer when nobody says; the context length where the checkpoint does not either."""
     defaults: SamplingPlan
     forward_options: frozenset[str]
     """The names ``model.forward`` takes."""
@@ -180,6 +182,7 @@ def _described(entry: Entry, model: Any, tokenizer: Any) -> LoadedModel:
         context_length=context_length,
         eos_ids=_eos_ids(model.generation_config, tokenizer),
         hidden_ids=_hidden_ids(tokenizer),
+        max_tokens=model.generation_config.max_new_tokens or context_length,
         defaults=defaults_of(model.generation_config),
         forward_options=frozenset(inspect.signature(model.forward).parameters),
         has_plain_cache=is_plain(DynamicCache(config=model.config)),
