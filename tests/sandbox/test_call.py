@@ -13,6 +13,8 @@ from notebook_agents.sandbox import proctree
 
 from .conftest import MIB, Bench, MakeBench
 
+SLACK_SECONDS = 3
+"""For machines that are busy with other tests."""
 STUBBORN = {
     "catch all": """
         while True:
@@ -47,7 +49,7 @@ async def timed(bench: Bench, code: str, timeout_s: float = 0.5) -> tuple[str, b
     await bench.run("1")
     started = time.monotonic()
     outcome = await bench.run(code, timeout_s=timeout_s)
-    assert time.monotonic() - started <= timeout_s + 1.5
+    assert time.monotonic() - started <= timeout_s + 1 + SLACK_SECONDS
     return outcome.reason, outcome.kernel_kept
 
 
@@ -84,7 +86,7 @@ async def test_the_end_of_the_kernel_is_noticed_and_the_next_call_works(
     await bench.run("1")
     started = time.monotonic()
     outcome = await bench.run(ENDINGS[name])
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 1 + SLACK_SECONDS
     assert outcome.reason == "KERNEL_LOST"
     assert "the tool kernel" in outcome.error_message
     assert not outcome.kernel_kept
@@ -140,7 +142,7 @@ async def test_cancelling_kills_what_will_not_stop(bench: Bench) -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.2):
             await bench.run("import signal; signal.signal(2, signal.SIG_IGN)\nwhile True: pass")
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 1.2 + SLACK_SECONDS
     assert (await bench.run("1")).output == "1\n"
 
 

@@ -60,7 +60,7 @@ async def test_kill_9_of_the_server_ends_every_kernel(run_dir: Path, workspace: 
         await asyncio.to_thread(server.communicate)
     began = time.monotonic()
     assert await until(lambda: not [p for p in started if p.is_running()])
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ async def test_one_huge_print_does_not_reach_this_process(bench: Bench) -> None:
     code = "import os; text = 'x' * (100 << 20); print(text)"
     outcome = await bench.run(code, memory_bytes=1024 * MIB)
     assert outcome.reason == "OUTPUT_LIMIT"
-    assert time.monotonic() - started < 8
+    assert time.monotonic() - started < 15
     assert resident() - before < 40 * MIB
     assert (await bench.run("1")).output == "1\n"
 

@@ -166,6 +166,11 @@ async def test_without_bubblewrap_a_fallback_runs_at_low_with_a_warning(
     assert "medium was asked for" in outcome.security_events[0]
 
 
+async def test_a_workspace_that_is_not_there_is_an_invalid_request(make_bench: MakeBench) -> None:
+    with pytest.raises(InvalidRequest, match="not a folder"):
+        await make_bench().run("1", workspace="/nothing/here")
+
+
 async def test_what_a_person_reads_about_low_never_calls_it_a_sandbox(
     make_bench: MakeBench,
 ) -> None:

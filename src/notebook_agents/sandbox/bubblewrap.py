@@ -2,8 +2,9 @@
 
 All arguments travel through a memory file, and bubblewrap itself gets an empty environment:
 whatever stands in its command line or environment could be read from inside as that of process 1.
-Later mounts hide earlier ones, so the order of the view matters. As root, ``/proc`` is read-only,
-because the files below ``/proc/sys`` belong to the machine's root whatever the namespace.
+Later mounts hide earlier ones, so the order of the view matters. ``/proc`` is read-only: what lies
+below ``/proc/sys`` belongs to the machine's root, and the server may be run by root, also under
+another number in a user namespace.
 """
 
 from __future__ import annotations
@@ -92,10 +93,8 @@ class NamespaceBackend:
             *(("--bind" if plan.is_writable else "--ro-bind"), *[str(plan.workspace)] * 2),
             *("--bind", *[str(plan.run_dir)] * 2),
             *("--ro-bind-try", *[str(plan.connection_file)] * 2),
-            *("--dir", home, "--remount-ro", "/"),
+            *("--dir", home, "--remount-ro", "/", "--remount-ro", "/proc"),
         ]
-        if os.geteuid() == 0:
-            arguments += ["--remount-ro", "/proc"]
         for name, value in Scratch(home, TMP).environment().items():
             arguments += ["--setenv", name, value]
         return [*arguments, "--chdir", str(plan.workspace)]

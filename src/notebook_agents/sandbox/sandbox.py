@@ -149,7 +149,11 @@ class KernelSandbox:
 
     def _plan(self, run_dir: RunDir, call: SandboxCall) -> LaunchPlan:
         config = self._config
-        workspace = Path(call.workspace).resolve(strict=True)
+        workspace = Path(call.workspace).resolve()
+        if not workspace.is_dir():
+            raise InvalidRequest(
+                f"the workspace {call.workspace!r} is not a folder", field="workspace"
+            )
         root = config.writable_root
         return LaunchPlan(
             level=call.level,
