@@ -116,13 +116,15 @@ def worker_url(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> 
             await engine.aclose()
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HF_HUB_OFFLINE", "1")
-        thread.start()
-        assert is_up.wait(100)
-    yield urls[0]
-    is_over.set()
-    thread.join(30)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("HF_HUB_OFFLINE", "1")
+            thread.start()
+            assert is_up.wait(100)
+        yield urls[0]
+    finally:
+        is_over.set()
+        thread.join(30)
 
 
 @pytest.fixture

@@ -43,9 +43,13 @@ async def drain(chunks: AsyncIterator[GenerateChunk]) -> None:
 
 
 @pytest.fixture
-async def own_engine(tmp_path: Path, model_folder: Path) -> AsyncIterator[RemoteEngine]:
+async def own_engine(
+    tmp_path: Path, model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[RemoteEngine]:
     """An engine with a worker of its own."""
-    config = EngineConfig(run_dir=tmp_path / "run", models=(str(model_folder),), threads=1)
+    monkeypatch.chdir(model_folder.parent)
+    models = (str(model_folder), "./random")
+    config = EngineConfig(run_dir=tmp_path / "run", models=models, threads=1)
     engine = RemoteEngine(config)
     yield engine
     await engine.aclose()
@@ -75,6 +79,8 @@ async def test_a_killed_worker_fails_its_requests_at_once_and_is_replaced(
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
     assert log.read_text().count("serving") == 1
 
+    status = {info.id: info.status for info in await own_engine.models()}
+    assert (status[str(model_folder)], status["./random"]) == ("loaded", "available")
     pid = (await own_engine.health()).pid
     assert pid is not None
     async with aclosing(own_engine.generate(request_of(model_folder, 350))) as chunks:

@@ -60,6 +60,11 @@ class WorkerProcess:
         return self._ready is not None and self._ready.done() and not self._ready.exception()
 
     @property
+    def is_unused(self) -> bool:
+        """Whether nobody has needed the process yet."""
+        return self._keeper is None and not self._is_closed
+
+    @property
     def state(self) -> str:
         """One line for a person."""
         if self.is_ready:
@@ -140,7 +145,7 @@ class WorkerProcess:
         await asyncio.to_thread(self.folder.create)
         manager = await asyncio.to_thread(make_manager, self._config, self.folder)
         try:
-            await manager.start_kernel(cwd=str(self.folder.path), env=_environment())
+            await manager.start_kernel(env=_environment())
             provisioner = manager.provisioner
             assert isinstance(provisioner, EngineProvisioner)
             await self._until_answering(manager, provisioner)

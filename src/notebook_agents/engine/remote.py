@@ -84,7 +84,10 @@ class RemoteEngine:
     async def health(self) -> EngineHealth:
         """Whether it can answer now; starts nothing and never raises."""
         if self._worker is not None and not self._worker.is_ready:
-            return EngineHealth(is_ready=False, detail=self._worker.state)
+            worker = self._worker
+            return EngineHealth(
+                is_ready=False, detail=worker.state, starts_on_demand=worker.is_unused
+            )
         try:
             async with asyncio.timeout(HEALTH_TIMEOUT_S):
                 return wire.HEALTH.validate_json(await self._fetch("GET", "health"))
