@@ -7,12 +7,13 @@ then, and if it cannot be built, the routes answer 503 and say why.
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.extension.application import ExtensionApp
-from traitlets import Unicode
+from traitlets import Unicode, default
 
 from notebook_agents_server.base import VERSION, Services
 from notebook_agents_server.config import ServerSettings
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
 DEFAULT_PORT = 8000
+LOGGED = ("notebook_agents", "notebook_agents_server")
+"""Packages whose log goes where Jupyter's goes."""
 
 
 class NotebookAgentsApp(ServerSettings, ExtensionApp):
@@ -46,12 +49,17 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
         jupyter agents --NotebookAgentsApp.models='["Qwen/Qwen3-0.6B"]'
     """
     version = Unicode(VERSION)
-    extension_url = "/v1/health"
+    extension_url = "/notebook-agents/tektra/v1/health"
     load_other_extensions = True
 
     services: Services | None = None
     failure: str = ""
     """Why the core could not be built."""
+
+    @default("open_browser")
+    def _default_open_browser(self) -> bool:
+        # The extension's default would win over the server's.
+        return False
 
     @classmethod
     def make_serverapp(cls, **kwargs: Any) -> ServerApp:
@@ -67,6 +75,10 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
 
     def initialize_handlers(self) -> None:
         """Mount every route; they answer 503 until the core is there."""
+        for package in LOGGED:
+            logger = logging.getLogger(package)
+            logger.parent, logger.propagate = self.log, True
+            logger.setLevel(self.log.level)
         self.services = Services(
             allow_origins=tuple(self.allow_origins),
             max_body_bytes=self.max_body_bytes,

@@ -17,7 +17,7 @@ import re
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -37,7 +37,7 @@ from notebook_agents.core.errors import (
 from notebook_agents.core.ids import new_id
 from notebook_agents_server.failures import PLAIN, Dialect, Failure, error_of_code, translate
 from notebook_agents_server.identity import KERNEL_CREDENTIAL, acting_through
-from notebook_agents_server.machine import MachineReading, read_machine
+from notebook_agents_server.machine import Machine, MachineReading
 
 if TYPE_CHECKING:
     from notebook_agents.core.core import Core
@@ -55,7 +55,6 @@ __all__ = [
     "Services",
     "UnknownPath",
     "raise_if_failed",
-    "read_machine",
 ]
 
 VERSION = version("notebook-agents")
@@ -81,6 +80,7 @@ class Services:
     allow_origins: tuple[str, ...] = ()
     max_body_bytes: int = 10 * 1024 * 1024
     allow_password_login: bool = True
+    machine: Machine = field(default_factory=Machine)
     core: Core | None = None
     gatekeeper: Gatekeeper | None = None
     obstacle: str = "the server is starting"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from dataclasses import dataclass
+from typing import Any
 
 import psutil
 
@@ -27,20 +28,35 @@ class MachineReading:
     gpus: tuple[GpuReading, ...]
 
 
-async def read_machine() -> MachineReading:
-    """The machine now."""
-    return await asyncio.get_running_loop().run_in_executor(None, _read)
+class Machine:
+    """Reads this machine; remembers the processors' times, because their use is a difference."""
+
+    def __init__(self) -> None:
+        self._times = psutil.cpu_times()
+
+    async def read(self) -> MachineReading:
+        """The machine now."""
+        return await asyncio.get_running_loop().run_in_executor(None, self._read)
+
+    def _read(self) -> MachineReading:
+        memory = psutil.virtual_memory()
+        return MachineReading(
+            memory_total_bytes=memory.total,
+            memory_used_bytes=memory.total - memory.available,
+            memory_available_bytes=memory.available,
+            memory_percent=memory.percent,
+            n_cores=os.cpu_count() or 1,
+            cpu_percent=self._cpu_percent(),
+            load_average=psutil.getloadavg(),
+            gpus=read_gpus(),
+        )
+
+    def _cpu_percent(self) -> float:
+        before, self._times = self._times, psutil.cpu_times()
+        passed = sum(self._times) - sum(before)
+        waited = _waiting(self._times) - _waiting(before)
+        return round(min(max(100 * (1 - waited / passed), 0.0), 100.0), 1) if passed > 0 else 0.0
 
 
-def _read() -> MachineReading:
-    memory = psutil.virtual_memory()
-    return MachineReading(
-        memory_total_bytes=memory.total,
-        memory_used_bytes=memory.total - memory.available,
-        memory_available_bytes=memory.available,
-        memory_percent=memory.percent,
-        n_cores=os.cpu_count() or 1,
-        cpu_percent=psutil.cpu_percent(interval=None),
-        load_average=psutil.getloadavg(),
-        gpus=read_gpus(),
-    )
+def _waiting(times: Any) -> float:
+    return float(times.idle) + float(getattr(times, "iowait", 0.0))

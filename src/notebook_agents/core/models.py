@@ -147,6 +147,8 @@ class EngineHealth:
     pid: int | None = None
     detail: str = ""
     """One line for a person: why it is not ready."""
+    starts_on_demand: bool = False
+    """Not ready only because nobody has needed it yet."""
     stats: dict[str, Any] = field(default_factory=dict)
 
 

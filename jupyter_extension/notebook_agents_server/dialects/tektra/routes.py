@@ -18,7 +18,6 @@ from notebook_agents_server.base import (
     Route,
     UnknownPath,
     raise_if_failed,
-    read_machine,
 )
 from notebook_agents_server.dialects.tektra import (
     auth_wire,
@@ -247,12 +246,12 @@ class Health(TektraHandler):
         return system_wire.HealthComponents(
             database="healthy" if reads else "unhealthy",
             redis="not_used",
-            models="healthy" if engine.is_ready else "degraded",
+            models="healthy" if engine.is_ready or engine.starts_on_demand else "degraded",
             security="healthy" if is_contained else "degraded",
         )
 
     async def _metrics(self, now: datetime) -> system_wire.HealthMetrics:
-        machine = await read_machine()
+        machine = await self.services.machine.read()
         totals = await self.core.analytics.totals(since=midnight(now))
         agents = await self.core.agents.list(self.gatekeeper.owner_actor, ListAgents(limit=ALL))
         return system_wire.HealthMetrics(
@@ -275,7 +274,7 @@ class Metrics(TektraHandler):
         self.reply(
             system_wire.MetricsAnswer(
                 timestamp=now,
-                system=system_mapping.machine_to_wire(await read_machine()),
+                system=system_mapping.machine_to_wire(await self.services.machine.read()),
                 application=system_mapping.totals_to_wire(
                     totals, system_mapping.agent_metrics_to_wire(agents.items, now)
                 ),

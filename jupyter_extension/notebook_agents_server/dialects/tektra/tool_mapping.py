@@ -63,7 +63,7 @@ def result_to_wire(tool_id: str, execution_id: str, result: ToolResult) -> wire.
         raise _tool_error(tool_id, result)
     outcome = {
         **result.value,
-        "output": result.value.get("output", result.content),
+        "output": str(result.value.get("output", result.content)).removesuffix("\n"),
         "exit_code": result.value.get("exit_code", 0),
         "execution_time_ms": round(result.duration_ms, 3),
     }
