@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -15,7 +16,7 @@ import pytest
 
 from notebook_agents.sandbox import guard
 
-from .conftest import until
+from .conftest import Bench, until
 
 SERVER = """
 import asyncio, sys
@@ -61,6 +62,15 @@ async def test_kill_9_of_the_server_ends_every_kernel(run_dir: Path, workspace: 
     began = time.monotonic()
     assert await until(lambda: not [p for p in started if p.is_running()])
     assert time.monotonic() - began < 5
+
+
+async def test_a_kernel_outlives_the_thread_that_started_it(bench: Bench) -> None:
+    loop = asyncio.get_running_loop()
+    with ThreadPoolExecutor(1) as executor:
+        loop.set_default_executor(executor)
+        await bench.run("x = 1")
+        loop.set_default_executor(ThreadPoolExecutor(4))
+    assert (await bench.run("x")).output == "1\n"
 
 
 @pytest.mark.parametrize(

@@ -153,6 +153,23 @@ async def test_asking_for_input_fails_at_once(bench: Bench) -> None:
     assert outcome.error_name == "StdinNotImplementedError"
 
 
+async def test_a_signed_message_for_another_call_changes_nothing(bench: Bench) -> None:
+    code = """
+from ipykernel.kernelapp import IPKernelApp
+kernel = IPKernelApp.instance().kernel
+other = kernel.session.msg('execute_request')
+idle = {'execution_state': 'idle'}
+for parent in (other, {'header': {}}, {'header': {'msg_id': 5}}):
+    kernel.session.send(kernel.iopub_socket, 'status', idle, parent=parent)
+    kernel.session.send(kernel.iopub_socket, 'stream', {'text': 'forged'}, parent=parent)
+import time; time.sleep(0.2)
+print('still here')
+"""
+    outcome = await bench.run(code)
+    assert outcome.output.endswith("still here\n")
+    assert "forged" not in outcome.output
+
+
 async def test_forged_messages_end_the_kernel(bench: Bench) -> None:
     code = """
 from ipykernel.kernelapp import IPKernelApp
