@@ -20,6 +20,8 @@ from traitlets.config import Config
 from notebook_agents_server.app import NotebookAgentsApp
 
 if TYPE_CHECKING:
+    from jupyter_server.serverapp import ServerApp
+
     from notebook_agents.core.core import Core
 
 TIMEOUT_S = 20.0
@@ -37,6 +39,11 @@ def serving(core: Core, home: Path, **settings: Any) -> Config:
             },
         }
     )
+
+
+async def start_extensions(serverapp: ServerApp) -> None:
+    """Do what a server does once its event loop runs."""
+    await serverapp.extension_manager.start_all_extensions()  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +156,11 @@ class Client:
         return await self.ask("DELETE", path)
 
     async def socket(
-        self, path: str, *, subprotocols: list[str] | None = None, **query: str
+        self,
+        path: str,
+        *,
+        subprotocols: list[str] | None = None,
+        query: Mapping[str, str] | None = None,
     ) -> Socket:
         """A WebSocket."""
         url = f"{self.origin.replace('http', 'ws', 1)}{self.base_path}{path}"

@@ -13,7 +13,7 @@ from traitlets.config import Config
 
 from notebook_agents.core.core import Core
 from notebook_agents.testing import ScriptedEngine, fake_core
-from notebook_agents_server.testing import Client, serving
+from notebook_agents_server.testing import Client, serving, start_extensions
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ async def client(
     jp_serverapp: ServerApp, http_server: Any, http_server_port: Any, jp_base_url: str
 ) -> AsyncGenerator[Client, None]:
     """A client with Jupyter's token, at the root of the server."""
-    await jp_serverapp.extension_manager.start_all_extensions()
+    await start_extensions(jp_serverapp)
     http = AsyncHTTPClient(force_instance=True)
     anybody = Client(http, f"http://127.0.0.1:{http_server_port[1]}", jp_base_url.rstrip("/"))
     yield anybody.holding(jp_serverapp.identity_provider.token)

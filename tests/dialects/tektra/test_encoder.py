@@ -46,7 +46,7 @@ def event(number: int, body: EventBody) -> Event:
 
 @pytest.mark.parametrize("seed", range(50))
 def test_frames_are_legal_for_any_order_of_events(seed: int) -> None:
-    bodies = random.Random(seed).choices(BODIES, k=40)
+    bodies = random.Random(seed).choices(BODIES, k=40)  # noqa: S311
     encoder = EventEncoder()
     frames = [f for n, body in enumerate(bodies) for f in encoder.encode(event(n, body))]
     types = [frame.type for frame in frames]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -47,14 +48,14 @@ class RefusingTools(ScriptedTools):
 
 @pytest.fixture
 def tools() -> ScriptedTools:
-    functions = {
+    functions: dict[str, Callable[..., str | Awaitable[str]]] = {
         "python_executor": python_executor,
         "failing": failing,
         "slow": slow,
         "mailer": python_executor,
         "file_reader": python_executor,
     }
-    return RefusingTools(dict(functions), effects={"mailer": "external"})
+    return RefusingTools(functions, effects={"mailer": "external"})
 
 
 @pytest.fixture

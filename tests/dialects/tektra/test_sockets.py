@@ -108,7 +108,7 @@ async def test_a_run_goes_on_after_the_socket_drops_and_a_new_one_follows_it(
     dropped.close()
     again = await tektra.socket(path)
     assert (await again.until("token"))[-1] == seen
-    resumed = await tektra.socket(path, after=str(seen["sequence"]))
+    resumed = await tektra.socket(path, query={"after": str(seen["sequence"])})
     engine.gate.set()
     whole, rest = await again.until("complete"), await resumed.until("complete")
     assert text_of([seen, *whole]) == "one two three"
@@ -178,7 +178,7 @@ async def open_with(tektra: Client, how: str, path: str) -> Socket:
     token = tektra.headers["Authorization"].split()[-1]
     anybody = tektra.holding(None)
     if how in ("token", "api_key"):
-        return await anybody.socket(path, **{how: token})
+        return await anybody.socket(path, query={how: token})
     if how == "subprotocol":
         return await anybody.socket(path, subprotocols=["tektra", f"bearer.{token}"])
     if how == "bearer alone":

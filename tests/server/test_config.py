@@ -1,0 +1,76 @@
+"""The settings and the core's BuildConfig agree."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from notebook_agents.build import BuildConfig
+from notebook_agents_server.app import NotebookAgentsApp
+from notebook_agents_server.config import ServerSettings
+
+SERVER_ONLY = {
+    "root_dialects",
+    "token_lifetime_s",
+    "password_login",
+    "allow_origins",
+    "max_body_bytes",
+    "core_factory",
+}
+
+
+def default_of(name: str) -> Any:
+    spec = next(f for f in fields(BuildConfig) if f.name == name)
+    return spec.default_factory() if spec.default_factory is not MISSING else spec.default
+
+
+def test_settings_and_build_config_have_the_same_names_and_defaults() -> None:
+    names = set(ServerSettings.class_own_traits())
+    assert names - SERVER_ONLY == {f.name for f in fields(BuildConfig)}
+    built = ServerSettings().build_config()
+    for name in names - SERVER_ONLY:
+        assert getattr(built, name) == default_of(name), name
+
+
+def test_every_setting_is_configurable_and_explained() -> None:
+    for name, trait in NotebookAgentsApp.class_traits(config=True).items():
+        if name in ServerSettings.class_own_traits():
+            assert len(trait.help) > 20, name
+    assert set(ServerSettings.class_own_traits()) <= set(
+        NotebookAgentsApp.class_traits(config=True)
+    )
+
+
+def test_units_are_in_the_names_or_the_help() -> None:
+    for name, trait in ServerSettings.class_own_traits().items():
+        if name.endswith("_s"):
+            assert "seconds" in trait.help
+        if name.endswith("_bytes"):
+            assert "bytes" in trait.help
+
+
+def test_given_settings_reach_the_build_config(tmp_path: Path) -> None:
+    app = NotebookAgentsApp(
+        home=str(tmp_path), models=["a/b"], sandbox_fallback="low", tools=["file_reader"]
+    )
+    built = app.build_config()
+    assert (built.home, built.models) == (tmp_path, ("a/b",))
+    assert (built.sandbox_fallback, built.tools) == ("low", ("file_reader",))
+
+
+def test_the_environment_names_home_and_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOTEBOOK_AGENTS_HOME", str(tmp_path / "named"))
+    monkeypatch.setenv("NOTEBOOK_AGENTS_DATABASE_URL", "postgresql://db/x")
+    built = ServerSettings().build_config()
+    assert (built.home, built.database_url) == (tmp_path / "named", "postgresql://db/x")
+
+
+def test_passwords_are_not_taken_under_a_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ServerSettings().password_login
+    monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", "/user/alice/")
+    assert not ServerSettings().password_login

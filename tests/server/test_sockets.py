@@ -1,0 +1,112 @@
+"""What every socket does: slow clients, heartbeats, credentials that end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, TypeAdapter
+
+from notebook_agents.core.core import Core
+from notebook_agents.core.users import Actor
+from notebook_agents_server import sockets
+from notebook_agents_server.sockets import BaseSocket
+from notebook_agents_server.testing import Client
+
+
+class Number(BaseModel):
+    """A frame of the socket below."""
+
+    type: str = "number"
+    value: int
+
+
+class Flood(BaseSocket):
+    """Sends as many frames as the client asks for, at once; fails for negative numbers."""
+
+    frames = TypeAdapter(Number)
+
+    async def on_frame(self, frame: Any) -> None:
+        if frame.value < 0:
+            raise RuntimeError("secret")
+        for value in range(frame.value):
+            self.send(Number(value=value))
+
+
+@pytest.fixture
+async def flood(client: Client, jp_serverapp: Any) -> Any:
+    services = jp_serverapp.extension_manager.extension_points["notebook_agents"].app.services
+    path = jp_serverapp.base_url + "flood"
+    jp_serverapp.web_app.add_handlers(".*$", [(path, Flood, {"services": services})])
+    yield await client.socket("/flood")
+
+
+async def test_frames_arrive_in_order(flood: Any) -> None:
+    await flood.send({"value": 500})
+    assert [(await flood.receive())["value"] for _ in range(500)] == list(range(500))
+
+
+async def test_a_client_that_falls_behind_is_closed_with_1013(flood: Any) -> None:
+    await flood.send({"value": sockets.MAX_WAITING_FRAMES + 2})
+    while await flood.receive() is not None:
+        pass
+    assert flood.close_code == 1013
+
+
+async def test_an_unknown_failure_closes_1011_without_its_text(
+    flood: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    await flood.send({"value": -1})
+    frame = await flood.receive()
+    assert frame["message"] == "internal error"
+    assert "secret" not in json.dumps(frame)
+    assert await flood.receive() is None
+    assert flood.close_code == 1011
+
+
+async def test_a_revoked_key_ends_the_socket_at_the_next_heartbeat(
+    client: Client, core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "HEARTBEAT_S", 0.05)
+    owner, _ = await core.users.ensure_owner("unused-password")
+    actor = Actor(user_id=owner.id, username=owner.username)
+    key, secret = await core.users.create_key(actor, "short")
+    agent = (await client.post("/v1/agents", {"name": "a"})).json["agent_id"]
+    socket = await client.holding(secret).socket(f"/v1/ws/stream/{agent}")
+    ping = await socket.receive()
+    assert ping["type"] == "ping"
+    assert ping["timestamp"].endswith("Z")
+    await core.users.revoke_key(actor, key.id)
+    frames = []
+    async with asyncio.timeout(10):
+        while (frame := await socket.receive()) is not None:
+            frames.append(frame)
+    assert frames[-1]["error"]["code"] == "INVALID_API_KEY"
+    assert socket.close_code == 4401
+
+
+async def test_a_client_that_never_says_who_it_is_is_closed(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "AUTH_TIMEOUT_S", 0.05)
+    socket = await client.holding(None).socket("/v1/ws/stream/agent_abc123")
+    async with asyncio.timeout(10):
+        assert await socket.receive() is None
+    assert socket.close_code == 4401
+
+
+async def test_credentials_in_the_address_do_not_reach_the_log(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    token = client.headers["Authorization"].split()[-1]
+    caplog.clear()
+    anybody = client.holding(None)
+    for name in ("token", "api_key"):
+        socket = await anybody.socket("/v1/ws/stream/agent_abc123", query={name: token})
+        assert (await socket.receive())["type"] == "error"
+        assert await socket.receive() is None
+    await anybody.get(f"/v1/agents?token={token}")
+    await anybody.get("/v1/agents", Authorization=f"Bearer {token}x")
+    assert token not in caplog.text
