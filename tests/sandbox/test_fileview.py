@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from notebook_agents.core.errors import SandboxUnavailable
-from notebook_agents.sandbox.fileview import interpreter_folders, package_folders
+from notebook_agents.sandbox.fileview import import_paths, interpreter_folders, package_folders
 
 
 def test_the_interpreter_and_its_base_are_shown() -> None:
@@ -28,6 +28,11 @@ def test_an_editable_package_shows_its_own_folder_only() -> None:
     (folder,) = package_folders(["notebook_agents"], [])
     assert folder.name == "notebook_agents"
     assert package_folders(["notebook_agents"], [folder.parent]) == []
+
+
+def test_packages_are_found_where_this_process_finds_them() -> None:
+    (folder,) = package_folders(["notebook_agents"], [])
+    assert import_paths(["notebook_agents"]) == (str(folder.parent),)
 
 
 def test_an_unknown_package_is_refused() -> None:

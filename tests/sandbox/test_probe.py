@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -53,6 +54,17 @@ async def test_a_bubblewrap_that_confines_nothing_is_found_out(
         await bench.run("open('marker', 'w')")
     assert "net namespace" in caught.value.details["missing"]
     assert not (workspace / "marker").exists()
+
+
+@pytest.mark.parametrize("platform", ["darwin", "win32"])
+def test_other_systems_are_refused_and_pointed_to_linux(
+    monkeypatch: pytest.MonkeyPatch, platform: str
+) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.delattr(os, "pidfd_open")
+    for report in probe(SandboxConfig(Path("unused")))[:2]:
+        assert not report.is_available
+        assert "Linux" in report.remedy
 
 
 def test_reports_name_what_is_missing(medium_works: None) -> None:

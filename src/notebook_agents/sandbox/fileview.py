@@ -31,14 +31,20 @@ def interpreter_folders() -> list[Path]:
 def package_folders(packages: Iterable[str], seen: Iterable[Path]) -> list[Path]:
     """The source folders of import packages that the seen folders do not hold already."""
     already = tuple(seen)
-    found: list[Path] = []
-    for name in packages:
-        spec = importlib.util.find_spec(name)
-        if spec is None:
-            raise SandboxUnavailable(f"package {name!r} of the sandbox is not installed")
-        places = spec.submodule_search_locations or ([spec.origin] if spec.origin else [])
-        found += [Path(place) for place in places]
+    found = [place for name in packages for place in _places(name)]
     return [path for path in found if not any(path.is_relative_to(folder) for folder in already)]
+
+
+def import_paths(packages: Iterable[str]) -> tuple[str, ...]:
+    """Where this process imports the packages from; an isolated interpreter may not look there."""
+    return tuple({str(place.parent): None for name in packages for place in _places(name)})
+
+
+def _places(package: str) -> list[Path]:
+    spec = importlib.util.find_spec(package)
+    if spec is None:
+        raise SandboxUnavailable(f"package {package!r} of the sandbox is not installed")
+    return [Path(p) for p in spec.submodule_search_locations or filter(None, [spec.origin])]
 
 
 def _refuse_home(path: Path) -> None:

@@ -28,7 +28,8 @@ def main(argv: list[str]) -> None:
     sys.modules["debugpy"] = None  # type: ignore[assignment]  # 120 ms, and it opens ports
     app = build_app(settings["connection_file"])
     bind_threads_to_calls()
-    sys.path = [*(entry for entry in sys.path if entry), settings["workspace"]]
+    found = [entry for entry in sys.path if entry]
+    sys.path = [*found, *(path for path in settings["import_paths"] if path not in found)]
     app.start()
 
 

@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import Protocol
 
 from notebook_agents.core.policy import Level
-from notebook_agents.sandbox import guard, launcher
 from notebook_agents.sandbox.config import MIB
 
 MAX_THREADS = 4
-LAUNCHER = str(Path(launcher.__file__).resolve())
-GUARD = str(Path(guard.__file__).resolve())
+LAUNCHER = str(Path(__file__).resolve().with_name("launcher.py"))
+GUARD = str(Path(__file__).resolve().with_name("guard.py"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +37,8 @@ class LaunchPlan:
     scratch_bytes: int = 256 * MIB
     max_tasks: int = 64
     packages: tuple[str, ...] = ("notebook_agents",)
+    import_paths: tuple[str, ...] = ()
+    """Folders that hold the packages, for where the interpreter does not find them by itself."""
     bwrap: str = "bwrap"
     start_timeout_s: float = 30.0
 
@@ -60,7 +61,7 @@ class LaunchPlan:
             json.dumps(
                 {
                     "connection_file": str(self.connection_file),
-                    "workspace": str(self.workspace),
+                    "import_paths": [*self.import_paths, str(self.workspace)],
                     "memory_bytes": self.memory_bytes,
                     "max_file_bytes": self.max_file_bytes,
                     "max_tasks": 0 if self.level == "low" else self.max_tasks,

@@ -41,7 +41,7 @@ MEDIUM_MISSING = (
     "system call filter",
     "hard memory limit (cgroup)",
     "protected paths in a writable workspace",
-    "disk quota of the workspace",
+    "disk quota of the workspace and of the folder of the sockets",
 )
 HIGH_MISSING = (
     "kernel of a single use",

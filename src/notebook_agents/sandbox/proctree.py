@@ -7,7 +7,6 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 NAMESPACES = ("user", "pid", "net", "ipc", "mnt", "uts")
 
 
@@ -43,11 +42,12 @@ def descendants(pid: int) -> list[int]:
 def measure(guard_pid: int) -> Sample:
     """What the processes below a guard use together."""
     cpu_s, memory, tasks = 0.0, 0, 0
+    ticks_per_second = os.sysconf("SC_CLK_TCK")
     for pid in descendants(guard_pid):
         with contextlib.suppress(OSError, ValueError, IndexError):
             stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
             fields = stat.rpartition(")")[2].split()
-            cpu_s += sum(map(int, fields[11:15])) / TICKS_PER_SECOND
+            cpu_s += sum(map(int, fields[11:15])) / ticks_per_second
             tasks += int(fields[17])
             values = status(pid)
             memory += sum(_bytes(values, name) for name in ("RssAnon", "RssShmem"))

@@ -8,14 +8,17 @@ configured folder is replaced by one in the system's temporary folder.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from notebook_agents.core.errors import SandboxUnavailable
+
+if sys.platform != "win32":
+    import fcntl
 
 MAX_PREFIX_BYTES = 64
 """What of the 107 bytes may be spent on the folder; the rest is for its own names."""

@@ -18,6 +18,7 @@ from notebook_agents.core.errors import InvalidRequest, SandboxUnavailable
 from notebook_agents.core.policy import LEVELS, Level, strictest
 from notebook_agents.core.tools import LevelReport, SandboxCall, SandboxOutcome
 from notebook_agents.sandbox.config import OutputBudget, SandboxConfig
+from notebook_agents.sandbox.fileview import import_paths
 from notebook_agents.sandbox.kernel import ToolKernel, describe_loss, finish
 from notebook_agents.sandbox.plan import LaunchPlan
 from notebook_agents.sandbox.probe import probe
@@ -166,6 +167,7 @@ class KernelSandbox:
             scratch_bytes=config.scratch_bytes,
             max_tasks=config.max_tasks,
             packages=config.packages,
+            import_paths=import_paths(config.packages),
             bwrap=config.bwrap,
             start_timeout_s=config.start_timeout_s,
         )
