@@ -21,7 +21,7 @@ async def python_executor(
     context: ToolContext,
     code: Annotated[str, Field(description="Python code; variables are kept between calls")],
     timeout: Annotated[  # noqa: ASYNC109 - the tool's argument, not ours to wait with
-        float, Field(description="Seconds it may run", gt=0, le=3600)
+        int, Field(description="Seconds it may run", ge=1, le=3600)
     ] = 30,
 ) -> ToolOutput:
     """Run Python code and return what it prints and the value of its last expression."""
