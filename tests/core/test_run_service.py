@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
@@ -16,7 +16,13 @@ from notebook_agents.core.events import RunFinished, TextDelta, Warned
 from notebook_agents.core.journal import SUBSCRIBER_EVENTS, Subscription
 from notebook_agents.core.loop import TOOL_OUTPUT_EVENTS
 from notebook_agents.core.messages import AttachmentPart, user_message
-from notebook_agents.core.models import Usage
+from notebook_agents.core.models import (
+    GenerateChunk,
+    GenerateFinished,
+    GenerateRequest,
+    GenerateText,
+    Usage,
+)
 from notebook_agents.core.policy import ASK_POLICY, HEADLESS_POLICY
 from notebook_agents.core.runs import ApprovalDecision, Limits, StartRun
 from notebook_agents.core.tools import ToolInvocation, ToolResult
@@ -437,4 +443,20 @@ async def test_cancelling_talkative_tools_does_not_hang(make_core: MakeCore, dri
     await both.wait()
     async with asyncio.timeout(10):
         assert (await core.runs.cancel(ANN, run.id)).state == "cancelled"
+    await core.aclose()
+
+
+async def test_messages_that_do_not_fit_the_model_are_a_warning_event(
+    make_core: MakeCore, driver: Any
+) -> None:
+    class Forgetful(ScriptedEngine):
+        async def generate(self, request: GenerateRequest) -> AsyncGenerator[GenerateChunk, None]:
+            yield GenerateText(text="Hello")
+            yield GenerateFinished(finish_reason="stop", n_dropped=4)
+
+    core = make_core(engine=Forgetful())
+    run = await driver.finish(core)
+    warnings = [e.body for e in await driver.events(core, run) if isinstance(e.body, Warned)]
+    assert [w.code for w in warnings] == ["context"]
+    assert "first 4 messages" in warnings[0].message
     await core.aclose()

@@ -20,7 +20,7 @@ from transformers import (
 )
 
 from notebook_agents.core.errors import EngineUnavailable, InvalidRequest
-from notebook_agents.core.messages import user_message
+from notebook_agents.core.messages import assistant_message, user_message
 from notebook_agents.core.models import GenerateRequest, Sampling, ToolSchema
 from notebook_agents.engine.catalogue import Catalogue
 from notebook_agents.engine.engine import StepEngine
@@ -51,7 +51,7 @@ def prompt_of(model: LoadedModel, text: str, tools: Sequence[ToolSchema] = ()) -
     request = GenerateRequest(
         model=model.info.id, messages=(user_message(text),), tools=tuple(tools)
     )
-    prompt: str = model.tokenizer.decode(model.prompt_ids(request))
+    prompt: str = model.tokenizer.decode(model.prompt(request).ids)
     return prompt
 
 
@@ -184,3 +184,15 @@ def test_a_vision_model_answers_text(tokenizer: Any, tmp_path: Path) -> None:
     model = load(save(network, tokenizer, tmp_path / "vision"))
     for row in rows_of(model, ["hi", "a longer question " * 5]):
         assert row.tokens == generated(model, row)
+
+
+def test_the_oldest_exchanges_are_left_out_when_all_do_not_fit(model: LoadedModel) -> None:
+    exchanges = [m for n in range(200) for m in (user_message(f"q{n}"), assistant_message(f"a{n}"))]
+    request = GenerateRequest(model=model.info.id, messages=(*exchanges, user_message("the last")))
+    prompt = model.prompt(request)
+    assert prompt.n_dropped % 2 == 0
+    assert 0 < prompt.n_dropped < 400
+    assert len(prompt.ids) <= model.prompt_length < model.context_length
+    text: str = model.tokenizer.decode(prompt.ids)
+    assert "q0" not in text
+    assert "the last" in text

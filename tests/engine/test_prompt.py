@@ -15,7 +15,12 @@ from notebook_agents.core.messages import (
     user_message,
 )
 from notebook_agents.core.models import ToolSchema
-from notebook_agents.engine.prompt import to_chat, to_tools, without_final_mark
+from notebook_agents.engine.prompt import (
+    to_chat,
+    to_tools,
+    without_final_mark,
+    without_oldest_exchange,
+)
 
 
 def test_a_tool_round_trip_keeps_calls_and_results() -> None:
@@ -84,3 +89,21 @@ def test_one_final_mark_is_taken_off_what_users_said(said: str, read: str) -> No
         {"role": "system", "content": "Yes."},
         {"role": "user", "content": read},
     ]
+
+
+def test_the_oldest_exchange_is_dropped_whole_and_the_system_stays() -> None:
+    chat = to_chat(
+        [
+            system_message("be kind"),
+            user_message("one"),
+            assistant_message("", [ToolCallPart(call_id="1", name="t")]),
+            tool_message([ToolResultPart(call_id="1", name="t", content="x")]),
+            assistant_message("done"),
+            user_message("two"),
+        ],
+        model="m",
+    )
+    shorter = without_oldest_exchange(chat)
+    assert shorter is not None
+    assert [m["content"] for m in shorter] == ["be kind", "two"]
+    assert without_oldest_exchange(shorter) is None

@@ -67,6 +67,7 @@ class ModelFinished:
     tool_calls: tuple[ToolCallPart, ...] = ()
     finish_reason: str = "stop"
     usage: Usage = Usage()
+    n_dropped: int = 0
     queue_ms: float = 0.0
     ttft_ms: float = 0.0
     decode_ms: float = 0.0

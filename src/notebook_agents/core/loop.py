@@ -56,6 +56,7 @@ DELTA_INTERVAL_S = 0.05
 TOOL_OUTPUT_EVENTS = 500
 """Live output events of one tool step; what comes beyond is only in the result."""
 LOW_LEVEL_WARNING = "tools ran with process isolation only, which is not a sandbox"
+CONTEXT_WARNING = "the first {n} messages do not fit the model and were left out of its prompt"
 INTERRUPTED_RESULT = "Error: the call was interrupted before it finished"
 
 
@@ -114,7 +115,7 @@ class _Progress:
         self.n_steps: int = task.run.n_steps
         self.is_answered = False
         self._results: list[ToolResultPart] = []
-        self._is_warned = False
+        self._warned: set[str] = set()
 
     def absorb(self, body: EventBody) -> Warned | None:
         """Take note of an event; returns a warning that it gives cause for."""
@@ -125,12 +126,19 @@ class _Progress:
                 self.is_answered = not body.tool_calls
                 if self.is_answered and body.finish_reason == "length":
                     return Warned(code="length", message="the answer was cut at the token limit")
+                if body.n_dropped:
+                    return self._warn_once("context", CONTEXT_WARNING.format(n=body.n_dropped))
             case ToolFinished():
                 self._absorb_result(body)
-                if body.enforced_level == "low" and not self._is_warned:
-                    self._is_warned = True
-                    return Warned(code="sandbox_low", message=LOW_LEVEL_WARNING)
+                if body.enforced_level == "low":
+                    return self._warn_once("sandbox_low", LOW_LEVEL_WARNING)
         return None
+
+    def _warn_once(self, code: str, message: str) -> Warned | None:
+        if code in self._warned:
+            return None
+        self._warned.add(code)
+        return Warned(code=code, message=message)
 
     def _absorb_result(self, body: ToolFinished) -> None:
         self._results.append(result_part(body))
@@ -212,6 +220,7 @@ async def _model_step(
         tool_calls=tuple(calls),
         finish_reason=end.finish_reason,
         usage=end.usage,
+        n_dropped=end.n_dropped,
         queue_ms=end.queue_ms,
         ttft_ms=end.ttft_ms,
         decode_ms=end.decode_ms,

@@ -120,6 +120,8 @@ class GenerateFinished:
 
     finish_reason: FinishReason
     usage: Usage = Usage()
+    n_dropped: int = 0
+    """Messages at the beginning of the conversation that did not fit the model."""
     queue_ms: float = 0.0
     """Waiting for the engine."""
     ttft_ms: float = 0.0

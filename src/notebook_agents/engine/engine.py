@@ -135,6 +135,7 @@ class StepEngine:
             GenerateFinished(
                 finish_reason=row.reader.finish_reason(reason),
                 usage=Usage(input_tokens=len(row.prompt_ids), output_tokens=len(row.tokens)),
+                n_dropped=row.n_dropped,
                 queue_ms=1e3 * max(0.0, row.started_at - row.submitted_at),
                 ttft_ms=1e3 * max(0.0, row.first_token_at - row.started_at),
                 decode_ms=1e3 * (row.last_token_at - row.first_token_at),

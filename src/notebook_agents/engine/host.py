@@ -158,8 +158,8 @@ class ModelHost:
 def make_row(model: LoadedModel, request: GenerateRequest, emit: Callable[[Emission], None]) -> Row:
     """A request ready for the inference thread; InvalidRequest when it cannot be served."""
     plan = plan_sampling(request.sampling, model.defaults)
-    prompt_ids = model.prompt_ids(request)
-    room = model.context_length - len(prompt_ids)
+    prompt = model.prompt(request)
+    room = model.context_length - len(prompt.ids)
     wants_calls = bool(request.tools) or model.info.is_bundled
     reader = AnswerReader(
         Detokenizer(model.backend, model.hidden_ids),
@@ -168,8 +168,9 @@ def make_row(model: LoadedModel, request: GenerateRequest, emit: Callable[[Emiss
     )
     return Row(
         model=model,
-        prompt_ids=prompt_ids,
-        sampler=TokenSampler(plan, model.device, prompt_ids),
+        prompt_ids=prompt.ids,
+        n_dropped=prompt.n_dropped,
+        sampler=TokenSampler(plan, model.device, prompt.ids),
         reader=reader,
         max_tokens=min(room, request.sampling.max_tokens or model.max_tokens),
         emit=emit,

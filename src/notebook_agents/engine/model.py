@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,16 +27,35 @@ from transformers import (
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from notebook_agents.core.errors import EngineUnavailable, InvalidRequest
-from notebook_agents.core.models import GenerateRequest, ModelInfo
+from notebook_agents.core.models import GenerateRequest, ModelInfo, ToolSchema
 from notebook_agents.engine.cache import is_plain
 from notebook_agents.engine.catalogue import BUNDLED_TOOLS, Entry
 from notebook_agents.engine.parser import CALL_CLOSE, CALL_OPEN
-from notebook_agents.engine.prompt import to_chat, to_tools, without_final_mark
+from notebook_agents.engine.prompt import (
+    ChatMessage,
+    to_chat,
+    to_tools,
+    without_final_mark,
+    without_oldest_exchange,
+)
 from notebook_agents.engine.sampling import SamplingPlan, defaults_of
 
 _DOWNLOADED = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.jinja", "*.txt", "*.model"]
+BUNDLED_PROMPT_TOKENS = 600
+"""Prompt length up to which the built-in model saw conversations in its training."""
+ANSWER_TOKENS = 1024
+"""Room kept for the answer before older exchanges are left out; a quarter of a small context."""
 _LARGEST_CONTEXT = 1_000_000
 _LOAD_ERRORS = (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """What a model reads."""
+
+    ids: list[int]
+    n_dropped: int
+    """Messages at the beginning of the conversation that did not fit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -66,23 +86,31 @@ class LoadedModel:
         backend: Tokenizer = self.tokenizer.backend_tokenizer
         return backend
 
-    def prompt_ids(self, request: GenerateRequest) -> list[int]:
-        """The tokens of a request; InvalidRequest when they leave no room for an answer."""
-        text = self._prompt(request)
-        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
-        if len(ids) >= self.context_length:
-            raise InvalidRequest(
-                f"the prompt has {len(ids)} tokens and model {self.info.id!r} takes "
-                f"{self.context_length} for prompt and answer together",
-                field="messages",
-            )
-        return ids
+    def prompt(self, request: GenerateRequest) -> Prompt:
+        """The tokens of a request, without the oldest exchanges where all do not fit.
 
-    def _prompt(self, request: GenerateRequest) -> str:
-        chat, tools = to_chat(request.messages, model=self.info.id), request.tools
+        InvalidRequest when even the last exchange leaves no room for an answer.
+        """
+        chat: list[ChatMessage] | None = to_chat(request.messages, model=self.info.id)
+        n_all = len(chat or ())
+        while chat is not None:
+            ids = self._ids(chat, request.tools)
+            shorter = without_oldest_exchange(chat)
+            if len(ids) <= self.prompt_length or (
+                shorter is None and len(ids) < self.context_length
+            ):
+                return Prompt(ids=ids, n_dropped=n_all - len(chat))
+            chat = shorter
+        raise InvalidRequest(
+            f"the prompt has {len(ids)} tokens and model {self.info.id!r} takes "
+            f"{self.context_length} for prompt and answer together",
+            field="messages",
+        )
+
+    def _ids(self, chat: list[ChatMessage], tools: Sequence[ToolSchema]) -> list[int]:
         if self.info.is_bundled:
             chat = without_final_mark(chat)
-            tools = tuple(tool for tool in tools if tool.name in BUNDLED_TOOLS)
+            tools = [tool for tool in tools if tool.name in BUNDLED_TOOLS]
         if tools and "tools" not in self.info.capabilities:
             raise InvalidRequest(
                 f"model {self.info.id!r} has a chat template without tools", field="tools"
@@ -96,7 +124,15 @@ class LoadedModel:
                 f"the chat template of model {self.info.id!r} refuses these messages: {error}",
                 field="messages",
             ) from error
-        return text
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
+
+    @property
+    def prompt_length(self) -> int:
+        """Tokens of a prompt up to which nothing is dropped."""
+        if self.info.is_bundled:
+            return BUNDLED_PROMPT_TOKENS
+        return self.context_length - min(ANSWER_TOKENS, self.context_length // 4)
 
 
 def load_model(entry: Entry, device: str) -> LoadedModel:

@@ -58,6 +58,18 @@ def without_final_mark(chat: Iterable[ChatMessage]) -> list[ChatMessage]:
     ]
 
 
+def without_oldest_exchange(chat: Sequence[ChatMessage]) -> list[ChatMessage] | None:
+    """The chat without the first question and all that followed it; None when one is left.
+
+    What the system says stays. An exchange is dropped whole, because a tool result without its
+    call, or an answer without its question, misleads a model.
+    """
+    questions = [index for index, message in enumerate(chat) if message["role"] == "user"]
+    if len(questions) < 2:
+        return None
+    return [*chat[: questions[0]], *chat[questions[1] :]]
+
+
 def _results(message: Message) -> Iterator[ChatMessage]:
     for result in message.tool_results:
         yield {

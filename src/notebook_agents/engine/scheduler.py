@@ -38,6 +38,8 @@ class Row:
     """How many tokens the answer may have; prompt and answer fit the model together."""
     emit: Callable[[Emission], None]
     """Hands a chunk, or the error that ends the request, to whoever asked."""
+    n_dropped: int = 0
+    """Messages at the beginning of the conversation that did not fit."""
     is_cancelled: bool = False
     tokens: list[int] = field(default_factory=list)
     """The answer so far."""
