@@ -10,7 +10,7 @@ import asyncio
 import logging
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from jupyter_server.extension.application import ExtensionApp
 from traitlets import Unicode, default
@@ -26,6 +26,7 @@ from notebook_agents_server.kernels import (
     equip_kernels,
     server_url,
 )
+from notebook_agents_server.keys import KeysApp
 from notebook_agents_server.mounts import mounted
 from notebook_agents_server.passwords import Argon2Hasher
 from notebook_agents_server.tokens import Tokens, load_key
@@ -49,6 +50,9 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
         jupyter agents --NotebookAgentsApp.models='["Qwen/Qwen3-0.6B"]'
     """
     version = Unicode(VERSION)
+    subcommands: ClassVar[dict[str, tuple[type[KeysApp], str]]] = {
+        "keys": (KeysApp, "Make, list and revoke API keys.")
+    }
     extension_url = "/notebook-agents/tektra/v1/health"
     load_other_extensions = True
 

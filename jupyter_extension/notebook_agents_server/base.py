@@ -152,6 +152,15 @@ class Door(RequestHandler):
         """Where identity providers of Jupyter expect the server's base URL."""
         return str(self.settings.get("base_url", "/"))
 
+    async def require_memory(self, wanted_mb: int | None) -> None:
+        """Refuse a wish for more memory than the machine has."""
+        total_mb = (await self.services.machine.read()).memory_total_bytes >> 20
+        if wanted_mb is not None and wanted_mb > total_mb:
+            raise EngineUnavailable(
+                f"the machine has {total_mb} MiB of memory, {wanted_mb} MiB were asked for",
+                reason="memory",
+            )
+
     async def works(self, job: Awaitable[Any], what: str) -> bool:
         """Whether a part of the product answers; why it does not goes to the log."""
         try:

@@ -12,7 +12,7 @@ from tornado.iostream import IOStream
 from tornado.tcpclient import TCPClient
 
 from notebook_agents.core.errors import EngineUnavailable, InvalidRequest
-from notebook_agents.core.models import GenerateRequest
+from notebook_agents.core.models import GenerateRequest, GenerateText
 from notebook_agents.testing import ScriptedEngine, call
 from notebook_agents_server.app import NotebookAgentsApp
 from notebook_agents_server.testing import Client
@@ -56,12 +56,10 @@ async def test_an_error_before_the_first_chunk_is_a_status(
 
 async def test_a_later_error_is_the_last_line(proxy: Client, engine: ScriptedEngine) -> None:
     async def dies(_request: GenerateRequest) -> Any:
-        from notebook_agents.core.models import GenerateText
-
         yield GenerateText(text="one")
         raise EngineUnavailable("the worker died")
 
-    engine.generate = dies  # type: ignore[method-assign]
+    engine.generate = dies  # type: ignore[assignment, method-assign]
     answer = await proxy.post("/generate", REQUEST)
     assert answer.status == 200
     last = lines(answer.body)[-1]
@@ -106,15 +104,13 @@ async def test_a_client_that_goes_away_cancels_its_generation(
     ended = asyncio.Event()
 
     async def waits(_request: GenerateRequest) -> Any:
-        from notebook_agents.core.models import GenerateText
-
         try:
             yield GenerateText(text="one")
             await asyncio.Event().wait()
         finally:
             ended.set()
 
-    engine.generate = waits  # type: ignore[method-assign]
+    engine.generate = waits  # type: ignore[assignment, method-assign]
     stream = await start_request(proxy)
     stream.close()
     async with asyncio.timeout(10):

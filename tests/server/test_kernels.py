@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import pytest
 from jupyter_client.asynchronous.client import AsyncKernelClient
+from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_server.serverapp import ServerApp
 
 from notebook_agents_server.kernels import server_url
@@ -47,7 +48,7 @@ async def printed_by(kernels: Any, kernel_id: str) -> dict[str, str]:
 async def test_a_kernel_has_the_address_the_home_and_a_token_that_dies_with_it(
     client: Client, jp_serverapp: ServerApp, tmp_path: Path
 ) -> None:
-    kernels = jp_serverapp.kernel_manager
+    kernels: Any = jp_serverapp.kernel_manager
     kernel_id = await kernels.start_kernel(kernel_name="python3")
     seen = await printed_by(kernels, kernel_id)
     assert seen["NOTEBOOK_AGENTS_URL"].endswith("/a%40b/")
@@ -62,8 +63,6 @@ async def test_a_kernel_has_the_address_the_home_and_a_token_that_dies_with_it(
 async def test_a_kernel_that_does_not_start_leaves_no_token(
     client: Client, jp_serverapp: ServerApp
 ) -> None:
-    from jupyter_client.kernelspec import NoSuchKernel
-
     before = dict(os.environ)
     with pytest.raises(NoSuchKernel):
         await jp_serverapp.kernel_manager.start_kernel(kernel_name="nothing")

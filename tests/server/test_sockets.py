@@ -40,7 +40,7 @@ async def flood(client: Client, jp_serverapp: Any) -> Any:
     services = jp_serverapp.extension_manager.extension_points["notebook_agents"].app.services
     path = jp_serverapp.base_url + "flood"
     jp_serverapp.web_app.add_handlers(".*$", [(path, Flood, {"services": services})])
-    yield await client.socket("/flood")
+    yield await client.socket("/flood")  # noqa: PT022 - async fixtures are generators here
 
 
 async def test_frames_arrive_in_order(flood: Any) -> None:

@@ -214,3 +214,15 @@ async def test_t57_a_wrong_field_is_named(
 async def test_t57_what_is_no_json_object_is_refused(tektra: Client, body: bytes) -> None:
     answer = await tektra.ask("POST", "/v1/agents", body)
     assert (answer.status, answer.json["error"]["code"]) == (400, "INVALID_REQUEST")
+
+
+async def test_t70_more_memory_than_the_machine_has_is_insufficient_resources(
+    tektra: Client, make_agent: MakeAgent
+) -> None:
+    agent_id = await make_agent()
+    too_much = {"max_memory_mb": 10**9}
+    for answer in (
+        await tektra.post("/v1/agents", {"name": "a", **too_much}),
+        await tektra.put(f"/v1/agents/{agent_id}", too_much),
+    ):
+        assert (answer.status, answer.json["error"]["code"]) == (503, "INSUFFICIENT_RESOURCES")

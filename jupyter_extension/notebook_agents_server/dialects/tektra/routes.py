@@ -112,6 +112,7 @@ class Agents(TektraHandler):
     async def post(self) -> None:
         """A new agent."""
         body = self.parse(wire.CreateAgentRequest)
+        await self.require_memory(body.max_memory_mb)
         agent = await self.core.agents.create(self.actor, mapping.create_agent_from_wire(body))
         model = await self.core.models.get(agent.model)
         health = await self.core.models.health()
@@ -130,6 +131,7 @@ class Agent(TektraHandler):
         """Change what is given."""
         id = self.id_of("agent", agent_id)
         body = self.parse(wire.UpdateAgentRequest)
+        await self.require_memory(body.max_memory_mb)
         await self.core.agents.update(self.actor, id, mapping.agent_changes_from_wire(body))
         await self._reply_agent(id)
 
