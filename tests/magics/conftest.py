@@ -24,9 +24,10 @@ FAKE_CORE = """
 %load_ext notebook_agents
 import asyncio, notebook_agents
 from pathlib import Path
+from notebook_agents.core.clock import SystemClock
 from notebook_agents.testing import ScriptedEngine, ScriptedTools, call, fake_core
 engine = ScriptedEngine()
-core = fake_core(engine=engine, home=Path("workspaces"))
+core = fake_core(engine=engine, clock=SystemClock(), home=Path("workspaces"))
 notebook_agents.use_core(core)
 """
 

@@ -115,6 +115,5 @@ def test_a_finished_run_shows_calls_answer_and_footer() -> None:
     ]
     shown = as_markdown(transcript)
     assert shown.index("<details>") < shown.index("It is 1.") < shown.index("other/model · ")
-    assert "```python\nprint(1)\n```" in shown
-    assert "Result:\n\n```text\n1\n```" in shown
+    assert "> ```python\n> print(1)\n> ```\n\n> ```text\n> 1\n> ```" in shown
     assert "1 tool</small>" in shown

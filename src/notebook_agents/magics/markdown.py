@@ -72,8 +72,7 @@ def as_markdown(transcript: Transcript, *, has_text: bool = True) -> str:
         parts.append("**■ stopped**")
     parts += [f"<small>⚠ {html.escape(plain(note))}</small>" for note in transcript.notes]
     if is_over:
-        summary = transcript.footer if transcript.has_answered else "✗ no answer"
-        parts.append(f"<small>{html.escape(plain(summary))}</small>")
+        parts.append(f"<small>{html.escape(plain(transcript.summary))}</small>")
     else:
         parts.append(f"<small>{html.escape(plain(transcript.phase))}{_elapsed(transcript)}</small>")
     return "\n\n".join(parts)
@@ -89,12 +88,13 @@ def tool_markdown(block: ToolBlock) -> str:
         title += f" <small>{outcome}{block.duration_ms / 1000:.1f} s</small>"
     body = [_arguments(block)]
     if block.content:
-        body.append("Result:\n\n" + fenced(_clipped(block.content)))
-    inner = "\n\n".join(body)
-    return f"<details>\n<summary>{title}</summary>\n\n{inner}\n\n</details>"
+        body.append(fenced(_clipped(block.content)))
+    inner = "\n\n".join(_quoted(part) for part in body)
+    # The empty paragraph keeps the answer at a distance.
+    return f"<details>\n<summary>{title}</summary>\n\n{inner}\n\n</details>\n<p></p>"
 
 
-def brief_arguments(block: ToolBlock, *, max_chars: int = 80) -> str:
+def brief_arguments(block: ToolBlock, *, max_chars: int = 66) -> str:
     """The arguments on one short line."""
     values = list(block.arguments.values())
     if len(values) == 1 or set(block.arguments) & {"code", "query"}:
@@ -111,6 +111,10 @@ def _arguments(block: ToolBlock) -> str:
         if isinstance(source, str):
             return fenced(source, language)
     return fenced(json.dumps(block.arguments, indent=1, ensure_ascii=False, default=str), "json")
+
+
+def _quoted(text: str) -> str:
+    return "\n".join(f"> {line}" for line in text.split("\n"))
 
 
 def _clipped(text: str) -> str:

@@ -133,10 +133,7 @@ def as_text(transcript: Transcript) -> str:
     if transcript.state == "cancelled":
         parts.append("[stopped]")
     parts += [f"! {plain(note)}" for note in transcript.notes]
-    if transcript.state:
-        parts.append(f"[{transcript.footer}]" if transcript.has_answered else "[no answer]")
-    else:
-        parts.append(transcript.phase)
+    parts.append(f"[{transcript.summary}]" if transcript.state else transcript.phase)
     return "\n".join(part for part in parts if part)
 
 

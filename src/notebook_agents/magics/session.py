@@ -120,7 +120,7 @@ class Session:
         identity = yield from self.identify()
         health = yield from until(self.host.submit(lambda core: core.models.health()))
         if transcript.model not in health.loaded_models:
-            transcript.phase = f"Loading model {transcript.model}…"
+            transcript.load()
             screen.show(transcript)
         turn = Turn(
             host=self.host,
@@ -163,7 +163,7 @@ class Session:
         shell, shown_in = self.shell, self.shell.execution_count
         return answer_of(
             run,
-            footer=transcript.footer,
+            footer=transcript.summary,
             markdown=as_markdown(transcript),
             is_on_screen=lambda: bool(shell.execution_count == shown_in),
             is_rich=self.is_kernel,

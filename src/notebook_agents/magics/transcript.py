@@ -58,6 +58,8 @@ class Transcript:
     model: str = ""
     phase: str = "Starting…"
     """What is happening now, for the line below the text."""
+    is_loading: bool = False
+    """Whether the model has to be loaded first, which takes most of the time of a first answer."""
     blocks: list[TextBlock | ToolBlock] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     """Warnings, each once."""
@@ -78,9 +80,15 @@ class Transcript:
         return [block for block in self.blocks if isinstance(block, ToolBlock)]
 
     @property
-    def has_answered(self) -> bool:
-        """Whether a model was at work at all."""
-        return bool(self.blocks) or self.usage != Usage()
+    def _waiting_phase(self) -> str:
+        return f"Loading model {self.model}…" if self.is_loading else "Thinking…"
+
+    @property
+    def summary(self) -> str:
+        """The last line of a run that is over: what it took, or how it failed."""
+        mark = "" if self.state in ("succeeded", "cancelled") else f"✗ {self.state} · "
+        has_worked = self.usage != Usage() or bool(self.tools)
+        return mark + self.footer if has_worked else f"{mark}no answer"
 
     @property
     def seconds(self) -> float:
@@ -102,18 +110,25 @@ class Transcript:
             parts.append(f"{n_tools} tool{'s' if n_tools > 1 else ''}")
         return " · ".join(parts)
 
+    def load(self) -> None:
+        """Say that the model is being loaded."""
+        self.is_loading = True
+        self.phase = self._waiting_phase
+
     def apply(self, body: EventBody) -> None:
         """Take one event in."""
         match body:
             case ModelStarted():
                 self.model = body.model
-                self.phase = "Thinking…"
+                self.phase = self._waiting_phase
                 self.blocks.append(TextBlock(step=body.step))
             case TextDelta():
                 self._text_block(body.step).text += body.text
+                self.is_loading = False
                 self.phase = "Writing…"
             case ModelFinished():
                 self._text_block(body.step).text = body.text
+                self.is_loading = False
                 self.usage = self.usage + body.usage
                 self.decode_ms += body.decode_ms
             case ApprovalRequested() | ApprovalDecided():
