@@ -36,7 +36,7 @@ from notebook_agents.core.errors import (
 )
 from notebook_agents.core.ids import new_id
 from notebook_agents_server.failures import PLAIN, Dialect, Failure, error_of_code, translate
-from notebook_agents_server.identity import KERNEL_CREDENTIAL, acting_through
+from notebook_agents_server.identity import KERNEL_CREDENTIAL, OUR_PREFIXES, acting_through
 from notebook_agents_server.machine import Machine, MachineReading
 
 if TYPE_CHECKING:
@@ -199,7 +199,10 @@ class Door(RequestHandler):
         if header:
             match = _CREDENTIAL.fullmatch(header)
             return match.group(1) if match else header
-        return self.get_query_argument("token", "")
+        token = self.get_query_argument("token", "")
+        if token.startswith(OUR_PREFIXES):
+            raise NotAuthenticated("send this credential in the Authorization header")
+        return token
 
     def check_host(self) -> None:
         """Refuse foreign Host names while only local access is allowed (DNS rebinding)."""

@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 
 ADMIN_PASSWORD_FILE = "admin_password"  # noqa: S105 - a name
 KERNEL_CREDENTIAL = "kernel"
+JWT_PREFIX = "eyJ"
+"""How the base64 of a JWT's header begins."""
+OUR_PREFIXES = (KEY_PREFIX, KERNEL_TOKEN_PREFIX, JWT_PREFIX)
+"""What our own credentials begin with; they do not belong into the address of a request."""
 _JWT_SHAPE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
 _log = logging.getLogger(__name__)
 

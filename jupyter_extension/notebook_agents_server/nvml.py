@@ -7,7 +7,9 @@ report. Calls and structures: NVML API Reference, "Device Queries".
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 LIBRARY = "libnvidia-ml.so.1"
 NAME_BYTES = 96
@@ -37,10 +39,10 @@ class _Utilization(ctypes.Structure):
     _fields_ = (("gpu", ctypes.c_uint), ("memory", ctypes.c_uint))
 
 
-def read_gpus(library: str = LIBRARY) -> tuple[GpuReading, ...]:
+def read_gpus(load: Callable[[str], Any] = ctypes.CDLL) -> tuple[GpuReading, ...]:
     """Every GPU that the driver shows; none when there is no driver."""
     try:
-        nvml = ctypes.CDLL(library)
+        nvml = load(LIBRARY)
     except OSError:
         return ()
     if nvml.nvmlInit_v2() != 0:
@@ -55,7 +57,7 @@ def read_gpus(library: str = LIBRARY) -> tuple[GpuReading, ...]:
         nvml.nvmlShutdown()
 
 
-def _read_gpu(nvml: ctypes.CDLL, index: int) -> GpuReading | None:
+def _read_gpu(nvml: Any, index: int) -> GpuReading | None:
     device = ctypes.c_void_p()
     if nvml.nvmlDeviceGetHandleByIndex_v2(ctypes.c_uint(index), ctypes.byref(device)) != 0:
         return None
