@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from jupyter_core.paths import jupyter_data_dir
+from jupyter_core.paths import jupyter_config_dir, jupyter_data_dir, jupyter_runtime_dir
 
 from notebook_agents.analytics.queries import EventAnalytics
 from notebook_agents.core.clock import SystemClock
@@ -125,6 +125,7 @@ def _sandbox(config: BuildConfig) -> KernelSandbox:
             run_dir=config.home / "sandbox",
             fallback=config.sandbox_fallback,
             writable_root=_workspaces(config),
+            private=(config.home, Path(jupyter_runtime_dir()), Path(jupyter_config_dir())),
         )
     )
 

@@ -105,6 +105,30 @@ async def test_the_workspace_is_read_only_unless_below_the_writable_root(
     assert (workspace / "b.txt").read_text() == "b"
 
 
+async def test_hidden_and_private_entries_of_the_workspace_are_covered(
+    make_bench: MakeBench, workspace: Path, medium_works: None
+) -> None:
+    for name in (".ssh/id", ".env", "agents-home/token_key", "data/sales.csv"):
+        (workspace / name).parent.mkdir(exist_ok=True)
+        (workspace / name).write_text(CANARY)
+    (workspace / ".link").symlink_to(workspace / "data")
+    bench = make_bench("medium", private=(workspace / "agents-home",))
+    code = """
+import os
+for folder, _, names in os.walk('.'):
+    for name in names:
+        path = os.path.join(folder, name)
+        try: print(path, open(path).read())
+        except OSError: print(path, 'covered')
+"""
+    outcome = await bench.run(code)
+    assert sorted(outcome.output.split("\n")) == [
+        "",
+        "./.env covered",
+        f"./data/sales.csv {CANARY}",
+    ]
+
+
 async def test_scratch_space_is_limited(make_bench: MakeBench, medium_works: None) -> None:
     bench = make_bench("medium", scratch_bytes=8 << 20)
     for path in ("/tmp/x", "/dev/shm/x", "/dev/x"):

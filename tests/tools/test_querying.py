@@ -94,6 +94,12 @@ def test_other_statements_are_refused(root: Path, sql: str) -> None:
     assert sorted(root.rglob("*")) == before
 
 
+@pytest.mark.parametrize("path", [".env", "./.ssh/id", "a/.b/c.csv", ".*", "sub\\\\.x"])
+def test_hidden_files_are_not_read(root: Path, path: str) -> None:
+    with pytest.raises(SqlDenied, match="hidden files are not read"):
+        query(root, f"SELECT * FROM read_text('{path}')")
+
+
 @pytest.mark.parametrize("sql", FAILING)
 def test_mistakes_are_one_line(root: Path, sql: str) -> None:
     os = "a variable of the caller"
@@ -110,6 +116,7 @@ def test_mistakes_are_one_line(root: Path, sql: str) -> None:
         "FROM 'a.csv'",
         "SELECT * FROM read_csv('a.csv')",
         "SELECT * FROM './a.csv' -- with a comment",
+        "SELECT * FROM 'a.csv' WHERE '.5' <> '...'",
         "WITH t AS (FROM 'a.csv') SELECT * FROM t;",
     ],
 )

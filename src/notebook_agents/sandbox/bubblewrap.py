@@ -19,7 +19,11 @@ from notebook_agents.core.errors import SandboxUnavailable
 from notebook_agents.core.policy import Level
 from notebook_agents.sandbox import proctree
 from notebook_agents.sandbox.config import MIB
-from notebook_agents.sandbox.fileview import interpreter_folders, package_folders
+from notebook_agents.sandbox.fileview import (
+    covered_entries,
+    interpreter_folders,
+    package_folders,
+)
 from notebook_agents.sandbox.plan import Launch, LaunchPlan, Scratch
 
 TMP = "/tmp"  # noqa: S108 - a private tmpfs inside the sandbox
@@ -85,12 +89,15 @@ class NamespaceBackend:
     def _arguments(self, plan: LaunchPlan) -> list[str]:
         interpreter = interpreter_folders()
         packages = package_folders(plan.packages, interpreter)
+        covered = covered_entries(plan.workspace, plan.private)
         home = f"{TMP}/home"
         arguments = [
             *NAMESPACES,
             *_system_view(plan),
-            *(part for path in (*interpreter, *packages) for part in _read_only(path)),
             *(("--bind" if plan.is_writable else "--ro-bind"), *[str(plan.workspace)] * 2),
+            *(part for path in covered for part in _cover(path)),
+            # After the workspace: an environment or a source tree inside it stays readable only.
+            *(part for path in (*interpreter, *packages) for part in _read_only(path)),
             *("--bind", *[str(plan.run_dir)] * 2),
             *("--ro-bind-try", *[str(plan.connection_file)] * 2),
             *("--dir", home, "--remount-ro", "/", "--remount-ro", "/proc"),
@@ -113,6 +120,12 @@ def _system_view(plan: LaunchPlan) -> list[str]:
     arguments += ["--proc", "/proc", "--dev", "/dev"]
     arguments += ["--size", str(SHM_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]  # noqa: S108
     return [*arguments, "--size", str(plan.scratch_bytes), "--tmpfs", TMP]
+
+
+def _cover(path: Path) -> list[str]:
+    if path.is_dir():
+        return ["--tmpfs", str(path), "--remount-ro", str(path)]
+    return ["--ro-bind", os.devnull, str(path)]
 
 
 def _read_only(path: Path) -> list[str]:

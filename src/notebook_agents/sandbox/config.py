@@ -23,6 +23,8 @@ class SandboxConfig:
     """The level to use instead of one that cannot be enforced; empty refuses."""
     writable_root: Path | None = None
     """Workspaces below this folder may be written to at ``medium``; all others are read-only."""
+    private: tuple[Path, ...] = ()
+    """Folders that a sandbox never sees, should they lie in a workspace; hidden ones never are."""
     packages: tuple[str, ...] = ("notebook_agents",)
     """Import packages a sandboxed kernel may read besides the interpreter's own."""
     idle_ttl_s: float = 600.0

@@ -40,6 +40,17 @@ def import_paths(packages: Iterable[str]) -> tuple[str, ...]:
     return tuple({str(place.parent): None for name in packages for place in _places(name)})
 
 
+def covered_entries(workspace: Path, private: Iterable[Path]) -> list[Path]:
+    """What lies in a workspace and a sandbox must not see: hidden entries and the private folders.
+
+    A notebook in a home folder has keys and tokens beside it. Only the entries of the workspace
+    itself are covered, as they are when the kernel starts; links lead nowhere in the sandbox.
+    """
+    hidden = [p for p in workspace.iterdir() if p.name.startswith(".") and not p.is_symlink()]
+    inside = [p for p in private if p.exists() and p != workspace and p.is_relative_to(workspace)]
+    return sorted({*hidden, *inside})
+
+
 def _places(package: str) -> list[Path]:
     spec = importlib.util.find_spec(package)
     if spec is None:

@@ -31,6 +31,8 @@ class LaunchPlan:
     workspace: Path
     asked_workspace: str = ""
     """The workspace as it was asked for, before links were resolved."""
+    private: tuple[Path, ...] = ()
+    """Folders that a sandbox never sees, should they lie in the workspace."""
     is_writable: bool = False
     memory_bytes: int = 512 * MIB
     max_file_bytes: int = 256 * MIB

@@ -161,6 +161,7 @@ class KernelSandbox:
             run_dir=run_dir.make(),
             workspace=workspace,
             asked_workspace=call.workspace,
+            private=tuple(path.resolve() for path in config.private),
             is_writable=root is not None and workspace.is_relative_to(root.resolve()),
             memory_bytes=call.memory_bytes,
             max_file_bytes=config.max_file_bytes,

@@ -29,6 +29,7 @@ TIME_SHARE = 0.95
 """The database is asked to stop a little before the kernel is: then the kernel's variables live."""
 ZONED = "WITH TIME ZONE"
 EXPLAIN = re.compile(r"\s*EXPLAIN\s+(?!ANALY[SZ]E\b|\()", re.IGNORECASE)
+STRING = re.compile(r"['\"]((?:[^'\"]|'')*)['\"]")
 DENIED_FILE = re.compile(r'Cannot access (?:file|directory) "([^"]*)"')
 MISSING_FILE = re.compile(r'No files found that match the pattern "([^"]*)"')
 MISSING_TABLE = re.compile(r"Table with name (\S+) does not exist")
@@ -91,6 +92,8 @@ def connected(root: str, memory_mb: int) -> Iterator[duckdb.DuckDBPyConnection]:
 
 def _check(database: duckdb.DuckDBPyConnection, query: str) -> None:
     """Exactly one statement, and one that only reads."""
+    if hidden := next(_hidden_parts(query), ""):
+        raise SqlDenied(f"{hidden!r} is hidden; hidden files are not read")
     statements = database.extract_statements(query)
     if len(statements) != 1:
         raise SqlDenied(f"exactly one statement is run, got {len(statements)}")
@@ -102,6 +105,18 @@ def _check(database: duckdb.DuckDBPyConnection, query: str) -> None:
         _check(database, query[explained.end() :])
     elif kind != duckdb.StatementType.SELECT:
         raise SqlDenied(f"{kind.name} statements are not run; use SELECT")
+
+
+def _hidden_parts(query: str) -> Iterator[str]:
+    """Parts of paths in the query's strings that begin with a dot; numbers such as .5 do not count.
+
+    The database cannot be told to leave hidden files alone. At level medium the sandbox covers
+    them; this is the clear message, and all there is at level low.
+    """
+    for text in STRING.findall(query):
+        for part in re.split(r"[/\\\\]", text):
+            if part.startswith(".") and part.strip(".") and not part[1:].isdigit():
+                yield part
 
 
 def _fetch(database: duckdb.DuckDBPyConnection, query: str) -> dict[str, Any]:
