@@ -10,7 +10,7 @@ import asyncio
 import logging
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from jupyter_server.extension.application import ExtensionApp
 from traitlets import Unicode, default
@@ -50,7 +50,7 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
         jupyter agents --NotebookAgentsApp.models='["Qwen/Qwen3-0.6B"]'
     """
     version = Unicode(VERSION)
-    subcommands: ClassVar[dict[str, tuple[type[KeysApp], str]]] = {
+    subcommands = {  # noqa: RUF012 - declared as an instance variable by traitlets
         "keys": (KeysApp, "Make, list and revoke API keys.")
     }
     extension_url = "/notebook-agents/tektra/v1/health"

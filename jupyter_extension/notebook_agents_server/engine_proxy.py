@@ -60,7 +60,7 @@ class Generate(EngineHandler):
 
     async def post(self) -> None:
         """Stream the chunks of one generation; a client that goes away cancels it."""
-        request = REQUEST.validate_json(self.request.body)
+        request = self.parse_value(REQUEST)
         await self.stream(self._lines(request), content_type=NDJSON, last_words=error_line)
 
     async def _lines(self, request: GenerateRequest) -> AsyncGenerator[bytes, None]:
@@ -82,7 +82,7 @@ class Load(EngineHandler):
 
     async def post(self) -> None:
         """Bring a model into memory."""
-        body = MODEL_REQUEST.validate_json(self.request.body)
+        body = self.parse_value(MODEL_REQUEST)
         self.reply_value(MODEL, await self.core.engine.load(body.model))
 
 
@@ -91,7 +91,7 @@ class Unload(EngineHandler):
 
     async def post(self) -> None:
         """Give a model's memory back."""
-        body = MODEL_REQUEST.validate_json(self.request.body)
+        body = self.parse_value(MODEL_REQUEST)
         await self.core.engine.unload(body.model)
         self.set_status(204)
 

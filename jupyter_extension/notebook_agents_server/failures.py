@@ -7,7 +7,8 @@ answered as "internal error": no traceback, path or prompt leaves the server.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
@@ -118,12 +119,21 @@ def translate(error: BaseException, dialect: Dialect) -> tuple[NotebookAgentsErr
     """The error to show, its status, and whether it is ours (else it must be logged)."""
     if isinstance(error, NotebookAgentsError):
         return error, dialect.status_of(error), True
-    if isinstance(error, ValidationError):
-        shown: NotebookAgentsError = invalid_request(error)
-        return shown, dialect.status_of(shown), True
     if isinstance(error, HTTPError):
         return _from_http(error), error.status_code, True
     return NotebookAgentsError("internal error"), INTERNAL_STATUS, False
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Read what a client sent: what does not validate is the client's mistake.
+
+    Only here; a value of ours that does not validate is ours.
+    """
+    try:
+        yield
+    except ValidationError as error:
+        raise invalid_request(error) from None
 
 
 def invalid_request(error: ValidationError) -> InvalidRequest:

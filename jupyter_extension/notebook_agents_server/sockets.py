@@ -23,8 +23,8 @@ from tornado.web import HTTPError
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from notebook_agents.core.errors import NotAuthenticated
-from notebook_agents_server.base import Door, without_jupyter_login
-from notebook_agents_server.failures import INTERNAL_CLOSE_CODE
+from notebook_agents_server.door import Door, without_jupyter_login
+from notebook_agents_server.failures import INTERNAL_CLOSE_CODE, reading
 
 HEARTBEAT_S = 15.0
 """Seconds between heartbeats; proxies cut silent connections after 30 or 60."""
@@ -160,7 +160,9 @@ class BaseSocket(Door, WebSocketHandler):
         if self._actor is None:
             await self._authenticate(message)
             return
-        await self.on_frame(self.frames.validate_json(message))
+        with reading():
+            frame = self.frames.validate_json(message)
+        await self.on_frame(frame)
 
     async def _authenticate(self, message: str | bytes) -> None:
         try:

@@ -9,7 +9,7 @@ from jupyter_server.serverapp import ServerApp
 from tornado.web import RequestHandler
 from tornado.websocket import WebSocketHandler
 
-from notebook_agents_server.base import Door
+from notebook_agents_server.door import Door
 from notebook_agents_server.mounts import DIALECT_NAMES, all_routes
 from notebook_agents_server.testing import Client
 

@@ -1,4 +1,4 @@
-"""Whose request it is: other identity providers, switched-off authentication, the owner's account."""
+"""Whose request it is: other identity providers, no authentication, the owner's account."""
 
 from __future__ import annotations
 
