@@ -199,8 +199,7 @@ async def _model_step(
     )
     yield ModelStarted(step=step, model=run.model, n_messages=len(progress.history))
     started = clock.monotonic()
-    deltas, calls = _Deltas(step, clock), []
-    end = GenerateFinished(finish_reason="stop")
+    deltas, calls, end = _Deltas(step, clock), [], GenerateFinished(finish_reason="stop")
     async with aclosing(ports.engine.generate(request)) as chunks:
         async for chunk in chunks:
             match chunk:
