@@ -25,8 +25,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import nbformat
 from jupyter_client.blocking.client import BlockingKernelClient
+from nbformat.v4 import output_from_msg, reads, writes
 
 HERE = Path(__file__).resolve().parent
 OUTPUT = HERE / ".output"
@@ -118,7 +118,7 @@ class Cell:
         if kind == "update_display_data" and display_id in self.by_display:
             self.by_display[display_id].data = content["data"]
         elif kind in ("display_data", "execute_result", "stream", "error"):
-            output = nbformat.v4.output_from_msg(message)
+            output = output_from_msg(message)
             self.outputs.append(output)
             if display_id:
                 self.by_display[display_id] = output
@@ -189,7 +189,9 @@ def check(cell: Cell) -> None:
         expected = (HERE / "data" / "notes.txt").read_text().splitlines()[:3]
     missing = [text for text in expected if text not in cell.answer]
     if missing:
-        raise DemoFailed(f"the answer to {cell.source!r} lacks {missing[0]!r}: {cell.answer!r}")
+        tool_errors = [line.strip() for line in cell.text.splitlines() if "  Error:" in line]
+        cause = " ".join((tool_errors or [cell.answer])[0].split())[:200]
+        raise DemoFailed(f"the answer to {cell.source!r} lacks {missing[0]!r}: {cause}")
 
 
 def show(source: str, text: str) -> None:
@@ -243,11 +245,11 @@ def main() -> None:
     """Run the demo."""
     begun = time.monotonic()
     OUTPUT.mkdir(exist_ok=True)
-    book = nbformat.read(NOTEBOOK, as_version=4)
+    book = reads(NOTEBOOK.read_text())
     with running_server() as server:
         print(f"Server up at {server.url} after {time.monotonic() - begun:.1f} s.")
         n_checked = play(server, book)
-    nbformat.write(book, OUTPUT / NOTEBOOK.name)
+    (OUTPUT / NOTEBOOK.name).write_text(writes(book))
     print(f"\nAll {n_checked} answers are right. It took {time.monotonic() - begun:.0f} s.\n")
     print("Where to go next:")
     print("  make lab                      open this notebook in JupyterLab")
