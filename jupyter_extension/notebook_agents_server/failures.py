@@ -53,7 +53,8 @@ CLOSE_CODES: Mapping[ErrorClass, int] = {
     NotFound: 4404,
     LimitExceeded: 1013,
 }
-"""What ends a socket; after every other error it stays open."""
+"""How a socket ends whose reason to be is gone; a wrong frame does not end it."""
+OTHER_CLOSE_CODE = 4400
 INTERNAL_STATUS = 500
 INTERNAL_CLOSE_CODE = 1011
 TOO_LARGE_STATUS = 413
@@ -86,9 +87,9 @@ class Dialect:
         """The HTTP status of an error."""
         return _lookup(error, (self.statuses, STATUSES)) or INTERNAL_STATUS
 
-    def close_code_of(self, error: NotebookAgentsError) -> int | None:
-        """The close code of an error; None when the socket stays open."""
-        return _lookup(error, (self.close_codes, CLOSE_CODES))
+    def close_code_of(self, error: NotebookAgentsError) -> int:
+        """The close code of an error that ends a socket."""
+        return _lookup(error, (self.close_codes, CLOSE_CODES)) or OTHER_CLOSE_CODE
 
     def body_of(self, failure: Failure) -> dict[str, Any]:
         """The error as the body of an answer."""

@@ -66,9 +66,13 @@ class BaseSocket(Door, WebSocketHandler):
         """Queue a frame for the client."""
         self._offer(frame.model_dump_json(by_alias=True, exclude_none=True))
 
-    def work(self, job: Coroutine[Any, Any, None], *, name: str) -> None:
-        """Do something beside receiving frames; it ends with the socket."""
-        task = self.core.spawn(self._guarded(job), name=f"{name} of {self.request_id}")
+    def work(self, job: Coroutine[Any, Any, None], *, name: str, is_essential: bool = True) -> None:
+        """Do something beside receiving frames; it ends with the socket.
+
+        An error in an essential job ends the socket, in another one it is only told.
+        """
+        guarded = self._guarded(job, is_grave=is_essential)
+        task = self.core.spawn(guarded, name=f"{name} of {self.request_id}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -143,7 +147,7 @@ class BaseSocket(Door, WebSocketHandler):
         if self._actor is None:
             self.work(self._expect_auth(), name="waiting for a credential")
         else:
-            await self._guarded(self.on_ready(*args))
+            await self._guarded(self.on_ready(*args), is_grave=True)
 
     async def _expect_auth(self) -> None:
         await asyncio.sleep(AUTH_TIMEOUT_S)
@@ -154,12 +158,14 @@ class BaseSocket(Door, WebSocketHandler):
 
     async def on_message(self, message: str | bytes) -> None:
         """Check and pass on a frame."""
-        await self._guarded(self._receive(message))
+        if self._closing is not None:
+            return
+        if self._actor is None:
+            await self._guarded(self._authenticate(message), is_grave=True)
+        else:
+            await self._guarded(self._receive(message), is_grave=False)
 
     async def _receive(self, message: str | bytes) -> None:
-        if self._actor is None:
-            await self._authenticate(message)
-            return
         with reading():
             frame = self.frames.validate_json(message)
         await self.on_frame(frame)
@@ -178,23 +184,24 @@ class BaseSocket(Door, WebSocketHandler):
         self._credential = token
         await self.on_ready(*self._path_args)
 
-    async def _guarded(self, job: Coroutine[Any, Any, None]) -> None:
-        """Do the job; an error becomes a frame and, when it is a grave one, the end."""
+    async def _guarded(self, job: Coroutine[Any, Any, None], *, is_grave: bool) -> None:
+        """Do the job; an error becomes a frame and, when it is grave or not ours, the end."""
         try:
             await job
         except (WebSocketClosedError, StreamClosedError):
             pass
         except Exception as error:  # noqa: BLE001 - the one place where a socket's errors end
-            self._fail(error)
+            self._fail(error, is_grave=is_grave)
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, error: Exception, *, is_grave: bool) -> None:
         failure, is_ours = self.failure(error)
         if not is_ours:
             _log.error("socket %s failed", self.request_id, exc_info=error)
-        code = self.dialect.close_code_of(failure.error) if is_ours else INTERNAL_CLOSE_CODE
         self._offer(json.dumps(self.dialect.frame_of(failure)))
-        if code is not None:
-            self._offer_close(code, failure.error.message)
+        if not is_ours:
+            self._offer_close(INTERNAL_CLOSE_CODE, failure.error.message)
+        elif is_grave:
+            self._offer_close(self.dialect.close_code_of(failure.error), failure.error.message)
 
     # -- sending -------------------------------------------------------------------------------
 
@@ -225,7 +232,7 @@ class BaseSocket(Door, WebSocketHandler):
         while True:
             await asyncio.sleep(HEARTBEAT_S)
             if self._actor is not None:
-                await self.enter(self._credential)
+                await self.gatekeeper.identify(self._credential, self)
                 if (frame := self.heartbeat_frame()) is not None:
                     self.send(frame)
 

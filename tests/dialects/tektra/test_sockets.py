@@ -232,3 +232,25 @@ async def test_a_frame_beyond_one_mebibyte_closes_1009(
     await socket.send(say("x" * (1024 * 1024 + 1)))
     assert await socket.receive() is None
     assert socket.close_code == 1009
+
+
+async def test_cancelling_an_unknown_run_is_an_error_and_the_socket_stays_open(
+    tektra: Client, make_agent: MakeAgent
+) -> None:
+    socket = await tektra.socket(f"/v1/ws/stream/{await make_agent()}")
+    await socket.send({"type": "cancel", "run_id": "run_" + "0" * 32})
+    (frame,) = await socket.until("error")
+    assert frame["error"]["code"] == "RUN_NOT_FOUND"
+    await socket.send(say("still there?"))
+    await socket.until("complete")
+
+
+async def test_a_place_to_resume_from_that_is_no_number_closes_4400(
+    tektra: Client, make_agent: MakeAgent
+) -> None:
+    path = f"/v1/ws/stream/{await make_agent()}"
+    socket = await tektra.socket(path, query={"after": "yesterday"})
+    (frame,) = await socket.until("error")
+    assert frame["error"]["details"]["field"] == "after"
+    assert await socket.receive() is None
+    assert socket.close_code == 4400

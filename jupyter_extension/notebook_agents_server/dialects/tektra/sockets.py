@@ -67,7 +67,7 @@ class TektraSocket(BaseSocket):
             case CancelFrame(run_id=run_id):
                 chosen = {self.id_of("run", run_id)} if run_id else set(self._active)
                 for id in chosen:
-                    self.work(self._cancel(id), name="cancelling")
+                    self.work(self._cancel(id), name="cancelling", is_essential=False)
 
     def started(self, conversation_id: str) -> None:
         """A message of this client began a run in a conversation."""
