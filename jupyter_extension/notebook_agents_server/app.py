@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_server.extension.application import ExtensionApp
 from traitlets import Unicode, default
+from traitlets.config import Application
 
 from notebook_agents_server.base import VERSION, Services
 from notebook_agents_server.config import ServerSettings
@@ -35,6 +36,13 @@ if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
 DEFAULT_PORT = 8000
+EXAMPLES = """\
+jupyter agents                        a server on http://127.0.0.1:8000
+jupyter agents --port 9000            on another port
+jupyter agents keys create ci         print a new API key of the owner
+
+The owner's first password is in the file that the log names; Jupyter's token opens the APIs too.
+"""
 LOGGED = ("notebook_agents", "notebook_agents_server")
 """Packages whose log goes where Jupyter's goes."""
 
@@ -43,12 +51,14 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
     """AI agents in a Jupyter server: REST and WebSocket APIs, inference, tools, analytics."""
 
     name = "notebook_agents"
-    description = __doc__
-    examples = """
-        jupyter agents                      # on http://127.0.0.1:8000
-        jupyter agents --port 9000
-        jupyter agents --NotebookAgentsApp.models='["Qwen/Qwen3-0.6B"]'
-    """
+    examples = EXAMPLES
+    aliases = {  # noqa: RUF012 - declared as an instance variable by traitlets
+        **ExtensionApp.aliases,
+        "ip": "ServerApp.ip",
+        "port": "ServerApp.port",
+        "home": "NotebookAgentsApp.home",
+        "sandbox-level": "NotebookAgentsApp.sandbox_level",
+    }
     version = Unicode(VERSION)
     subcommands = {  # noqa: RUF012 - declared as an instance variable by traitlets
         "keys": (KeysApp, "Make, list and revoke API keys.")
@@ -144,6 +154,6 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
 def main(argv: list[str] | None = None) -> None:
     """The command ``jupyter agents``."""
     NotebookAgentsApp.launch_instance(argv)  # type: ignore[no-untyped-call]
-    app = NotebookAgentsApp.serverapp_class.instance().starter_app
+    app = getattr(Application.instance(), "starter_app", None)
     if isinstance(app, NotebookAgentsApp) and app.failure:
         sys.exit(1)

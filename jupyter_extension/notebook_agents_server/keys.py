@@ -24,10 +24,14 @@ USAGE = "jupyter agents keys create NAME | list | revoke KEY_ID"
 
 
 class KeysApp(ServerSettings, JupyterApp):
-    """Make, list and revoke API keys of the owner: create NAME, list, revoke KEY_ID."""
+    """Make, list and revoke API keys of the owner."""
 
     name = "jupyter-agents-keys"
-    description = f"{__doc__}\n    {USAGE}"
+    description = f"Make, list and revoke API keys of the owner:\n\n    {USAGE}"
+    aliases = {  # noqa: RUF012 - declared as an instance variable by traitlets
+        **JupyterApp.aliases,
+        "home": "KeysApp.home",
+    }
 
     def start(self) -> None:
         """Do what the command line says."""

@@ -160,7 +160,9 @@ def keys(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_keys_of_the_command_line_open_a_running_server(server: Server, tmp_path: Path) -> None:
-    secret = keys(tmp_path, "create", "ci").stdout.strip()
+    made = keys(tmp_path, "create", "ci")
+    assert (made.returncode, made.stderr) == (0, "")
+    secret = made.stdout.strip()
     headers = {"Authorization": f"Bearer {secret}"}
     assert server.ask("GET", "/v1/agents", headers=headers).status_code == 200
     listed = keys(tmp_path, "list").stdout.split()
