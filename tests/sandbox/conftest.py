@@ -90,7 +90,7 @@ async def make_bench(run_dir: Path, workspace: Path) -> AsyncIterator[MakeBench]
     def make(
         level: str = "low", budget: OutputBudget | None = None, timeout_s: float = 20, **config: Any
     ) -> Bench:
-        sandbox = KernelSandbox(SandboxConfig(run_dir, **config), budget)
+        sandbox = KernelSandbox(SandboxConfig(config.pop("run_dir", run_dir), **config), budget)
         made.append(sandbox)
         call = SandboxCall(
             key="conversation",

@@ -129,6 +129,27 @@ for folder, _, names in os.walk('.'):
     ]
 
 
+async def test_the_runtime_folders_may_lie_in_a_covered_folder_of_the_workspace(
+    make_bench: MakeBench, workspace: Path, medium_works: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As they do for a notebook in a home folder."""
+    data = workspace / ".local" / "share" / "jupyter"
+    home = data / "notebook-agents"
+    home.mkdir(parents=True)
+    (data / "secret").write_text(CANARY)
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(data / "runtime"))
+    bench = make_bench("medium", run_dir=home / "sandbox", private=(home,))
+    code = f"""
+import os
+print(os.path.exists({str(data / "secret")!r}))
+for folder in ({str(workspace / ".local")!r}, {str(data)!r}, {str(home)!r}):
+    try: os.mkdir(folder + '/made'); print('made', folder)
+    except OSError as error: print(error.strerror)
+"""
+    outcome = await bench.run(code)
+    assert outcome.output.split("\n") == ["False", *["Read-only file system"] * 3, ""]
+
+
 async def test_scratch_space_is_limited(make_bench: MakeBench, medium_works: None) -> None:
     bench = make_bench("medium", scratch_bytes=8 << 20)
     for path in ("/tmp/x", "/dev/shm/x", "/dev/x"):

@@ -100,6 +100,8 @@ class NamespaceBackend:
             *(part for path in (*interpreter, *packages) for part in _read_only(path)),
             *("--bind", *[str(plan.run_dir)] * 2),
             *("--ro-bind-try", *[str(plan.connection_file)] * 2),
+            # At last: the folders above may lie in a covered one, as they do in a home folder.
+            *(part for path in covered if path.is_dir() for part in ("--remount-ro", str(path))),
             *("--dir", home, "--remount-ro", "/", "--remount-ro", "/proc"),
         ]
         for name, value in Scratch(home, TMP).environment().items():
@@ -124,7 +126,7 @@ def _system_view(plan: LaunchPlan) -> list[str]:
 
 def _cover(path: Path) -> list[str]:
     if path.is_dir():
-        return ["--tmpfs", str(path), "--remount-ro", str(path)]
+        return ["--tmpfs", str(path)]
     return ["--ro-bind", os.devnull, str(path)]
 
 
