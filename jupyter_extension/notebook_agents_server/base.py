@@ -20,7 +20,7 @@ from tornado.http1connection import HTTP1Connection
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
-from notebook_agents.core.errors import LimitExceeded, NotAuthenticated
+from notebook_agents.core.errors import LimitExceeded, NotAuthenticated, NotFound
 from notebook_agents_server.door import Door, Services, without_jupyter_login
 from notebook_agents_server.failures import Dialect, error_of_code, reading
 from notebook_agents_server.machine import MachineReading
@@ -69,7 +69,7 @@ class BaseHandler(Door):
 
     _refusal: Exception | None = None
     _n_read: int = 0
-    _stream_task: asyncio.Task[None] | None = None
+    _stream_task: asyncio.Task[Exception | None] | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Guard every verb the class defines, so that none can be open by oversight."""
@@ -162,7 +162,7 @@ class BaseHandler(Door):
             await asyncio.wait((pump,))
         finally:
             pump.cancel()
-        error = None if pump.cancelled() else pump.exception()
+        error = None if pump.cancelled() else pump.result()
         if error is None or isinstance(error, StreamClosedError):
             return
         if not self._headers_written:
@@ -170,11 +170,15 @@ class BaseHandler(Door):
         self.log_exception(type(error), error, error.__traceback__)
         self.finish(last_words(self.dialect.body_of(self.failure(error)[0])))
 
-    async def _pump(self, chunks: AsyncGenerator[bytes, None]) -> None:
-        async with aclosing(chunks):
-            async for chunk in chunks:
-                self.write(chunk)
-                await self.flush()
+    async def _pump(self, chunks: AsyncGenerator[bytes, None]) -> Exception | None:
+        try:
+            async with aclosing(chunks):
+                async for chunk in chunks:
+                    self.write(chunk)
+                    await self.flush()
+        except Exception as error:  # noqa: BLE001 - whoever started the stream answers with it
+            return error
+        return None
 
     def on_connection_close(self) -> None:
         """End the stream of a client that went away."""
@@ -214,7 +218,7 @@ class UnknownPath(BaseHandler):
 
     async def get(self, *_args: str) -> None:
         """Refuse."""
-        raise HTTPError(404, log_message=self.request.path)
+        raise NotFound("path", self.request.path)
 
     head = post = put = patch = delete = get
 

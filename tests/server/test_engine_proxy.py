@@ -45,13 +45,14 @@ async def test_generate_streams_one_chunk_a_line(proxy: Client, engine: Scripted
 
 
 async def test_an_error_before_the_first_chunk_is_a_status(
-    proxy: Client, engine: ScriptedEngine
+    proxy: Client, engine: ScriptedEngine, caplog: pytest.LogCaptureFixture
 ) -> None:
     engine.script = [EngineUnavailable("gone"), InvalidRequest("too long", field="messages")]
     answer = await proxy.post("/generate", REQUEST)
     assert (answer.status, answer.json["code"]) == (503, "engine_unavailable")
     answer = await proxy.post("/generate", REQUEST)
     assert (answer.status, answer.json["details"]["field"]) == (400, "messages")
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 async def test_a_later_error_is_the_last_line(proxy: Client, engine: ScriptedEngine) -> None:

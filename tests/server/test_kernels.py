@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -63,10 +62,10 @@ async def test_a_kernel_has_the_address_the_home_and_a_token_that_dies_with_it(
 async def test_a_kernel_that_does_not_start_leaves_no_token(
     client: Client, jp_serverapp: ServerApp
 ) -> None:
-    before = dict(os.environ)
+    app: Any = jp_serverapp.extension_manager.extension_points["notebook_agents"].app
     with pytest.raises(NoSuchKernel):
         await jp_serverapp.kernel_manager.start_kernel(kernel_name="nothing")
-    assert dict(os.environ) == before
+    assert app.services.gatekeeper.kernel_tokens._kernel_ids == {}
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from notebook_agents.core.core import Core
+from notebook_agents.core.models import EngineHealth
 from notebook_agents.core.users import CreateUser, User
+from notebook_agents.testing import ScriptedEngine
 from notebook_agents_server.testing import Client
 
 MakeAgent = Callable[..., Awaitable[str]]
@@ -77,6 +79,25 @@ async def test_t41_health_has_the_documented_fields_and_is_public(tektra: Client
         "models": "healthy",
         "security": "healthy",
     }
+
+
+async def test_t41_t63_health_says_which_part_does_not_work(
+    tektra: Client, core: Core, engine: ScriptedEngine
+) -> None:
+    async def broken(*_args: Any) -> Any:
+        raise OSError("disk full")
+
+    async def down() -> EngineHealth:
+        return EngineHealth(is_ready=False, detail="crashed")
+
+    engine.health = down  # type: ignore[method-assign]
+    answer = await tektra.get("/v1/health")
+    assert (answer.status, answer.json["status"]) == (200, "degraded")
+    assert answer.json["components"]["models"] == "degraded"
+    core.users.find = broken  # type: ignore[assignment, method-assign]
+    answer = await tektra.holding(None).get("/v1/health")
+    assert (answer.status, answer.json["status"]) == (503, "unhealthy")
+    assert b"disk full" not in answer.body
 
 
 async def test_t42_metrics_have_the_documented_fields(
