@@ -35,7 +35,7 @@ def test_a_pattern_matches_the_path_that_is_tried(pattern: str) -> None:
     assert re.fullmatch(pattern, path_of(pattern))
 
 
-@pytest.mark.parametrize("handler", {handler for _, handler in ROUTES})
+@pytest.mark.parametrize("handler", dict.fromkeys(handler for _, handler in ROUTES))
 def test_every_handler_is_a_door(handler: type[RequestHandler]) -> None:
     assert issubclass(handler, Door)
 
