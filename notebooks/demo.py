@@ -170,6 +170,7 @@ def run_cell(client: BlockingKernelClient, source: str) -> Cell:
     except TimeoutError:
         raise DemoFailed(f"no answer within {CELL_TIMEOUT_S} s: {source}") from None
     if cell.error:
+        show(source, cell.text)
         raise DemoFailed(cell.error)
     return cell
 
