@@ -1,4 +1,4 @@
-"""Fixtures for every room: the blocking detector, services where they can be reached, versions."""
+"""Fixtures for every room: the blocking detector, services that answer, a live fake server."""
 
 from __future__ import annotations
 
@@ -7,11 +7,19 @@ import importlib.metadata
 import inspect
 import os
 import socket
-from collections.abc import Generator, Iterator
+from collections.abc import AsyncGenerator, Generator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from blockbuster import blockbuster_ctx
+from jupyter_server.serverapp import ServerApp
+from tornado.httpclient import AsyncHTTPClient
+from traitlets.config import Config
+
+from notebook_agents.core.core import Core
+from notebook_agents.testing import ScriptedEngine, fake_core
+from notebook_agents_server.testing import Client, serving, start_extensions
 
 REQUIRE_ALL = "NOTEBOOK_AGENTS_TEST_REQUIRE_ALL"
 """Set in CI: a test that would be skipped fails instead."""
@@ -55,6 +63,7 @@ def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: Any) -> ob
     loop: asyncio.AbstractEventLoop = request.getfixturevalue("jp_asyncio_loop")
     values = function(**{name: request.getfixturevalue(name) for name in fixturedef.argnames})
     value: object = loop.run_until_complete(anext(values))
+    assert value is not None, f"async fixture {fixturedef.argname!r} must yield something"
 
     def finish() -> None:
         assert loop.run_until_complete(anext(values, finish)) is finish
@@ -90,3 +99,35 @@ def postgresql_url() -> str:
     if not url and not _is_open(5432):
         pytest.skip("no PostgreSQL on 127.0.0.1:5432")
     return url or "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
+
+
+@pytest.fixture
+def engine() -> ScriptedEngine:
+    return ScriptedEngine()
+
+
+@pytest.fixture
+def core(engine: ScriptedEngine, tmp_path: Path) -> Core:
+    return fake_core(engine=engine, home=tmp_path / "workspaces")
+
+
+@pytest.fixture
+def settings() -> dict[str, Any]:
+    return {}
+
+
+@pytest.fixture
+def jp_server_config(core: Core, tmp_path: Path, settings: dict[str, Any]) -> Config:
+    return serving(core, tmp_path / "home", **settings)
+
+
+@pytest.fixture
+async def client(
+    jp_serverapp: ServerApp, http_server: Any, http_server_port: Any, jp_base_url: str
+) -> AsyncGenerator[Client, None]:
+    """A client with Jupyter's token, at the root of the server."""
+    await start_extensions(jp_serverapp)
+    http = AsyncHTTPClient(force_instance=True)
+    anybody = Client(http, f"http://127.0.0.1:{http_server_port[1]}", jp_base_url.rstrip("/"))
+    yield anybody.holding(jp_serverapp.identity_provider.token)
+    anybody.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import httpcore2  # noqa: F401 - httpx2 imports it with its first client, which is not our claim
 import pytest
 from traitlets.config import Config
 

@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpcore2  # noqa: F401 - httpx2 imports it with its first client, on the event loop
 import httpx2
 from pydantic import ValidationError
 from pydantic_core import from_json
