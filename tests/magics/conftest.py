@@ -17,7 +17,14 @@ from traitlets.config import Config
 import notebook_agents
 from notebook_agents.core.core import Core
 from notebook_agents.core.models import GenerateRequest
-from notebook_agents.testing import MemoryStore, ScriptedEngine, ScriptedTools, fake_core
+from notebook_agents.core.tools import SandboxCall, SandboxOutcome
+from notebook_agents.testing import (
+    FakeSandbox,
+    MemoryStore,
+    ScriptedEngine,
+    ScriptedTools,
+    fake_core,
+)
 
 QUIET = Config({"HistoryManager": {"enabled": False}, "InteractiveShell": {"colors": "nocolor"}})
 FAKE_CORE = """
@@ -30,6 +37,19 @@ engine = ScriptedEngine()
 core = fake_core(engine=engine, clock=SystemClock(), home=Path("workspaces"))
 notebook_agents.use_core(core)
 """
+
+
+class RecordingSandbox(FakeSandbox):
+    """Keeps what it was asked to run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[SandboxCall] = []
+        self.outcome = SandboxOutcome(reason="")
+
+    async def execute(self, call: SandboxCall) -> SandboxOutcome:
+        self.calls.append(call)
+        return self.outcome
 
 
 @dataclass
@@ -49,6 +69,7 @@ class AgentShell:
     core: Core
     tools: ScriptedTools
     store: MemoryStore
+    sandbox: RecordingSandbox
 
     def run(self, code: str) -> Cell:
         """Execute a cell."""
@@ -88,10 +109,12 @@ def agent_shell(ipython_home: Path) -> Iterator[AgentShell]:
         {"python_executor": lambda code: f"ran: {code}", "file_writer": lambda path: "written"},
         effects={"file_writer": "write"},
     )
-    core = fake_core(engine=engine, tools=tools, store=store, home=ipython_home / "workspaces")
+    sandbox = RecordingSandbox()
+    home = ipython_home / "workspaces"
+    core = fake_core(engine=engine, tools=tools, store=store, sandbox=sandbox, home=home)
     notebook_agents.load_ipython_extension(shell)
     notebook_agents.use_core(core, shell=shell)
-    yield AgentShell(shell, engine, core, tools, store)
+    yield AgentShell(shell, engine, core, tools, store, sandbox)
     notebook_agents.unload_ipython_extension(shell)
 
 

@@ -26,8 +26,13 @@ def test_a_prompt_is_answered_recorded_and_nothing_outlives_the_kernel(
     assert "The result is 83810205" in shown[-1]
     assert kernel.run("answer.tool_calls[0].result.strip()").value() == "'83810205'"
 
+    kernel.run("import pandas; df = pandas.DataFrame({'price': [1.5, 2.5], 'qty': [1, 2]})")
+    kernel.run("%agent reset")
+    [shown] = kernel.run("%agent What is the mean of price in df?").displays().values()
+    assert "> 2.0\n" in shown[-1]
+
     recorded = kernel.run("%agent sql SELECT dialect, status, tool_calls FROM v_runs").value()
-    assert re.search(r"magic\s+succeeded\s+1$", recorded)
+    assert re.search(r"magic\s+succeeded\s+1\n1\s+magic\s+succeeded\s+1$", recorded)
 
     status = kernel.run("%agent status").value()
     worker = psutil.Process(int(re.search(r"pid (\d+)", status)[1]))  # type: ignore[index]

@@ -15,17 +15,25 @@ MAX_COLUMNS = 8
 """Beyond these a small model loses track; ``{name}`` in the prompt shows a frame in full."""
 
 
-def frames_line(namespace: Mapping[str, Any]) -> str:
-    """``Dataframes: df(price, qty); …`` of the newest frames, or nothing when there are none."""
+def frames_by_name(namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """The newest data frames, each under its newest name, oldest first."""
     pandas = loaded_pandas()
     if pandas is None:
-        return ""
-    shown: dict[int, str] = {}
+        return {}
+    found: dict[int, tuple[str, Any]] = {}
     for name, value in reversed(list(namespace.items())):
-        if name.startswith("_") or not isinstance(value, pandas.DataFrame) or id(value) in shown:
+        if name.startswith("_") or not isinstance(value, pandas.DataFrame) or id(value) in found:
             continue
-        columns = [" ".join(str(column).split()) for column in value.columns[:MAX_COLUMNS]]
-        shown[id(value)] = f"{name}({', '.join(columns)})"
-        if len(shown) == MAX_FRAMES:
+        found[id(value)] = (name, value)
+        if len(found) == MAX_FRAMES:
             break
-    return f"Dataframes: {'; '.join(reversed(shown.values()))}" if shown else ""
+    return dict(reversed(found.values()))
+
+
+def frames_line(namespace: Mapping[str, Any]) -> str:
+    """``Dataframes: df(price, qty); …``, or nothing when there are none."""
+    shown = []
+    for name, frame in frames_by_name(namespace).items():
+        columns = [" ".join(str(column).split()) for column in frame.columns[:MAX_COLUMNS]]
+        shown.append(f"{name}({', '.join(columns)})")
+    return f"Dataframes: {'; '.join(shown)}" if shown else ""

@@ -32,7 +32,8 @@ USAGE = """%agent [flags] text          ask the agent
 %agent SUBCOMMAND            see below; %agent -- text makes any text a prompt
 x = %agent text              x.text, x.tool_calls, x.usage, x.run_id
 
-{name} puts the value of a variable in; a data frame as its columns, types and first rows."""
+{name} puts the value of a variable in; a data frame as its columns, types and first rows.
+Tools work in a sandbox, on copies of the data frames that your text is about."""
 
 
 @magics_class

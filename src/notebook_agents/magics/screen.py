@@ -23,8 +23,13 @@ TERMINAL_RESULT_LINES = 10
 class Screen(Protocol):
     """Shows a transcript as it grows."""
 
-    def show(self, transcript: Transcript, *, has_news: bool = True) -> None:
-        """Draw, or decide that it is too early to; ``has_news`` False when only time passed."""
+    def show(
+        self, transcript: Transcript, *, has_news: bool = True, is_urgent: bool = False
+    ) -> None:
+        """Draw, or decide that it is too early to.
+
+        ``has_news`` is False when only time has passed, ``is_urgent`` when a question follows.
+        """
         ...
 
     def end(self, transcript: Transcript) -> None:
@@ -43,13 +48,15 @@ class NotebookScreen:
         self._drawn_at = 0.0
         self._is_dirty = True
 
-    def show(self, transcript: Transcript, *, has_news: bool = True) -> None:
+    def show(
+        self, transcript: Transcript, *, has_news: bool = True, is_urgent: bool = False
+    ) -> None:
         """Replace the output unless the last time was a moment ago."""
         if self._is_captured:
             return
         self._is_dirty = self._is_dirty or has_news
         age = time.monotonic() - self._drawn_at
-        if age >= (UPDATE_INTERVAL_S if self._is_dirty else TICK_S):
+        if is_urgent or age >= (UPDATE_INTERVAL_S if self._is_dirty else TICK_S):
             self._draw(transcript)
 
     def end(self, transcript: Transcript) -> None:
@@ -79,11 +86,13 @@ class TerminalScreen:
         self._has_status = False
         self._last = "\n"
 
-    def show(self, transcript: Transcript, *, has_news: bool = True) -> None:
+    def show(
+        self, transcript: Transcript, *, has_news: bool = True, is_urgent: bool = False
+    ) -> None:
         """Write what is new; until there is something, the phase on a line that is erased."""
         if self._is_streaming and has_news:
             self._write_blocks(transcript, is_over=False)
-        if transcript.phase and self._last == "\n" and sys.stdout.isatty():
+        if transcript.phase and self._last == "\n" and sys.stdout.isatty() and not is_urgent:
             sys.stdout.write(f"\r\x1b[K{plain(transcript.phase)} {transcript.seconds:.0f} s")
             self._has_status = True
         sys.stdout.flush()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from IPython.core.displaypub import CapturingDisplayPublisher
 
 from notebook_agents.core.agents import CreateAgent
+from notebook_agents.core.conversations import StartConversation
 from notebook_agents.core.errors import NotebookAgentsError
 from notebook_agents.core.messages import user_message
 from notebook_agents.core.models import BUNDLED_MODEL, Sampling
@@ -20,6 +21,7 @@ from notebook_agents.magics.approval import PersonAsker
 from notebook_agents.magics.context import frames_line
 from notebook_agents.magics.errors import NEXT_STEPS, AgentError, agent_error, one_line
 from notebook_agents.magics.interpolation import interpolate
+from notebook_agents.magics.lending import TOOL, frames_in_question, lend, pack
 from notebook_agents.magics.markdown import as_markdown
 from notebook_agents.magics.screen import NotebookScreen, Screen, TerminalScreen
 from notebook_agents.magics.transcript import Transcript
@@ -66,6 +68,8 @@ class Session:
         """Names seen so far, for completion."""
         self.known_tools: list[str] = []
         self._identity: Identity | None = None
+        self._lent: tuple[str, ...] = ()
+        """Frames that the conversation's tools have copies of."""
 
     @property
     def namespace(self) -> dict[str, Any]:
@@ -83,6 +87,7 @@ class Session:
         """Begin a new conversation with the next prompt."""
         self.conversation_id = ""
         self.n_prompts = 0
+        self._lent = ()
 
     def prompt(self, request: Prompt) -> Waits[Answer]:
         """Serve one prompt: show it working, bind and return the answer.
@@ -132,9 +137,41 @@ class Session:
         prompt = interpolate(request.text, self.namespace)
         for name in prompt.unresolved:
             transcript.note(f"{{{name}}} was left as it is: there is no variable {name}")
+        if request.options.tools is None or TOOL in request.options.tools:
+            yield from self._lend_frames(request.text, identity, transcript)
         run = yield from turn.play(self._wish(prompt.text, request.options, identity))
         self.conversation_id = run.conversation_id
         return turn, run
+
+    def _lend_frames(self, text: str, identity: Identity, transcript: Transcript) -> Waits[None]:
+        """Copy the frames that the prompt is about to where the tools can see them."""
+        frames = frames_in_question(text, self.namespace, self._lent)
+        if not frames:
+            return
+        loan = pack(frames)
+        problem = ""
+        if loan.code:
+            wish = StartConversation(
+                agent_id=identity.agent_id, title=text[:80], workspace=str(Path.cwd())
+            )
+            known, actor = self.conversation_id, identity.actor
+            conversation = yield from until(
+                self.host.submit(
+                    lambda core: (
+                        core.conversations.get(actor, known)
+                        if known
+                        else core.conversations.start(actor, wish)
+                    )
+                )
+            )
+            self.conversation_id = conversation.id
+            problem = yield from until(
+                self.host.submit(lambda core: lend(core, actor, conversation, loan))
+            )
+            self._lent = loan.names
+        for note in (*loan.notes, problem):
+            if note:
+                transcript.note(note)
 
     def _wish(self, text: str, options: Options, identity: Identity) -> StartRun:
         sampling = None

@@ -85,7 +85,7 @@ class Turn:
 
     def _decide(self) -> Waits[None]:
         actor, run_id = self.actor, self.run_id
-        self.screen.show(self.transcript)
+        self.screen.show(self.transcript, is_urgent=True)
         decisions = [self.ask(asked) for asked in self.transcript.pending]
         self.transcript.pending = []
         yield from until(self.host.submit(lambda core: _answer(core, actor, run_id, decisions)))

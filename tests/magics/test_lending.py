@@ -1,0 +1,79 @@
+"""Data frames are copied to where the agent's tools can see them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pytest
+
+from notebook_agents.core.conversations import Conversation
+from notebook_agents.core.ports import Query
+from notebook_agents.core.tools import SandboxOutcome
+from notebook_agents.magics.lending import MAX_LENT_BYTES, pack
+
+if TYPE_CHECKING:
+    from tests.magics.conftest import AgentShell
+
+ORDERS = pd.DataFrame({"price": [1.5, None], "city": ["Bern", "Zürich"]})
+
+
+def defined_by(code: str) -> dict[str, Any]:
+    """What the code leaves behind in a fresh namespace."""
+    names: dict[str, Any] = {}
+    exec(code, names)  # noqa: S102 - our own code
+    return {name: value for name, value in names.items() if not name.startswith("__")}
+
+
+def test_the_code_defines_equal_copies_and_nothing_else() -> None:
+    names = defined_by(pack({"orders": ORDERS}).code)
+    assert list(names) == ["orders"]
+    pd.testing.assert_frame_equal(names["orders"], ORDERS)
+
+
+def test_what_does_not_fit_or_cannot_be_copied_is_said() -> None:
+    large = pd.DataFrame({"x": range(MAX_LENT_BYTES // 4)})
+    odd = pd.DataFrame({"f": [lambda: 0]})
+    loan = pack({"large": large, "orders": ORDERS, "odd": odd})
+    assert loan.names == ("orders",)
+    assert [note.split(":")[0] for note in loan.notes] == [
+        "the tools do not see large",
+        "the tools do not see odd",
+    ]
+    assert pack({"odd": odd}).code == ""
+
+
+@pytest.mark.parametrize("question", ["rows of orders?", "the mean PRICE", "{orders} is what?"])
+def test_a_prompt_about_a_frame_lends_it_to_its_conversation(
+    agent_shell: AgentShell, question: str
+) -> None:
+    agent_shell.shell.user_ns |= {"orders": ORDERS, "other": pd.DataFrame({"x": [1]})}
+    agent_shell.run(f"%agent {question}")
+    [call] = agent_shell.sandbox.calls
+    assert list(defined_by(call.code)) == ["orders"]
+    [conversation] = asyncio.run(agent_shell.store.find(Conversation, Query())).items
+    assert call.key == conversation.id
+    assert conversation.message_count == 2
+
+
+def test_other_prompts_lend_nothing_until_a_frame_was_lent(agent_shell: AgentShell) -> None:
+    agent_shell.shell.user_ns["orders"] = ORDERS
+    agent_shell.run("%agent hello")
+    agent_shell.run("%agent --no-tools the price?")
+    assert agent_shell.sandbox.calls == []
+    agent_shell.run("%agent the price?")
+    agent_shell.run("%agent and now?")
+    assert len(agent_shell.sandbox.calls) == 2
+    agent_shell.run("%agent reset")
+    agent_shell.run("%agent hello")
+    assert len(agent_shell.sandbox.calls) == 2
+
+
+def test_a_loan_that_fails_is_a_note_and_the_prompt_goes_on(
+    agent_shell: AgentShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    agent_shell.shell.user_ns["orders"] = ORDERS
+    agent_shell.sandbox.outcome = SandboxOutcome(reason="ERROR", error_name="ImportError")
+    assert agent_shell.run("%agent the price?").error is None
+    assert "the tools do not see orders: ImportError" in capsys.readouterr().out
