@@ -12,12 +12,13 @@ import json, sys, time
 sys.path = [p for p in sys.path if p]
 before = time.perf_counter()
 {statement}
-print(json.dumps([time.perf_counter() - before, sorted({{m.partition(".")[0] for m in sys.modules}})]))
+seconds = time.perf_counter() - before
+print(json.dumps([seconds, sorted({{name.partition(".")[0] for name in sys.modules}})]))
 """
 
 
 def measure(statement: str) -> tuple[float, set[str]]:
-    """Seconds that a statement takes in a fresh process (the best of three), and what it imports."""
+    """Seconds that a statement takes in a fresh process, best of three, and what it imports."""
     results = []
     for _ in range(3):
         done = subprocess.run(

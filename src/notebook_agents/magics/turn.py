@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 TICK_S = 0.1
 """How often the cell looks at the clock while nothing arrives."""
 
+STOP_PATIENCE_S = 2.0
+"""How long a stopped cell waits for a run that is just being started."""
+
 Asker = Callable[["ApprovalRequested"], ApprovalDecision]
 """Asks the person whether a tool may be called; denies where nobody can answer."""
 
@@ -52,15 +55,12 @@ class Turn:
         stops it before it has begun, or a second time while it is being cancelled.
         """
         actor = self.actor
-        started = self.host.submit(lambda core: core.runs.start(actor, wish))
-        try:
-            run = yield from until(started)
-        except (Interrupted, KeyboardInterrupt):
-            started.add_done_callback(self._cancel_late)
-            raise Interrupted from None
+        run, is_stopped_early = yield from self._start(wish)
         self.run_id = run.id
         feed = Feed()
         finished = self.host.submit(lambda core: _follow(core, actor, run.id, feed))
+        if is_stopped_early:
+            self._stop()
         while not self._take(feed):
             try:
                 if self.transcript.pending:
@@ -71,6 +71,19 @@ class Turn:
         result = yield from until(finished)
         self.screen.end(self.transcript)
         return result
+
+    def _start(self, wish: StartRun) -> Waits[tuple[Run, bool]]:
+        """The run, and whether the person stopped it before it was known."""
+        actor = self.actor
+        started = self.host.submit(lambda core: core.runs.start(actor, wish))
+        try:
+            return (yield from until(started)), False
+        except (Interrupted, KeyboardInterrupt):
+            yield started, STOP_PATIENCE_S
+            if started.done():
+                return started.result(), True
+            started.add_done_callback(self._cancel_late)
+            raise Interrupted from None
 
     def _take(self, feed: Feed) -> bool:
         """Draw what has arrived; whether that was the end."""
