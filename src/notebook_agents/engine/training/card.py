@@ -61,6 +61,9 @@ Decode greedily up to `<|im_end|>` and keep the special tokens; a call stands be
 - Trained on conversations of up to {longest:,} tokens (2,048 positions): results should be cut to 20 rows
   and about 1,500 characters.
 - It refuses questions about the world; a refusal can also be a misunderstanding.
+- Column names of several words are often cut to their first word, long error messages confuse it, and a
+  text it does not understand can lead to a needless call or to garbled text (*invention* below counts
+  any reply that is neither a call nor one of its fixed sentences).
 
 ## Measured on own synthetic data
 

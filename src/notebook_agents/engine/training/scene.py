@@ -54,6 +54,8 @@ class Scene:
     def add_file(self, table: Table | None = None) -> Source:
         """Put a new table file into the working directory."""
         path = self.names.table_path()
+        while path in self.tables:
+            path = self.names.table_path()
         self.tables[path] = table or make_table(self.names, self.rng)
         return Source(path, path, False, self.tables[path])
 
