@@ -71,7 +71,8 @@ All numbers are per cent, greedy decoding, measured on the exported bfloat16 wei
 with seeds that training never used. *train* means training phrasings and names, *vocabulary* training
 phrasings with held-out names, *templates* held-out phrasings with held-out names. *end to end* means that
 the calls were executed and the answer contains every value of the result. The hand-written requests come
-from the author of the phrasings, who saw the failures of an interim checkpoint on them.
+from the author of the phrasings, who saw the failures of an interim checkpoint on them and widened the
+context lines of the generator after that: they are demos, not a blind test.
 
 {tables}"""
 
