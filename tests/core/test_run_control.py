@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from notebook_agents.core.core import Core
-from notebook_agents.core.errors import Conflict
+from notebook_agents.core.errors import Conflict, EngineUnavailable
 from notebook_agents.core.events import RunFinished, TextDelta
 from notebook_agents.core.loop import TOOL_OUTPUT_EVENTS
 from notebook_agents.core.policy import ASK_POLICY, HEADLESS_POLICY
@@ -207,4 +207,17 @@ async def test_cancelling_talkative_tools_does_not_hang(make_core: MakeCore, dri
     await both.wait()
     async with asyncio.timeout(10):
         assert (await core.runs.cancel(ANN, run.id)).state == "cancelled"
+    await core.aclose()
+
+
+async def test_a_question_without_an_answer_is_not_asked_again(
+    make_core: MakeCore, driver: Any
+) -> None:
+    engine = ScriptedEngine(EngineUnavailable("down"), "fine again")
+    core = make_core(engine=engine)
+    run = await driver.finish(core, "old")
+    await driver.finish(core, "new", conversation_id=run.conversation_id)
+    assert [m.text for m in engine.requests[-1].messages] == ["new"]
+    nodes = await core.conversations.messages(ANN, run.conversation_id)
+    assert [n.message.text for n in nodes] == ["old", "new", "fine again"]
     await core.aclose()

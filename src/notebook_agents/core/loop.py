@@ -29,6 +29,7 @@ from notebook_agents.core.events import (
     ToolStarted,
     Warned,
 )
+from notebook_agents.core.history import open_calls, result_part
 from notebook_agents.core.messages import (
     Message,
     ToolCallPart,
@@ -57,7 +58,6 @@ TOOL_OUTPUT_EVENTS = 500
 """Live output events of one tool step; what comes beyond is only in the result."""
 LOW_LEVEL_WARNING = "tools ran with process isolation only, which is not a sandbox"
 CONTEXT_WARNING = "the first {n} messages do not fit the model and were left out of its prompt"
-INTERRUPTED_RESULT = "Error: the call was interrupted before it finished"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,27 +147,6 @@ class _Progress:
             self._results.sort(key=lambda result: order.index(result.call_id))
             self.history.append(tool_message(self._results))
             self._results = []
-
-
-def open_calls(history: Sequence[Message]) -> tuple[ToolCallPart, ...]:
-    """The tool calls at the end of the history that have no result yet."""
-    return history[-1].tool_calls if history and history[-1].role == "assistant" else ()
-
-
-def settle(calls: Sequence[ToolCallPart], results: Sequence[ToolResultPart] = ()) -> Message:
-    """The tool message for calls of which only some have a result; the others were interrupted.
-
-    Models and providers refuse a history in which a call has no result, which is what a crash
-    or a cancelled run leaves behind.
-    """
-    known = {result.call_id: result for result in results}
-    return tool_message(known.get(call.call_id) or _interrupted(call) for call in calls)
-
-
-def _interrupted(call: ToolCallPart) -> ToolResultPart:
-    return ToolResultPart(
-        call_id=call.call_id, name=call.name, content=INTERRUPTED_RESULT, is_error=True
-    )
 
 
 def _check_budget(run: Run, usage: Usage, step: int) -> None:
@@ -370,16 +349,6 @@ def _decision_for(call_id: str, decisions: Sequence[ApprovalDecision]) -> Approv
 
 def _failure(error_type: str, message: str) -> ToolResult:
     return ToolResult(status="failed", content=f"Error: {message}", error_type=error_type)
-
-
-def result_part(body: ToolFinished) -> ToolResultPart:
-    """What the model is told about a finished tool."""
-    return ToolResultPart(
-        call_id=body.call_id,
-        name=body.name,
-        content=body.content,
-        is_error=body.status != "succeeded",
-    )
 
 
 def decided_body(decision: ApprovalDecision, by: str) -> ApprovalDecided:

@@ -23,15 +23,9 @@ from notebook_agents.core.events import (
     ToolFinished,
     ToolStarted,
 )
+from notebook_agents.core.history import answered, open_calls, result_part, settle
 from notebook_agents.core.ids import new_id
-from notebook_agents.core.loop import (
-    LoopPorts,
-    LoopTask,
-    agent_loop,
-    open_calls,
-    result_part,
-    settle,
-)
+from notebook_agents.core.loop import LoopPorts, LoopTask, agent_loop
 from notebook_agents.core.messages import (
     Message,
     ToolCallPart,
@@ -182,7 +176,7 @@ class RunWorker:
         self._tip_id = conversation.tip_id
         chain = await self._ports.store.chain(conversation.tip_id)
         self._open = {call.call_id: call for call in open_calls([n.message for n in chain])}
-        history = [node.message for node in chain]
+        history = answered([node.message for node in chain])
         if system := await self._system(conversation.workspace):
             history.insert(0, system_message(system))
         task = LoopTask(

@@ -1,0 +1,57 @@
+"""The messages of a conversation as a model may see them: every call answered, no stale question."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from notebook_agents.core.messages import Message, ToolCallPart, ToolResultPart, tool_message
+
+if TYPE_CHECKING:
+    from notebook_agents.core.events import ToolFinished
+
+INTERRUPTED_RESULT = "Error: the call was interrupted before it finished"
+
+
+def open_calls(history: Sequence[Message]) -> tuple[ToolCallPart, ...]:
+    """The tool calls at the end of the history that have no result yet."""
+    return history[-1].tool_calls if history and history[-1].role == "assistant" else ()
+
+
+def answered(history: Sequence[Message]) -> list[Message]:
+    """The history without questions that got no answer because their run ended too early.
+
+    They stay in the conversation; a model would take the old question for the new one, and
+    providers refuse two messages of a user in a row.
+    """
+    return [
+        message
+        for message, following in zip(history, [*history[1:], None], strict=True)
+        if not (message.role == "user" and following is not None and following.role == "user")
+    ]
+
+
+def settle(calls: Sequence[ToolCallPart], results: Sequence[ToolResultPart] = ()) -> Message:
+    """The tool message for calls of which only some have a result; the others were interrupted.
+
+    Models and providers refuse a history in which a call has no result, which is what a crash
+    or a cancelled run leaves behind.
+    """
+    known = {result.call_id: result for result in results}
+    return tool_message(known.get(call.call_id) or _interrupted(call) for call in calls)
+
+
+def _interrupted(call: ToolCallPart) -> ToolResultPart:
+    return ToolResultPart(
+        call_id=call.call_id, name=call.name, content=INTERRUPTED_RESULT, is_error=True
+    )
+
+
+def result_part(body: ToolFinished) -> ToolResultPart:
+    """What the model is told about a finished tool."""
+    return ToolResultPart(
+        call_id=body.call_id,
+        name=body.name,
+        content=body.content,
+        is_error=body.status != "succeeded",
+    )
