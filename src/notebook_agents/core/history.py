@@ -1,4 +1,4 @@
-"""The messages of a conversation as a model may see them: every call answered, no stale question."""
+"""The messages of a conversation as a model may see them: no call or question left open."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ from notebook_agents.engine.prompt import (
 from notebook_agents.engine.sampling import SamplingPlan, defaults_of
 
 _DOWNLOADED = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.jinja", "*.txt", "*.model"]
-BUNDLED_PROMPT_TOKENS = 600
+BUNDLED_PROMPT_TOKENS = 800
 """Prompt length up to which the built-in model saw conversations in its training."""
 ANSWER_TOKENS = 1024
 """Room kept for the answer before older exchanges are left out; a quarter of a small context."""
