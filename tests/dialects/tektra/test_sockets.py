@@ -195,7 +195,7 @@ async def test_every_way_to_give_a_credential_opens_the_socket(
     conversation_id = await open_conversation(tektra, make_agent)
     socket = await open_with(tektra, how, f"/v1/ws/conversations/{conversation_id}")
     await socket.send(say("hello"))
-    await socket.until("complete")
+    assert (await socket.until("complete"))[-1]["content"] == "You said: hello"
 
 
 @pytest.mark.parametrize("first", [say("hello"), {"type": "auth"}, {"type": "auth", "token": "x"}])
