@@ -55,7 +55,7 @@ class EventAnalytics:
         self._lock = threading.Lock()
         self._own: duckdb.DuckDBPyConnection | None = None
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="analytics")
-        self._totals: tuple[float, datetime | None, RunTotals] | None = None
+        self._totals: tuple[float, tuple[datetime | None, str | None], RunTotals] | None = None
 
     async def query(self, sql: str, *, owner_id: str | None = None) -> Table:
         """Run one SELECT over ``events`` and the views.
@@ -79,17 +79,15 @@ class EventAnalytics:
             n_runs=row[0], n_succeeded=row[1], mean_duration_ms=row[2], n_tokens=int(row[3])
         )
 
-    async def totals(self, *, since: datetime | None = None) -> RunTotals:
-        """Figures over all runs finished since a moment, at most two seconds old."""
-        if self._totals and self._totals[1] == since:
+    async def totals(
+        self, *, since: datetime | None = None, owner_id: str | None = None
+    ) -> RunTotals:
+        """Figures over the runs finished since a moment, at most two seconds old."""
+        asked = (since, owner_id)
+        if self._totals and self._totals[1] == asked:
             made_at, _, totals = self._totals
             if time.monotonic() - made_at < TOTALS_AGE_S:
                 return totals
-        totals = await self._count_totals(since)
-        self._totals = (time.monotonic(), since, totals)
-        return totals
-
-    async def _count_totals(self, since: datetime | None) -> RunTotals:
         row = await self._on_thread(
             lambda: self._row(
                 """SELECT count(*), count(*) FILTER (status = 'succeeded'),
@@ -97,11 +95,13 @@ class EventAnalytics:
                           coalesce(quantile_cont(duration_ms, 0.95), 0),
                           coalesce(quantile_cont(duration_ms, 0.99), 0),
                           coalesce(sum(input_tokens + output_tokens), 0)
-                   FROM v_runs WHERE status <> 'running' AND started >= $1""",
+                   FROM v_runs
+                   WHERE status <> 'running' AND started >= $1 AND ($2 IS NULL OR user_id = $2)""",
                 since or datetime(1970, 1, 1, tzinfo=UTC),
+                owner_id,
             )
         )
-        return RunTotals(
+        totals = RunTotals(
             n_runs=row[0],
             n_succeeded=row[1],
             mean_duration_ms=row[2],
@@ -109,6 +109,8 @@ class EventAnalytics:
             p99_duration_ms=row[4],
             n_tokens=int(row[5]),
         )
+        self._totals = (time.monotonic(), asked, totals)
+        return totals
 
     async def aclose(self) -> None:
         """Finish what runs and close the connection."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from notebook_agents.core.errors import InvalidRequest, NotFound
+from notebook_agents.core.errors import Conflict, InvalidRequest, NotFound
 from notebook_agents.core.events import AgentCreated, AgentDeleted, AgentUpdated
 from notebook_agents.core.ids import new_id
 from notebook_agents.core.journal import Source
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from notebook_agents.core.users import Actor
 
 DEFAULT_MEMORY_MB = 2048
+_ENSURED = uuid.UUID("6f1b1c52-5a0e-4c8e-9c65-6d9f0a7a41d3")
+"""The name space of ids of agents that are made on first need."""
 DEFAULT_TIMEOUT_S = 300.0
 
 AgentStatus: TypeAlias = Literal["created", "active", "inactive", "error"]
@@ -138,10 +141,26 @@ class Agents:
 
         Raises InvalidRequest naming the field when the model or a tool is unknown.
         """
+        return await self._create(actor, wish, new_id())
+
+    async def ensure(self, actor: Actor, wish: CreateAgent) -> Agent:
+        """The actor's agent of that name, created when there is none; once, whoever asks."""
+        query = Query(where={"owner_id": actor.user_id, "name": wish.name}, limit=1)
+        found = await self._ports.store.find(Agent, query)
+        if found.items:
+            return found.items[0]
+        # The same id in every process: of two that create at once, one meets a conflict.
+        id = str(uuid.uuid5(_ENSURED, f"{actor.user_id}/{wish.name}"))
+        try:
+            return await self._create(actor, wish, id)
+        except Conflict:
+            return await self.get(actor, id)
+
+    async def _create(self, actor: Actor, wish: CreateAgent, id: str) -> Agent:
         ports = self._ports
         now = ports.clock.now()
         agent = Agent(
-            id=new_id(),
+            id=id,
             owner_id=actor.user_id,
             name=wish.name,
             description=wish.description,
@@ -161,12 +180,6 @@ class Agents:
         await ports.store.commit(Insert(record=agent))
         self._record(actor, agent, AgentCreated(name=agent.name))
         return agent
-
-    async def ensure(self, actor: Actor, wish: CreateAgent) -> Agent:
-        """The actor's agent of that name, created when there is none."""
-        query = Query(where={"owner_id": actor.user_id, "name": wish.name}, limit=1)
-        found = await self._ports.store.find(Agent, query)
-        return found.items[0] if found.items else await self.create(actor, wish)
 
     async def get(self, actor: Actor, id: str) -> Agent:
         """One of the actor's agents; NotFound when it is not there or somebody else's."""

@@ -62,13 +62,14 @@ class Subscription:
             )
         return await self._queue.get()
 
-    async def wait(self, timeout_s: float) -> None:
-        """Return when an event has come or the time is over; the event stays in the queue."""
+    async def wait(self, timeout_s: float) -> bool:
+        """Whether an event comes within the time; it stays in the queue."""
         self._has_come.clear()
         if self._queue.empty():
             with suppress(TimeoutError):
                 async with asyncio.timeout(timeout_s):
                     await self._has_come.wait()
+        return not self._queue.empty()
 
 
 class Journal:

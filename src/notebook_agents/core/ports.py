@@ -271,8 +271,10 @@ class Analytics(Protocol):
         """Figures over an agent's runs."""
         ...
 
-    async def totals(self, *, since: datetime | None = None) -> RunTotals:
-        """Figures over all runs since a moment."""
+    async def totals(
+        self, *, since: datetime | None = None, owner_id: str | None = None
+    ) -> RunTotals:
+        """Figures over the runs since a moment, of everybody or of one owner."""
         ...
 
     async def aclose(self) -> None:

@@ -21,7 +21,7 @@ from notebook_agents.core.messages import AttachmentPart
 from notebook_agents.core.ports import Insert, Page, Patch, Query, Replace
 from notebook_agents.core.run_ends import interrupt
 from notebook_agents.core.run_work import RunWorker, WorkPorts
-from notebook_agents.core.runs import ApprovalDecision, Limits, Run, StartRun, advance
+from notebook_agents.core.runs import ApprovalDecision, Limits, ListRuns, Run, StartRun, advance
 from notebook_agents.core.spawn import RunStopped
 
 if TYPE_CHECKING:
@@ -98,14 +98,16 @@ class Runs:
             raise NotFound("run", id)
         return run
 
-    async def list(
-        self, actor: Actor, *, conversation_id: str = "", limit: int = 50, offset: int = 0
-    ) -> Page[Run]:
+    async def list(self, actor: Actor, wish: ListRuns) -> Page[Run]:
         """The actor's runs, newest first."""
-        where = {"owner_id": actor.user_id}
-        if conversation_id:
-            where["conversation_id"] = conversation_id
-        query = Query(where=where, limit=limit, offset=offset)
+        where: dict[str, object] = {"owner_id": actor.user_id}
+        if wish.conversation_id:
+            where["conversation_id"] = wish.conversation_id
+        if wish.agent_id:
+            where["agent_id"] = wish.agent_id
+        if wish.states:
+            where["state"] = wish.states
+        query = Query(where=where, limit=wish.limit, offset=wish.offset)
         return await self._ports.work.store.find(Run, query)
 
     async def wait(self, actor: Actor, id: str) -> Run:
@@ -135,13 +137,20 @@ class Runs:
                     if isinstance(event.body, RunFinished):
                         return
                 if id not in self._workers:
-                    await live.wait(FOLLOW_POLL_S)
+                    await self._news(live, actor, id)
                     continue
                 async for event in self._live(live, after):
                     yield event
                     after = event.run_seq
                     if isinstance(event.body, RunFinished):
                         return
+
+    async def _news(self, live: Subscription, actor: Actor, id: str) -> None:
+        """Return when the log may hold more of a run that this process does not work on."""
+        while not await live.wait(FOLLOW_POLL_S):
+            # A person may take hours to answer: ask the store, do not read the log for it.
+            if (await self.get(actor, id)).state != "waiting_approval":
+                return
 
     def watch(
         self, actor: Actor, *, agent_id: str = "", conversation_id: str = ""
@@ -260,6 +269,7 @@ class Runs:
             limits=wish.limits or Limits(timeout_s=agent.timeout_s),
             policy=wish.policy or agent.policy,
             system=wish.system,
+            metadata=wish.metadata,
             created_at=self._ports.work.loop.clock.now(),
         )
 

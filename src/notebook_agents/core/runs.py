@@ -6,8 +6,9 @@ event. Clients only subscribe, from any event number on.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from notebook_agents.core.errors import Conflict
 from notebook_agents.core.messages import Message, ToolCallPart
@@ -74,6 +75,8 @@ class Run:
     policy: ApprovalPolicy = ApprovalPolicy()
     system: str = ""
     """Instructions of this run in addition to the agent's."""
+    metadata: dict[str, Any] = field(default_factory=dict)
+    """What the client said about its message; never interpreted."""
     pending: tuple[PendingApproval, ...] = ()
     decisions: tuple[ApprovalDecision, ...] = ()
     text: str = ""
@@ -119,6 +122,20 @@ class StartRun:
     on_busy: OnBusy = "enqueue"
     system: str = ""
     """Instructions of this run in addition to the agent's."""
+    metadata: dict[str, Any] = field(default_factory=dict)
+    """What the client says about its message; kept with the run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListRuns:
+    """Which runs to list; newest first."""
+
+    conversation_id: str = ""
+    agent_id: str = ""
+    states: tuple[RunState, ...] = ()
+    """Empty means any."""
+    limit: int = 50
+    offset: int = 0
 
 
 def advance(run: Run, state: RunState) -> Run:

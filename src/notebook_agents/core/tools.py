@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from notebook_agents.core.errors import InvalidRequest, NotFound, NotPermitted
-from notebook_agents.core.events import SecurityViolation, ToolFinished, ToolStarted
+from notebook_agents.core.events import SYSTEM_STREAM, SecurityViolation, ToolFinished, ToolStarted
 from notebook_agents.core.ids import new_id
 from notebook_agents.core.journal import Source
 from notebook_agents.core.models import ToolSchema
@@ -245,16 +245,22 @@ class Tools:
             timeout_s=min(wish.timeout_s or spec.timeout_s, spec.timeout_s),
             memory_bytes=wish.memory_bytes,
         )
-        started = ToolStarted(call_id=execution_id, name=spec.name, arguments=arguments)
+        return execution_id, await self._run(invocation, source)
+
+    async def _run(self, invocation: ToolInvocation, source: Source) -> ToolResult:
+        ports, call_id, name = self._ports, invocation.call_id, invocation.name
+        started = ToolStarted(call_id=call_id, name=name, arguments=invocation.arguments)
         ports.journal.record(started, source)
+        await ports.journal.sync(SYSTEM_STREAM)
         await ports.workspaces.create(invocation.workspace)
+        result = ToolResult(status="failed", content="Error: interrupted", error_type="INTERNAL")
         try:
             result = await ports.runner.run(invocation)
         finally:
-            await ports.runner.release(execution_id)
+            ports.journal.record(finished_body(call_id, name, result), source)
+            await ports.runner.release(call_id)
             await ports.workspaces.remove(invocation.workspace)
-        ports.journal.record(finished_body(execution_id, spec.name, result), source)
-        return execution_id, result
+        return result
 
 
 def finished_body(call_id: str, name: str, result: ToolResult) -> ToolFinished:

@@ -176,6 +176,7 @@ runs = Table(
     _json("limits"),
     _json("policy"),
     _text("system"),
+    _json("metadata"),
     _json("pending"),
     _json("decisions"),
     _text("text"),

@@ -171,13 +171,17 @@ class MemoryAnalytics:
             n_tokens=totals.n_tokens,
         )
 
-    async def totals(self, *, since: datetime | None = None) -> RunTotals:
-        """Count all finished runs."""
+    async def totals(
+        self, *, since: datetime | None = None, owner_id: str | None = None
+    ) -> RunTotals:
+        """Count finished runs."""
         return _totals(
             [
                 b
                 for e in self._log.events
-                if isinstance(b := e.body, RunFinished) and (since is None or e.ts >= since)
+                if isinstance(b := e.body, RunFinished)
+                and (since is None or e.ts >= since)
+                and owner_id in {None, e.user_id}
             ]
         )
 
