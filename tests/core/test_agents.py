@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -76,6 +77,12 @@ async def test_ensure_makes_an_agent_once(core: Core) -> None:
     first = await core.agents.ensure(ANN, CreateAgent(name="notebook"))
     assert await core.agents.ensure(ANN, CreateAgent(name="notebook")) == first
     assert (await core.agents.ensure(BOB, CreateAgent(name="notebook"))).id != first.id
+
+
+async def test_ensure_makes_one_agent_however_many_ask_at_once(core: Core) -> None:
+    wish = CreateAgent(name="notebook")
+    agents = await asyncio.gather(*(core.agents.ensure(ANN, wish) for _ in range(5)))
+    assert len({agent.id for agent in agents}) == 1
 
 
 async def test_foreign_agents_do_not_exist(core: Core) -> None:

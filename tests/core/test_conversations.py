@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from notebook_agents.core.agents import CreateAgent
+from notebook_agents.core.agents import AgentChanges, CreateAgent
 from notebook_agents.core.conversations import StartConversation
 from notebook_agents.core.core import Core
 from notebook_agents.core.errors import Conflict, InvalidRequest, NotFound
@@ -17,9 +17,10 @@ from notebook_agents.core.policy import ASK_POLICY
 from notebook_agents.core.runs import StartRun
 from notebook_agents.core.users import Actor
 from notebook_agents.core.workspaces import Workspaces, file_bytes, file_name
-from notebook_agents.testing import call
+from notebook_agents.testing import FakeSandbox, call
 
 ANN = Actor(user_id="ann", username="ann")
+BOB = Actor(user_id="bob", username="bob")
 MakeCore = Callable[..., Core]
 
 
@@ -134,3 +135,21 @@ def test_an_attachment_is_saved_under_its_bare_name() -> None:
     assert file_bytes(file("a", "aGk=", "application/pdf")) == b"hi"
     with pytest.raises(InvalidRequest):
         file_bytes(file("a", "not base64!", "image/png"))
+
+
+async def test_code_of_the_product_runs_at_the_level_of_the_tools_and_is_on_record(
+    make_core: MakeCore, driver: Any
+) -> None:
+    sandbox = FakeSandbox()
+    core = make_core("hello", sandbox=sandbox)
+    run = await driver.finish(core)
+    await core.agents.update(ANN, run.agent_id, AgentChanges(security_level="low"))
+    await core.conversations.run_code(ANN, run.conversation_id, "secret = 1")
+    (call,) = sandbox.calls
+    assert (call.level, call.key, call.owner_id) == ("medium", run.conversation_id, "ann")
+    event = (await core.journal.read(run.conversation_id))[-1]
+    assert (event.type, event.run_id) == ("code_ran", "")
+    assert "secret" not in str(event)
+    with pytest.raises(NotFound):
+        await core.conversations.run_code(BOB, run.conversation_id, "1")
+    await core.aclose()

@@ -12,15 +12,25 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from notebook_agents.core.errors import Conflict, InvalidRequest, NotFound
+from notebook_agents.core.events import CodeRan
 from notebook_agents.core.ids import new_id
+from notebook_agents.core.journal import Source
 from notebook_agents.core.messages import Message
+from notebook_agents.core.policy import Level, strictest
 from notebook_agents.core.ports import Delete, Insert, Page, Query, Replace
+from notebook_agents.core.tools import SandboxCall, SandboxOutcome
 
 if TYPE_CHECKING:
     from notebook_agents.core.agents import Agents
-    from notebook_agents.core.ports import Clock, Store, ToolRunner
+    from notebook_agents.core.journal import Journal
+    from notebook_agents.core.ports import Clock, Sandbox, Store, ToolRunner
+    from notebook_agents.core.tools import Tools
     from notebook_agents.core.users import Actor
     from notebook_agents.core.workspaces import Workspaces
+
+
+CODE_TOOL = "python_executor"
+"""The tool whose kernel holds the variables of a conversation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +89,10 @@ class ConversationPorts:
     agents: Agents
     runner: ToolRunner
     workspaces: Workspaces
+    sandbox: Sandbox
+    journal: Journal
+    tools: Tools
+    level: Level
 
 
 class Conversations:
@@ -150,6 +164,42 @@ class Conversations:
         )
         await self._ports.store.commit(Replace(record=fork))
         return fork
+
+    async def run_code(
+        self, actor: Actor, id: str, code: str, *, timeout_s: float = 30.0
+    ) -> SandboxOutcome:
+        """Run code of the product itself in the conversation's tool kernel, as a run's tool would.
+
+        Raises SandboxUnavailable when the level cannot be enforced. The code is not recorded, as it
+        may carry data; that it ran is.
+        """
+        ports, conversation = self._ports, await self.get(actor, id)
+        agent = await ports.agents.get(actor, conversation.agent_id)
+        own = [spec.security_level for spec in ports.tools.specs() if spec.name == CODE_TOOL]
+        call = SandboxCall(
+            key=conversation.id,
+            owner_id=conversation.owner_id,
+            workspace=conversation.workspace,
+            level=await ports.sandbox.resolve(strictest(agent.security_level, ports.level, *own)),
+            timeout_s=timeout_s,
+            memory_bytes=agent.max_memory_mb << 20,
+            code=code,
+        )
+        outcome = await ports.sandbox.execute(call)
+        source = Source(
+            user_id=conversation.owner_id,
+            dialect=actor.dialect,
+            agent_id=agent.id,
+            conversation_id=conversation.id,
+        )
+        ran = CodeRan(
+            n_chars=len(code),
+            duration_ms=outcome.duration_ms,
+            error_type=outcome.error_name or outcome.reason,
+            enforced_level=outcome.enforced_level,
+        )
+        ports.journal.record(ran, source)
+        return outcome
 
     async def delete(self, actor: Actor, id: str) -> Conversation:
         """Remove the pointer and the folder; messages that forks share and events stay."""

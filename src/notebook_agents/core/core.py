@@ -82,6 +82,10 @@ class Core:
                 agents=self.agents,
                 runner=ports.tools,
                 workspaces=ports.workspaces,
+                sandbox=ports.sandbox,
+                journal=self.journal,
+                tools=self.tools,
+                level=ports.level,
             )
         )
         self.runs = Runs(

@@ -182,6 +182,17 @@ class AgentDeleted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CodeRan:
+    """The product ran code of its own in a conversation's tool kernel, to lend it variables."""
+
+    n_chars: int
+    duration_ms: float = 0.0
+    error_type: str = ""
+    enforced_level: str = ""
+    type: Literal["code_ran"] = "code_ran"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SecurityViolation:
     """Something was refused by policy."""
 
@@ -207,6 +218,7 @@ EventBody: TypeAlias = Annotated[
     | AgentCreated
     | AgentUpdated
     | AgentDeleted
+    | CodeRan
     | SecurityViolation,
     Field(discriminator="type"),
 ]

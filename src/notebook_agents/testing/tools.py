@@ -99,10 +99,11 @@ def _spec(name: str, function: ToolFunction, effect: Effect) -> ToolSpec:
 
 
 class FakeSandbox:
-    """A sandbox that enforces what it is told and runs nothing."""
+    """A sandbox that enforces what it is told and runs nothing, but keeps the calls."""
 
     def __init__(self, *levels: Level) -> None:
         self._levels = levels or ("low", "medium")
+        self.calls: list[SandboxCall] = []
 
     async def levels(self) -> Sequence[LevelReport]:
         """The given levels."""
@@ -116,7 +117,8 @@ class FakeSandbox:
 
     async def execute(self, call: SandboxCall) -> SandboxOutcome:
         """Nothing runs."""
-        return SandboxOutcome(reason="")
+        self.calls.append(call)
+        return SandboxOutcome(reason="", enforced_level=call.level)
 
     async def close(self, key: str) -> None:
         """Nothing to end."""
