@@ -126,6 +126,8 @@ async def test_statistics_of_an_agent_agree_with_the_views(core: Core) -> None:
     assert figures.n_tokens == 3
     totals = await core.analytics.totals()
     assert totals.n_runs == 2
+    assert (await core.analytics.totals(owner_id="ann")).n_runs == 1
+    assert (await core.analytics.totals(owner_id="nobody")).n_runs == 0
     assert totals.p99_duration_ms >= totals.p95_duration_ms >= totals.mean_duration_ms > 0
     await core.aclose()
 
