@@ -13,8 +13,10 @@ from tornado.httpclient import HTTPClientError
 
 from notebook_agents.core.core import Core
 from notebook_agents.core.errors import EngineUnavailable
+from notebook_agents.core.runs import ListRuns
 from notebook_agents.core.users import Actor
 from notebook_agents.testing import ScriptedEngine, call
+from notebook_agents_server.sockets import MAX_WAITING_FRAMES
 from notebook_agents_server.testing import Client, Socket
 
 MakeAgent = Callable[..., Awaitable[str]]
@@ -254,3 +256,90 @@ async def test_a_place_to_resume_from_that_is_no_number_closes_4400(
     assert frame["error"]["details"]["field"] == "after"
     assert await socket.receive() is None
     assert socket.close_code == 4400
+
+
+@pytest.mark.parametrize("names_the_run", [False, True])
+async def test_a_run_that_ended_while_the_client_was_away_gives_the_rest(
+    tektra: Client, make_agent: MakeAgent, engine: ScriptedEngine, names_the_run: bool
+) -> None:
+    conversation_id = await open_conversation(tektra, make_agent)
+    path = f"/v1/ws/conversations/{conversation_id}"
+    first = await tektra.socket(path)
+    engine.script = ["one two three"]
+    await first.send(say("count"))
+    seen, *rest = await first.until("complete")
+    first.close()
+    query = {"after": str(seen["sequence"])}
+    if names_the_run:
+        await tektra.post(f"/v1/conversations/{conversation_id}/messages", {"message": "later"})
+        query["run_id"] = seen["run_id"]
+    again = await tektra.socket(path, query=query)
+    assert await again.until("complete") == rest
+
+
+async def test_the_stream_of_an_agent_resumes_a_named_run_that_has_ended(
+    tektra: Client, make_agent: MakeAgent
+) -> None:
+    path = f"/v1/ws/stream/{await make_agent()}"
+    first = await tektra.socket(path)
+    await first.send(say("hello"))
+    seen, *rest = await first.until("complete")
+    query = {"run_id": seen["run_id"], "after": str(seen["sequence"])}
+    again = await tektra.socket(path, query=query)
+    assert await again.until("complete") == rest
+    other = await tektra.socket(f"/v1/ws/stream/{await make_agent()}", query=query)
+    (frame,) = await other.until("error")
+    assert frame["error"]["code"] == "RUN_NOT_FOUND"
+
+
+async def test_the_stream_of_an_agent_follows_what_goes_on_when_it_opens(
+    tektra: Client, make_agent: MakeAgent, engine: ScriptedEngine
+) -> None:
+    path = f"/v1/ws/stream/{await make_agent()}"
+    engine.gate, engine.script = asyncio.Event(), ["one two three"]
+    first = await tektra.socket(path)
+    await first.send(say("count"))
+    seen = await first.until("token")
+    late = await tektra.socket(path)
+    assert await late.until("token") == seen  # although nothing new happens
+    await late.send({"type": "cancel"})
+    assert (await first.until("complete"))[-1]["status"] == "cancelled"
+
+
+async def test_an_agent_has_no_newest_run_to_resume(tektra: Client, make_agent: MakeAgent) -> None:
+    socket = await tektra.socket(f"/v1/ws/stream/{await make_agent()}", query={"after": "3"})
+    (frame,) = await socket.until("error")
+    assert frame["error"]["details"]["field"] == "after"
+    assert "run_id" in frame["error"]["message"]
+    assert await socket.receive() is None
+    assert socket.close_code == 4400
+
+
+async def test_a_past_longer_than_the_queue_is_told_in_full(
+    tektra: Client, make_agent: MakeAgent, engine: ScriptedEngine
+) -> None:
+    agent_id = await make_agent()
+    engine.script = [" ".join(["word"] * (MAX_WAITING_FRAMES + 200))]
+    answer = await tektra.post(f"/v1/agents/{agent_id}/conversations", {"message": "much"})
+    path = f"/v1/ws/conversations/{answer.json['conversation_id']}"
+    socket = await tektra.socket(path, query={"after": "0"})
+    assert text_of(await socket.until("complete")) == answer.json["message"]
+
+
+async def test_metadata_is_kept_with_the_run_of_its_message(
+    tektra: Client, make_agent: MakeAgent, core: Core
+) -> None:
+    agent_id = await make_agent()
+    stream = await tektra.socket(f"/v1/ws/stream/{agent_id}")
+    for n in (1, 2):
+        await stream.send({**say("hello"), "metadata": {"n": n}})
+        conversation_id = (await stream.until("complete"))[-1]["conversation_id"]
+    conversation = await tektra.socket(f"/v1/ws/conversations/{conversation_id}")
+    await conversation.send({**say("hello"), "metadata": {"n": 3}})
+    await conversation.until("complete")
+    body = {"message": "hi", "context": {"metadata": {"n": 4}}}
+    await tektra.post(f"/v1/agents/{agent_id}/conversations", body)
+    owner, _ = await core.users.ensure_owner("unused-password")
+    actor = Actor(user_id=owner.id, username=owner.username)
+    runs = (await core.runs.list(actor, ListRuns())).items
+    assert [run.metadata for run in reversed(runs)] == [{"n": n} for n in (1, 2, 3, 4)]

@@ -247,6 +247,7 @@ def start_from_wire(agent_id: str, body: wire.StartConversationRequest) -> Start
         agent_id=agent_id,
         message=message_from_wire(body.message, body.attachments),
         context=context,
+        metadata=body.context.metadata if body.context else {},
         policy=HEADLESS_POLICY,
     )
 

@@ -1,19 +1,24 @@
 """Tektra's sockets: follow the runs of a conversation or an agent, start and cancel them.
 
-A socket learns which runs there are, from the client's own messages and from live events, and
-follows each one from its first event (or from ``?after=``) through the kept stream. So nothing is
-missed or told twice, whoever started the run and however late the socket came.
+A socket learns which runs there are, from what goes on when it comes, from the client's own
+messages and from live events, and follows each one from its first event through the kept stream.
+So nothing is missed or told twice, whoever started the run and however late the socket came.
+A client that comes back names its run and the last frame it has, ``?run_id=&after=``, and gets the
+rest, also of a run that has ended. A conversation's newest run need not be named.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
 
-from notebook_agents.core.errors import InvalidRequest
+from notebook_agents.core.errors import InvalidRequest, NotFound
+from notebook_agents.core.runs import ListRuns
+from notebook_agents.core.states import TRANSITIONS, RunState
 from notebook_agents_server.base import Dialect
 from notebook_agents_server.dialects.tektra import mapping
 from notebook_agents_server.dialects.tektra.dialect import TEKTRA
@@ -29,7 +34,11 @@ from notebook_agents_server.sockets import BaseSocket
 
 if TYPE_CHECKING:
     from notebook_agents.core.events import Event
-    from notebook_agents.core.runs import StartRun
+    from notebook_agents.core.runs import Run, StartRun
+
+IN_PROGRESS: tuple[RunState, ...] = tuple(state for state, steps in TRANSITIONS.items() if steps)
+MAX_IN_PROGRESS = 100
+"""Runs of an agent that a new socket follows; more show up with their next event."""
 
 
 class TektraSocket(BaseSocket):
@@ -50,11 +59,17 @@ class TektraSocket(BaseSocket):
         """Find what the path names and follow it."""
         self._followed: set[str] = set()
         self._active: set[str] = set()
-        self._after = self._given_after()
-        await self.find(args[0])
+        after = self._given_after()
+        run_id = self.get_query_argument("run_id", "")
+        run = await self.core.runs.get(self.actor, self.id_of("run", run_id)) if run_id else None
+        await self.find(args[0], run, after)
 
-    async def find(self, id: str) -> None:
-        """Look up what the path names and start to watch it."""
+    async def find(self, id: str, run: Run | None, after: int | None) -> None:
+        """Look up what the path names and start to watch it.
+
+        ``run`` and ``after`` say where the client left; without ``run``, ``after`` means the
+        newest one where there is such a thing.
+        """
         raise NotImplementedError
 
     async def on_frame(self, frame: ClientFrame) -> None:
@@ -83,15 +98,11 @@ class TektraSocket(BaseSocket):
             self._active.add(run_id)
             self.work(self._follow(run_id, after), name="following")
 
-    def resume(self, run_id: str) -> None:
-        """Follow a run that was there before the socket, from where the client left it."""
-        self.follow(run_id, after=self._after)
-
-    def _given_after(self) -> int:
-        text = self.get_query_argument("after", "0")
-        if not text.isdecimal():
+    def _given_after(self) -> int | None:
+        text = self.get_query_argument("after", "")
+        if text and not text.isdecimal():
             raise InvalidRequest("after is the number of the last frame you have", field="after")
-        return int(text)
+        return int(text) if text else None
 
     async def _watch(self, events: AsyncGenerator[Event, None]) -> None:
         async with aclosing(events):
@@ -105,6 +116,7 @@ class TektraSocket(BaseSocket):
                 async for event in events:
                     for frame in encoder.encode(event):
                         self.send(frame)
+                        await asyncio.sleep(0)  # a long past must not overrun the queue at once
         finally:
             self._active.discard(run_id)
 
@@ -115,18 +127,26 @@ class TektraSocket(BaseSocket):
 class ConversationSocket(TektraSocket):
     """``/v1/ws/conversations/{conversation_id}``: what goes on in a conversation."""
 
-    async def find(self, id: str) -> None:
+    async def find(self, id: str, run: Run | None, after: int | None) -> None:
         """Watch the conversation and follow the run that goes on in it."""
         self._conversation_id = self.id_of("conversation", id)
         conversation = await self.core.conversations.get(self.actor, self._conversation_id)
+        if run is not None and run.conversation_id != conversation.id:
+            raise NotFound("run", run.id)
         self.watch(self.core.runs.watch(self.actor, conversation_id=conversation.id))
+        if run is None and after is not None:
+            wish = ListRuns(conversation_id=conversation.id, limit=1)
+            run = next(iter((await self.core.runs.list(self.actor, wish)).items), None)
+        if run is not None:
+            self.follow(run.id, after=after or 0)
         if conversation.active_run_id:
-            self.resume(conversation.active_run_id)
+            self.follow(conversation.active_run_id)
 
     def run_of(self, frame: MessageFrame) -> StartRun:
         """Another run of this conversation."""
         message = mapping.message_from_wire(frame.content, frame.attachments)
-        return mapping.continue_from_wire(self._conversation_id, message)
+        run = mapping.continue_from_wire(self._conversation_id, message)
+        return replace(run, metadata=frame.metadata)
 
 
 class AgentStreamSocket(TektraSocket):
@@ -134,18 +154,27 @@ class AgentStreamSocket(TektraSocket):
 
     _conversation_id: str = ""
 
-    async def find(self, id: str) -> None:
-        """Watch the agent."""
+    async def find(self, id: str, run: Run | None, after: int | None) -> None:
+        """Watch the agent and follow what it works on."""
         agent = await self.core.agents.get(self.actor, self.id_of("agent", id))
         self._agent_id = agent.id
+        if run is None and after is not None:
+            raise InvalidRequest("an agent has many runs; name one in run_id", field="after")
+        if run is not None and run.agent_id != agent.id:
+            raise NotFound("run", run.id)
         self.watch(self.core.runs.watch(self.actor, agent_id=agent.id))
+        if run is not None:
+            self.follow(run.id, after=after or 0)
+        wish = ListRuns(agent_id=agent.id, states=IN_PROGRESS, limit=MAX_IN_PROGRESS)
+        for other in reversed((await self.core.runs.list(self.actor, wish)).items):
+            self.follow(other.id)
 
     def run_of(self, frame: MessageFrame) -> StartRun:
         """The first message opens a conversation, later ones continue it."""
         message = mapping.message_from_wire(frame.content, frame.attachments)
         run = mapping.continue_from_wire(self._conversation_id, message)
         context: dict[str, object] | None = {"metadata": frame.metadata} if frame.metadata else None
-        return replace(run, agent_id=self._agent_id, context=context)
+        return replace(run, agent_id=self._agent_id, context=context, metadata=frame.metadata)
 
     def started(self, conversation_id: str) -> None:
         """Stay in the conversation of the first message."""
