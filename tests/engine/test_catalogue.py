@@ -32,7 +32,7 @@ def test_the_built_in_model_comes_first_and_knows_only_built_in_tools() -> None:
 def test_a_missing_folder_is_failed_and_says_so(tmp_path: Path) -> None:
     entry = Catalogue((f"{tmp_path}/nowhere",)).get(f"{tmp_path}/nowhere")
     assert entry.described().status == "failed"
-    assert "nowhere" in entry.described().description
+    assert entry.described().description == "No model files were found."
     assert "safetensors" in entry.missing().message
 
 

@@ -25,7 +25,7 @@ from notebook_agents.core.models import GenerateRequest, Sampling, ToolSchema
 from notebook_agents.engine.catalogue import Catalogue
 from notebook_agents.engine.engine import StepEngine
 from notebook_agents.engine.host import make_row
-from notebook_agents.engine.model import LoadedModel, choose_device, load_model
+from notebook_agents.engine.model import LoadedModel, choose_device, load_model, without_paths
 from notebook_agents.engine.runner import TransformersRunner
 from notebook_agents.engine.scheduler import FifoScheduler, Row
 
@@ -150,6 +150,29 @@ def test_damaged_weights_are_engine_unavailable(other_folder: Path) -> None:
     weights.write_bytes(weights.read_bytes()[:-1000])
     with pytest.raises(EngineUnavailable, match="could not be loaded"):
         load(other_folder)
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("Can't load '/srv/my models/x': bad", "Can't load '<path>': bad"),
+        ("no file /srv/models/x/config.json, sorry", "no file <path>, sorry"),
+        ("[Errno 2] No such file: '~/x/config.json'", "[Errno 2] No such file: '<path>'"),
+        ("see https://huggingface.co/org/name of org/name, 1/2", None),
+    ],
+)
+def test_paths_of_this_machine_are_masked(said: str, shown: str | None) -> None:
+    assert without_paths(said) == (shown or said)
+
+
+def test_a_model_that_cannot_be_read_does_not_say_where_it_is(
+    other_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (other_folder / "config.json").write_text("{")
+    monkeypatch.chdir(other_folder.parent)
+    with pytest.raises(EngineUnavailable, match=r"could not be loaded.*JSON") as raised:
+        load_model(Catalogue(("./other",)).get("./other"), "cpu")
+    assert str(other_folder.parent) not in raised.value.message
 
 
 def test_a_checkpoint_may_say_how_long_an_answer_is(other_folder: Path) -> None:

@@ -69,7 +69,10 @@ async def test_nothing_starts_before_it_is_needed(
 
 
 async def test_a_killed_worker_fails_its_requests_at_once_and_is_replaced(
-    own_engine: RemoteEngine, model_folder: Path, tmp_path: Path
+    own_engine: RemoteEngine,
+    model_folder: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     first, second = await asyncio.gather(
         collect(own_engine, request_of(model_folder)), collect(own_engine, request_of(model_folder))
@@ -87,8 +90,14 @@ async def test_a_killed_worker_fails_its_requests_at_once_and_is_replaced(
         await anext(chunks)
         os.kill(pid, signal.SIGKILL)
         killed_at = time.monotonic()
-        with pytest.raises(EngineUnavailable, match="killed by SIGKILL"):
+        with pytest.raises(EngineUnavailable) as raised:
             await drain(chunks)
+    assert raised.value.message == (
+        "the engine worker stopped answering; the engine worker was killed by SIGKILL; "
+        "the server's log has the details"
+    )
+    assert f"last lines of {log}: " in caplog.text
+    assert "serving" in caplog.text
     assert time.monotonic() - killed_at < 1
     assert (await collect(own_engine, request_of(model_folder)))[-1].type == "finished"
     assert (await own_engine.health()).pid != pid
@@ -108,8 +117,9 @@ async def test_a_worker_that_crashes_too_often_is_given_up_until_a_load(
         async with asyncio.timeout(10):
             while (await own_engine.health()).pid == pid:
                 pass
-    with pytest.raises(EngineUnavailable, match=r"crash.* times in a row.*engine\.log: .*serving"):
+    with pytest.raises(EngineUnavailable, match=r"times in a row.*SIGKILL.*server's log") as gone:
         await collect(own_engine, request_of(model_folder))
+    assert "serving" not in gone.value.message
     await own_engine.load(str(model_folder))
     assert (await collect(own_engine, request_of(model_folder)))[-1].type == "finished"
 
@@ -193,9 +203,23 @@ def test_the_client_does_not_import_torch() -> None:
 async def test_nobody_at_the_url_is_engine_unavailable(tmp_path: Path) -> None:
     url = f"unix:{tmp_path}/nobody"
     engine = RemoteEngine(EngineConfig(run_dir=tmp_path, url=url))
-    with pytest.raises(EngineUnavailable, match="no engine answers"):
+    with pytest.raises(EngineUnavailable) as raised:
         await engine.load("m")
+    assert raised.value.message == "no engine answers at the configured engine_url"
     assert not (await engine.health()).is_ready
+    await engine.aclose()
+
+
+async def test_a_folder_that_cannot_be_made_is_named_in_the_log_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    engine = RemoteEngine(EngineConfig(run_dir=tmp_path / "file" / "run"))
+    with pytest.raises(EngineUnavailable, match="could not be started") as raised:
+        await engine.load("notebook-agents/tiny")
+    assert str(tmp_path) not in raised.value.message
+    assert str(tmp_path) not in (await engine.health()).detail
+    assert str(tmp_path) in caplog.text
     await engine.aclose()
 
 

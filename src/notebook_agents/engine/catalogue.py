@@ -53,8 +53,7 @@ class Entry:
         if folder is None:
             if self.is_hub_id:
                 return replace(self.info, status="not_downloaded")
-            detail = f"No model files in {self.source}."
-            description = f"{self.info.description} {detail}".strip()
+            description = f"{self.info.description} No model files were found.".strip()
             return replace(self.info, status="failed", description=description)
         size, n_parameters = _weights(folder)
         return replace(

@@ -96,14 +96,15 @@ class WorkerProcess:
                 await self._down.wait()
 
     async def failure(self, reason: str) -> EngineUnavailable:
-        """An error that says how the process ended and what it said last.
+        """An error that says how the process ended.
 
-        The path of the log goes to our own log: it is not for everybody who sees the error.
+        What it said last goes to our own log: tracebacks are not for everybody who sees the error.
         """
-        _log.error("the engine worker %s; its log: %s", reason, self.folder.log_file)
         tail = await asyncio.to_thread(self.folder.log_tail)
-        last_words = f"last lines of {self.folder.log_file.name}: {tail}" if tail else ""
-        parts = [f"the engine worker {reason}", self._last_end, last_words]
+        _log.error(
+            "the engine worker %s; last lines of %s: %s", reason, self.folder.log_file, tail or "-"
+        )
+        parts = [f"the engine worker {reason}", self._last_end, "the server's log has the details"]
         return EngineUnavailable("; ".join(part for part in parts if part))
 
     async def aclose(self) -> None:
@@ -126,7 +127,13 @@ class WorkerProcess:
         except EngineUnavailable as unavailable:
             error = unavailable
         except (OSError, RuntimeError) as failed:
-            error = EngineUnavailable(f"the engine worker could not be started: {failed}")
+            _log.error("the engine worker could not be started", exc_info=failed)
+            reason = (failed.strerror or "") if isinstance(failed, OSError) else ""
+            reason = reason or type(failed).__name__
+            error = EngineUnavailable(
+                f"the engine worker could not be started: {reason}; "
+                "the server's log has the details"
+            )
         finally:
             # Also after an error nobody expected: whoever waits must hear of it.
             self._fail(error)

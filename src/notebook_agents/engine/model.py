@@ -7,7 +7,7 @@ checkpoint is never run, and only safetensors weights are read.
 from __future__ import annotations
 
 import inspect
-import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -46,6 +46,8 @@ BUNDLED_PROMPT_TOKENS = 800
 ANSWER_TOKENS = 1024
 """Room kept for the answer before older exchanges are left out; a quarter of a small context."""
 _LARGEST_CONTEXT = 1_000_000
+_PATH = re.compile(r"""(?<=['"`])~?/(?!/)[^'"`]+(?=['"`])|(?<![\w/])~?/(?!/)[^\s'"`,;:)\]]+""")
+"""An absolute path: in quotes with its spaces, else up to the next space."""
 _LOAD_ERRORS = (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError)
 
 
@@ -247,6 +249,11 @@ def _hidden_ids(tokenizer: Any) -> frozenset[int]:
     return frozenset(i for i, token in added.items() if token.special and token.content not in tags)
 
 
+def without_paths(text: str) -> str:
+    """A message without the places of files on this machine."""
+    return _PATH.sub("<path>", text)
+
+
 def _first_line(error: BaseException) -> str:
     text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0].replace(str(Path.home()) + os.sep, "~" + os.sep)
+    return without_paths(text.splitlines()[0])

@@ -9,6 +9,7 @@ uses one RemoteEngine. torch is never imported here.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -33,6 +34,8 @@ from notebook_agents.engine.launcher import WorkerProcess
 
 CONNECT_TIMEOUT_S = 10.0
 HEALTH_TIMEOUT_S = 5.0
+
+_log = logging.getLogger(__name__)
 
 
 class RemoteEngine:
@@ -92,8 +95,12 @@ class RemoteEngine:
         try:
             async with asyncio.timeout(HEALTH_TIMEOUT_S):
                 return wire.HEALTH.validate_json(await self._fetch("GET", "health"))
-        except (NotebookAgentsError, ValidationError, TimeoutError) as error:
-            return EngineHealth(is_ready=False, detail=str(error) or "no answer in time")
+        except NotebookAgentsError as error:
+            return EngineHealth(is_ready=False, detail=error.message)
+        except ValidationError:
+            return EngineHealth(is_ready=False, detail="the engine's answer was not understood")
+        except TimeoutError:
+            return EngineHealth(is_ready=False, detail="no answer in time")
 
     async def aclose(self) -> None:
         """Close connections, and stop the worker if it was started here."""
@@ -123,8 +130,8 @@ class RemoteEngine:
 
     async def _lost(self, error: httpx2.TransportError) -> EngineUnavailable:
         if self._worker is None:
-            reason = str(error) or type(error).__name__
-            return EngineUnavailable(f"no engine answers at {self._config.url!r}: {reason}")
+            _log.warning("no engine answers at %s", self._config.url, exc_info=error)
+            return EngineUnavailable("no engine answers at the configured engine_url")
         await self._worker.ended(timeout_s=1.0)
         return await self._worker.failure("stopped answering")
 
