@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from notebook_agents.core.runs import ListRuns
 from notebook_agents.core.errors import NotebookAgentsError
 from notebook_agents.core.models import BUNDLED_MODEL, EngineHealth
+from notebook_agents.core.runs import ListRuns
 from notebook_agents.core.workspaces import Workspaces
 from notebook_agents.magics.context import frames_line
 from notebook_agents.magics.errors import AgentError, agent_error
@@ -189,7 +189,9 @@ async def _facts(core: Core, actor: Actor, agent_id: str, conversation_id: str) 
     agent = await core.agents.get(actor, agent_id)
     n_here, n_messages = 0, 0
     if conversation_id:
-        n_here = (await core.runs.list(actor, ListRuns(conversation_id=conversation_id, limit=1))).total
+        n_here = (
+            await core.runs.list(actor, ListRuns(conversation_id=conversation_id, limit=1))
+        ).total
         n_messages = len(await core.conversations.messages(actor, conversation_id))
     return _CoreFacts(
         model=agent.model,

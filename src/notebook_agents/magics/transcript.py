@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,6 +66,8 @@ class Transcript:
     """Warnings, each once."""
     pending: list[ApprovalRequested] = field(default_factory=list)
     """Tool calls that wait for the person's answer."""
+    _answered: set[str] = field(default_factory=set)
+    """Calls that the person answered before the events about them arrived."""
     usage: Usage = Usage()
     decode_ms: float = 0.0
     state: str = ""
@@ -152,6 +155,12 @@ class Transcript:
         if text not in self.notes:
             self.notes.append(text)
 
+    def answer(self, call_ids: Sequence[str]) -> None:
+        """Take note that the person has answered; nobody is asked about these again."""
+        self._answered |= set(call_ids)
+        self.pending = [asked for asked in self.pending if asked.call_id not in self._answered]
+        self.phase = self._waiting_phase
+
     def _text_block(self, step: int) -> TextBlock:
         for block in reversed(self.blocks):
             if isinstance(block, TextBlock) and block.step == step:
@@ -168,12 +177,14 @@ class Transcript:
         return added
 
     def _apply_approval(self, body: ApprovalRequested | ApprovalDecided) -> None:
-        if isinstance(body, ApprovalRequested):
+        others = [asked for asked in self.pending if asked.call_id != body.call_id]
+        if isinstance(body, ApprovalDecided):
+            self._answered.discard(body.call_id)
+            self.pending = others
+        elif body.call_id not in self._answered:
             self._tool_block(body.call_id, body.name, body.arguments).status = "waiting"
-            self.pending.append(body)
+            self.pending = [*others, body]
             self.phase = "Waiting for your approval…"
-        else:
-            self.pending = [asked for asked in self.pending if asked.call_id != body.call_id]
 
     def _apply_tool(self, body: ToolStarted | ToolOutput | ToolFinished) -> None:
         if isinstance(body, ToolStarted):

@@ -13,14 +13,13 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from notebook_agents.core.events import EventBody
-from notebook_agents.core.runs import ApprovalDecision, Run, StartRun
+from notebook_agents.core.events import ApprovalRequested, EventBody
+from notebook_agents.core.runs import ApprovalDecision, PendingApproval, Run, StartRun
 from notebook_agents.magics.transcript import Transcript
 from notebook_agents.magics.waiting import Feed, Interrupted, Waits, until
 
 if TYPE_CHECKING:
     from notebook_agents.core.core import Core
-    from notebook_agents.core.events import ApprovalRequested
     from notebook_agents.core.users import Actor
     from notebook_agents.magics.host import CoreHost
     from notebook_agents.magics.screen import Screen
@@ -31,7 +30,7 @@ TICK_S = 0.1
 STOP_PATIENCE_S = 2.0
 """How long a stopped cell waits for a run that is just being started."""
 
-Asker = Callable[["ApprovalRequested"], ApprovalDecision]
+Asker = Callable[[ApprovalRequested], ApprovalDecision]
 """Asks the person whether a tool may be called; denies where nobody can answer."""
 
 
@@ -63,7 +62,7 @@ class Turn:
             self._stop()
         while not self._take(feed):
             try:
-                if self.transcript.pending:
+                if self.transcript.pending and not self.is_stopped:
                     yield from self._decide()
                 yield feed.changed(), TICK_S
             except (Interrupted, KeyboardInterrupt):
@@ -79,10 +78,16 @@ class Turn:
         try:
             return (yield from until(started)), False
         except (Interrupted, KeyboardInterrupt):
-            yield started, STOP_PATIENCE_S
-            if started.done():
+            is_known = False
+            try:
+                yield started, STOP_PATIENCE_S
+                is_known = started.done()
+            finally:
+                # Also when stopped once more meanwhile: no run may go on that nobody sees.
+                if not is_known:
+                    started.add_done_callback(self._cancel_late)
+            if is_known:
                 return started.result(), True
-            started.add_done_callback(self._cancel_late)
             raise Interrupted from None
 
     def _take(self, feed: Feed) -> bool:
@@ -97,10 +102,18 @@ class Turn:
         return is_over
 
     def _decide(self) -> Waits[None]:
+        """Ask about every call that waits; the events of some of them may still be on their way."""
         actor, run_id = self.actor, self.run_id
-        self.screen.show(self.transcript, is_urgent=True)
-        decisions = [self.ask(asked) for asked in self.transcript.pending]
+        run = yield from until(self.host.submit(lambda core: core.runs.wait(actor, run_id)))
         self.transcript.pending = []
+        if run.state != "waiting_approval":
+            return
+        requests = [_request(entry) for entry in run.pending]
+        for asked in requests:
+            self.transcript.apply(asked)
+        self.screen.show(self.transcript, is_urgent=True)
+        decisions = [self.ask(asked) for asked in requests]
+        self.transcript.answer([decision.call_id for decision in decisions])
         yield from until(self.host.submit(lambda core: _answer(core, actor, run_id, decisions)))
 
     def _stop(self) -> None:
@@ -131,7 +144,14 @@ async def _follow(core: Core, actor: Actor, run_id: str, feed: Feed) -> Run:
 
 
 async def _answer(core: Core, actor: Actor, run_id: str, decisions: list[ApprovalDecision]) -> None:
-    # The request for approval is announced before the run has come to rest.
-    run = await core.runs.wait(actor, run_id)
-    if run.state == "waiting_approval":
+    run = await core.runs.get(actor, run_id)
+    # Somebody else may have answered while the person was thinking.
+    if {entry.call.call_id for entry in run.pending} == {answer.call_id for answer in decisions}:
         await core.runs.decide(actor, run_id, decisions)
+
+
+def _request(entry: PendingApproval) -> ApprovalRequested:
+    call = entry.call
+    return ApprovalRequested(
+        call_id=call.call_id, name=call.name, arguments=call.arguments, reason=entry.reason
+    )

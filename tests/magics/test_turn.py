@@ -1,0 +1,98 @@
+"""One prompt, from its start to the end, where events and people are late."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from notebook_agents.core.agents import CreateAgent
+from notebook_agents.core.core import Core
+from notebook_agents.core.events import ApprovalRequested
+from notebook_agents.core.messages import user_message
+from notebook_agents.core.policy import ASK_POLICY
+from notebook_agents.core.runs import ApprovalDecision, StartRun
+from notebook_agents.core.users import Actor
+from notebook_agents.eventlog.writer import JsonlEventLog
+from notebook_agents.magics.host import CoreHost
+from notebook_agents.magics.screen import TerminalScreen
+from notebook_agents.magics.turn import Turn
+from notebook_agents.magics.waiting import Interrupted, block_on
+from notebook_agents.testing import MemoryStore, ScriptedEngine, call, fake_core
+
+ACTOR = Actor(user_id="u1", username="ada")
+
+
+def allow(asked: ApprovalRequested) -> ApprovalDecision:
+    return ApprovalDecision(call_id=asked.call_id, is_approved=True)
+
+
+async def make_agent(core: Core) -> str:
+    return (await core.agents.create(ACTOR, CreateAgent(name="a"))).id
+
+
+def wish_for(host: CoreHost) -> StartRun:
+    agent_id = host.submit(make_agent).result(timeout=20)
+    return StartRun(agent_id=agent_id, message=user_message("go"), policy=ASK_POLICY)
+
+
+def test_all_calls_of_a_step_are_asked_about_before_any_is_decided(tmp_path: Path) -> None:
+    calls = [call("python_executor", code=str(number)) for number in range(3)]
+    again = [call("python_executor", code="3")]
+    core = fake_core(
+        engine=ScriptedEngine(calls, again, "done"),
+        event_log=JsonlEventLog(tmp_path),
+        home=tmp_path / "workspaces",
+    )
+    host, asked = CoreHost(lambda: core), []
+
+    def ask(request: ApprovalRequested) -> ApprovalDecision:
+        asked.append(request.arguments["code"])
+        return allow(request)
+
+    turn = Turn(host=host, actor=ACTOR, screen=TerminalScreen(), ask=ask)
+    run = block_on(turn.play(wish_for(host)))
+    host.close()
+    assert asked == ["0", "1", "2", "3"]
+    assert [used.status for used in run.tool_calls] == ["succeeded"] * 4
+
+
+def test_stopping_twice_while_a_run_is_being_started_still_cancels_it(tmp_path: Path) -> None:
+    async def never(_request: Any) -> str:
+        await asyncio.Event().wait()
+        return ""
+
+    store = SlowStore()
+    core = fake_core(engine=ScriptedEngine(never), store=store, home=tmp_path)
+    host = CoreHost(lambda: core)
+    turn = Turn(host=host, actor=ACTOR, screen=TerminalScreen(), ask=allow)
+    waits = turn.play(wish_for(host))
+    store.is_slow = True
+    started, _ = next(waits)
+    waits.throw(Interrupted())
+    with pytest.raises(Interrupted):
+        waits.throw(Interrupted())
+    host.submit(store.go_on).result(timeout=20)
+    run = started.result(timeout=20)
+    ended = host.submit(lambda core: core.runs.wait(ACTOR, run.id)).result(timeout=20)
+    host.close()
+    assert ended.state == "cancelled"
+
+
+class SlowStore(MemoryStore):
+    """Accepts a run only when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_slow = False
+        self._gate = asyncio.Event()
+
+    async def go_on(self, _core: Core) -> None:
+        self._gate.set()
+
+    async def commit(self, *changes: Any) -> None:
+        if self.is_slow:
+            await self._gate.wait()
+        await super().commit(*changes)
