@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import html.parser
 import re
+from collections.abc import Callable
 
+import markdown_it
 import mistune
 import pytest
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
+from notebook_agents.magics.answer import Answer
+from notebook_agents.magics.commands import Facts
 from notebook_agents.magics.markdown import as_markdown, fenced, plain, safe_markdown, tool_markdown
 from notebook_agents.magics.transcript import TextBlock, ToolBlock, Transcript
 
+RENDERERS: list[Callable[[str], object]] = [
+    mistune.create_markdown(escape=False, plugins=["table", "math", "url"]),
+    MarkdownWithMath(renderer=IPythonRenderer(escape=False)).render,
+    markdown_it.MarkdownIt("commonmark", {"html": True}).enable("table").render,
+]
 ATTACKS = [
     "<script>alert(1)</script>",
     "<img src=x onerror=alert(1)>",
@@ -34,6 +44,23 @@ ATTACKS = [
     "[click][1]\n\n[1]: javascript:alert(1)",
     "<javascript:alert(1)>",
     "</details><script>alert(1)</script>",
+    "~~~\n```\n~~~\n<img src=x onerror=alert(1)>\n```",
+    "~~~\n```\n~~~\n![track](https://example.org/?q=secret)\n```",
+    "~~~ ```\n<img src=x onerror=alert(1)>\n```",
+    "```\n<pre>\n```\n</pre><img src=x onerror=alert(1)>",
+    "`````\n```\n<img src=x onerror=alert(1)>",
+    "x\n\n![a](https://example.org/)",
+    "x\n\n<img src=x onerror=alert(1)>",
+    "x](javascript:alert(1)) [",
+]
+TWO_STEPS = [
+    ("```", "<img src=x onerror=alert(1)>\n```"),
+    ("```\ncode", "```\n<img src=x onerror=alert(1)>\n```"),
+    ("~~~", "```\n~~~\n<img src=x onerror=alert(1)>\n```"),
+    ("- item\n\n  ```", "```\n<img src=x onerror=alert(1)>\n```"),
+    ("$$", "$$\n```\n<img src=x onerror=alert(1)>\n```"),
+    ("[a]:", "javascript:alert(1)\n\n[a]"),
+    ("!", "[a](https://example.org/)"),
 ]
 
 
@@ -54,9 +81,10 @@ class Finder(html.parser.HTMLParser):
 
 def dangers(markdown: str) -> list[str]:
     """What a renderer that escapes nothing makes of it."""
-    render = mistune.create_markdown(escape=False, plugins=["table", "math", "url"])
     finder = Finder()
-    finder.feed(str(render(markdown)))
+    for render in RENDERERS:
+        finder.feed(str(render(markdown)))
+        finder.close()
     return finder.dangers
 
 
@@ -73,12 +101,44 @@ def test_no_attack_survives_in_a_tool_call(text: str) -> None:
     assert [found for found in dangers(tool_markdown(block)) if found != "b"] == []
 
 
+@pytest.mark.parametrize("text", ATTACKS)
+def test_no_attack_survives_in_a_warning_or_a_table_of_facts(text: str) -> None:
+    transcript = Transcript(model=text, phase=text, notes=[text])
+    assert dangers(as_markdown(transcript)) == []
+    transcript.state = "succeeded"
+    transcript.blocks = [ToolBlock(call_id="1", name="a", arguments={})]
+    assert [found for found in dangers(as_markdown(transcript)) if found != "b"] == []
+    assert dangers(Facts((("Model", text),))._repr_markdown_()) == []
+    assert dangers(Answer(text=text)._repr_markdown_()) == []
+
+
+@pytest.mark.parametrize(("first", "second"), TWO_STEPS)
+@pytest.mark.parametrize("has_tool", [True, False])
+def test_no_attack_survives_that_spans_two_steps(first: str, second: str, has_tool: bool) -> None:
+    transcript = Transcript(state="succeeded")
+    tool = ToolBlock(call_id="1", name="a", arguments={"code": second}, content=second)
+    texts = [TextBlock(step=1, text=first), TextBlock(step=2, text=second)]
+    transcript.blocks = [texts[0], tool, texts[1]] if has_tool else [*texts]
+    assert [found for found in dangers(as_markdown(transcript)) if found != "b"] == []
+
+
+def test_text_of_others_stays_where_it_stands() -> None:
+    name = "x\n\n![a](https://example.org)"
+    shown = tool_markdown(ToolBlock(call_id="1", name=name, arguments={}))
+    assert "x &#33;&#91;a&#93;(https://example.org)</b>" in shown.splitlines()[1]
+
+
+def test_a_code_block_that_was_not_closed_ends_with_its_step() -> None:
+    assert safe_markdown("```python\nprint(1)") == "```python\nprint(1)\n```"
+    assert safe_markdown("~~~\nprint(1)\n") == "~~~\nprint(1)\n\n~~~"
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "**bold** and `code` and [page](https://example.org/a?b=1)",
         "| a | b |\n|---|---|\n| 1 | 2 |",
-        "```python\nif a < b and c > d:\n    print('<b>')\n```",
+        "```python\nif a > b:\n    print('b', d[0](1))\n```\n\n~~~sql\nSELECT 1\n~~~",
         "1. one\n2. two\n\n> quoted",
         "[file](data/sales.csv) [part](#top)",
         "$x_1 + y$ and $$\\frac{1}{2}$$",
@@ -90,6 +150,9 @@ def test_ordinary_markdown_is_left_alone(text: str) -> None:
 
 def test_code_with_markup_still_reads_the_same() -> None:
     assert safe_markdown("use `a<b>` here") == "use <code>a&#60;b&#62;</code> here"
+    shown = safe_markdown("```python\nif a < b:\n    c\n```\nand so on")
+    assert shown == "<pre><code>if a &#60; b:\n    c</code></pre>\nand so on"
+    assert fenced("a < b", "sql") == "<pre><code>a &#60; b</code></pre>"
 
 
 def test_a_code_block_cannot_be_closed_from_inside() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from notebook_agents.core.models import Usage
 from notebook_agents.core.runs import Run
+from notebook_agents.magics.markdown import safe_markdown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +48,7 @@ class Answer:
         return self.text
 
     def _repr_markdown_(self) -> str:
-        return self.markdown or self.text
+        return self.markdown or safe_markdown(self.text)
 
     def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
         printer.text(self.footer if self.is_on_screen() else self.text)

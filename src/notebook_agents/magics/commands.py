@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from notebook_agents.core.runs import ListRuns
 from notebook_agents.core.workspaces import Workspaces
 from notebook_agents.magics.context import frames_line
 from notebook_agents.magics.errors import AgentError, agent_error
+from notebook_agents.magics.markdown import in_markdown
 from notebook_agents.magics.options import FLAGS, SUBCOMMANDS, Command
 from notebook_agents.magics.settings import engine_place
 from notebook_agents.magics.transcript import BUNDLED_BADGE, LOW_LEVEL_WARNING
@@ -51,8 +51,7 @@ class Facts:
     def _repr_markdown_(self) -> str:
         lines = ["| | |", "|:--|:--|"]
         for label, value in self.rows:
-            cell = html.escape(value).replace("|", "&#124;").replace("\n", " ")
-            lines.append(f"| **{label}** | {cell} |")
+            lines.append(f"| **{label}** | {in_markdown(value)} |")
         if self.examples:
             lines += ["", "```", *self.examples, "```"]
         return "\n".join(lines)

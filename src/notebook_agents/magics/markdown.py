@@ -1,13 +1,13 @@
 """A run as Markdown for a notebook, with everything that a model or a tool wrote made harmless.
 
 Text of a model is Markdown, and stays so, but it cannot bring HTML, images (which would fetch an
-address of the model's choice) or links to anything but web pages. Text of a tool stands in a code
-block whose fence it cannot close. So the output is safe in front ends that do not sanitise.
+address of the model's choice) or links to anything but web pages. No angle bracket of theirs is
+ever written as such, inside code or outside, so the output is safe in front ends that do not
+sanitise, wherever they see code begin and end.
 """
 
 from __future__ import annotations
 
-import html
 import json
 import re
 
@@ -18,11 +18,14 @@ MAX_RESULT_CHARS = 4000
 MARKS = {"waiting": "?", "running": "…", "succeeded": "✓"}
 """The sign in front of a tool call; ✗ for every other state."""
 
-_FENCED = re.compile(r"^(`{3,})([^`\n]*)\n(.*?)^ {0,3}\1`*[ \t]*$", re.M | re.S)
+_FENCED = re.compile(
+    r"^(?P<fence>(?P<sign>[`~])(?P=sign){2,}+)(?P<info>(?:(?<=~)[^\n]|[^`\n])*)$"
+    r"(?P<code>.*?)(?P<end>^ {0,3}(?P=fence)(?P=sign)*[ \t]*$|\Z)",
+    re.M | re.S,
+)
 """A code block that begins at the margin: such a one belongs to no list or quotation."""
 _SPAN = re.compile(r"(?<![`\\])(`+)(?!`)([^\n]+?)(?<!`)\1(?!`)")
-_MATH = re.compile(r"\$\$|\\\\\[|\\begin\{")
-_MARKUP = re.compile(r"[^\w\s]")
+_MARKUP = re.compile(r"[&<>\"'`*_\[\]!|\\~$#{}=^@+]")
 _LINK = re.compile(r"\](\(|\[|:)(?P<target>\s*[^\s)]*)")
 _WEB = re.compile(r"\s*(?:https?://|mailto:|#|[\w./-]*$)", re.I)
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -33,30 +36,39 @@ def plain(text: str) -> str:
     return _CONTROL.sub("", text)
 
 
+def in_markdown(text: str) -> str:
+    """Text of others on one line of Markdown or HTML, where it means nothing but itself."""
+    return _entities(" ".join(plain(text).split()))
+
+
 def safe_markdown(text: str) -> str:
     """A model's Markdown without HTML, images and links to anything but web pages.
 
-    Renderers disagree on where code begins and ends, above all around formulas. So text counts as
-    code only where all agree, and what looks like code but holds markup is written as entities.
+    Renderers disagree on where code begins and ends. So nothing is left as it is because it looks
+    like code: code that holds markup is written as entities, which are harmless anywhere.
     """
     text = plain(text)
-    has_math = bool(_MATH.search(text))
     pieces: list[str] = []
     position = 0
     for found in _FENCED.finditer(text):
         pieces.append(_safe_inline(text[position : found.start()]))
-        is_risky = has_math and "<" in found[3]
-        pieces.append(f"<pre>{html.escape(found[3])}</pre>" if is_risky else found[0])
+        # One that was not closed would swallow whatever is shown next.
+        closing = "" if found["end"] else f"\n{found['fence']}"
+        code = found["code"].removeprefix("\n").removesuffix("\n")
+        pieces.append(f"{found[0]}{closing}" if _is_harmless(found[0]) else _preformatted(code))
         position = found.end()
     pieces.append(_safe_inline(text[position:]))
     return "".join(pieces)
 
 
 def fenced(text: str, language: str = "text") -> str:
-    """A code block that its content cannot close."""
+    """A code block that its content can neither close nor, where it is not taken for one, use."""
+    text = plain(text)
+    if not _is_harmless(text):
+        return _preformatted(text)
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
-    return f"{fence}{language}\n{plain(text)}\n{fence}"
+    return f"{fence}{language}\n{text}\n{fence}"
 
 
 def as_markdown(transcript: Transcript, *, has_text: bool = True) -> str:
@@ -70,18 +82,18 @@ def as_markdown(transcript: Transcript, *, has_text: bool = True) -> str:
             parts.append(safe_markdown(block.text.strip("\n")))
     if transcript.state == "cancelled":
         parts.append("**■ stopped**")
-    parts += [f"<small>⚠ {html.escape(plain(note))}</small>" for note in transcript.notes]
+    parts += [f"<small>⚠ {in_markdown(note)}</small>" for note in transcript.notes]
     if is_over:
-        parts.append(f"<small>{html.escape(plain(transcript.summary))}</small>")
+        parts.append(f"<small>{in_markdown(transcript.summary)}</small>")
     else:
-        parts.append(f"<small>{html.escape(plain(transcript.phase))}{_elapsed(transcript)}</small>")
+        parts.append(f"<small>{in_markdown(transcript.phase)}{_elapsed(transcript)}</small>")
     return "\n\n".join(parts)
 
 
 def tool_markdown(block: ToolBlock) -> str:
     """A tool call as one line that opens to its arguments and raw result."""
-    brief = html.escape(plain(brief_arguments(block)))
-    title = f"{MARKS.get(block.status, '✗')} <b>{html.escape(plain(block.name))}</b>"
+    brief = in_markdown(brief_arguments(block))
+    title = f"{MARKS.get(block.status, '✗')} <b>{in_markdown(block.name)}</b>"
     title += f" <code>{brief}</code>" if brief else ""
     if block.is_done:
         outcome = "" if block.status == "succeeded" else f"{block.status.replace('_', ' ')}, "
@@ -132,11 +144,18 @@ def _safe_inline(text: str) -> str:
     position = 0
     for found in _SPAN.finditer(text):
         pieces.append(_safe_text(text[position : found.start()]))
-        is_harmless = _safe_text(found[0]) == found[0]
-        pieces.append(found[0] if is_harmless else f"<code>{_entities(found[2])}</code>")
+        pieces.append(found[0] if _is_harmless(found[0]) else f"<code>{_entities(found[2])}</code>")
         position = found.end()
     pieces.append(_safe_text(text[position:]))
     return "".join(pieces)
+
+
+def _is_harmless(code: str) -> bool:
+    return _safe_text(code) == code
+
+
+def _preformatted(code: str) -> str:
+    return f"<pre><code>{_entities(code)}</code></pre>"
 
 
 def _entities(text: str) -> str:
