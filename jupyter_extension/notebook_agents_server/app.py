@@ -22,10 +22,9 @@ from notebook_agents_server.identity import Gatekeeper, ensure_owner
 from notebook_agents_server.kernels import (
     DATABASE_ENV,
     HOME_ENV,
-    URL_ENV,
     KernelTokens,
     equip_kernels,
-    server_url,
+    way_to,
 )
 from notebook_agents_server.keys import KeysApp
 from notebook_agents_server.mounts import mounted
@@ -130,9 +129,7 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
             owner=await ensure_owner(core.users, config.home),
         )
         services.core = core
-        environment = {HOME_ENV: str(config.home)}
-        if url := server_url(serverapp):
-            environment[URL_ENV] = url
+        environment = {HOME_ENV: str(config.home), **way_to(serverapp)}
         if config.database_url:
             environment[DATABASE_ENV] = config.database_url
         equip_kernels(serverapp.kernel_manager, kernel_tokens, environment)

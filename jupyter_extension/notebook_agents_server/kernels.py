@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 from ipaddress import IPv4Address
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 KERNEL_TOKEN_PREFIX = "nbk_"  # noqa: S105 - a name
 URL_ENV = "NOTEBOOK_AGENTS_URL"
+CERTIFICATE_ENV = "NOTEBOOK_AGENTS_CERTIFICATE"
 TOKEN_ENV = "NOTEBOOK_AGENTS_TOKEN"  # noqa: S105 - a name
 HOME_ENV = "NOTEBOOK_AGENTS_HOME"
 DATABASE_ENV = "NOTEBOOK_AGENTS_DATABASE_URL"
@@ -78,6 +80,16 @@ def equip_kernels(
         return kernel_id
 
     kernels.start_kernel = start_equipped  # type: ignore[method-assign]
+
+
+def way_to(serverapp: ServerApp) -> dict[str, str]:
+    """The environment in which a kernel finds the server and recognises it."""
+    way = {}
+    if url := server_url(serverapp):
+        way[URL_ENV] = url
+        if serverapp.certfile:  # most often self-signed: it is the only one to trust
+            way[CERTIFICATE_ENV] = str(Path(serverapp.certfile).absolute())
+    return way
 
 
 def server_url(serverapp: ServerApp) -> str:

@@ -13,7 +13,7 @@ from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_server.serverapp import ServerApp
 
-from notebook_agents_server.kernels import server_url
+from notebook_agents_server.kernels import server_url, way_to
 from notebook_agents_server.testing import Client
 
 CODE = """
@@ -86,3 +86,16 @@ def test_the_url_is_reachable_from_this_machine(ip: str, certfile: str, url: str
 
 def test_a_server_on_a_unix_socket_has_no_url() -> None:
     assert server_url(cast("ServerApp", SimpleNamespace(sock="/run/jupyter.sock"))) == ""
+
+
+def test_only_a_server_with_https_gives_kernels_its_certificate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    app = SimpleNamespace(ip="", certfile="cert.pem", port=8000, base_url="/", sock="")
+    assert way_to(cast("ServerApp", app)) == {
+        "NOTEBOOK_AGENTS_URL": "https://127.0.0.1:8000/",
+        "NOTEBOOK_AGENTS_CERTIFICATE": str(tmp_path / "cert.pem"),
+    }
+    app.certfile = ""
+    assert way_to(cast("ServerApp", app)) == {"NOTEBOOK_AGENTS_URL": "http://127.0.0.1:8000/"}

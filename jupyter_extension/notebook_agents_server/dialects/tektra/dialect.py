@@ -6,5 +6,3 @@ from notebook_agents_server.base import Dialect
 from notebook_agents_server.dialects.tektra.mapping import error_body
 
 TEKTRA = Dialect(name="tektra", error_body=error_body)
-UNSUPPORTED: dict[str, str] = {}
-"""Documented fields that this deployment refuses, and why; so far there are none."""
