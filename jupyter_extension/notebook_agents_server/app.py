@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from traitlets.config import Application
 
 from notebook_agents_server.base import VERSION, Services
 from notebook_agents_server.config import ServerSettings
-from notebook_agents_server.identity import Gatekeeper, ensure_owner
+from notebook_agents_server.identity import HUB_USER_ENV, Gatekeeper, ensure_owner
 from notebook_agents_server.kernels import (
     DATABASE_ENV,
     HOME_ENV,
@@ -127,6 +128,7 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
             kernel_tokens=kernel_tokens,
             provider=serverapp.identity_provider,
             owner=await ensure_owner(core.users, config.home),
+            hub_owner=os.environ.get(HUB_USER_ENV, ""),
         )
         services.core = core
         environment = {HOME_ENV: str(config.home), **way_to(serverapp)}

@@ -2,7 +2,8 @@
 
 Accepted, in this order: our login tokens, our API keys, the tokens of this server's kernels, and
 Jupyter's own token (or that of a Hub). Jupyter's token proves "owner", not a person, so it acts as
-the owner's account; a Hub's user acts as the local account of the same name.
+the owner's account, and so does the Hub's user whose server this is. Any other user of the Hub acts
+as the local account of the same name, without admin rights, and never as the owner's.
 Only explicit credentials count: these doors neither read nor write cookies, so no other site can
 make a browser act here.
 """
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from notebook_agents_server.kernels import KernelTokens
     from notebook_agents_server.tokens import Tokens
 
+HUB_USER_ENV = "JUPYTERHUB_USER"
+"""A Hub says here whose server it started."""
+HUB_ACCOUNT_PREFIX = "hub:"
 ADMIN_PASSWORD_FILE = "admin_password"  # noqa: S105 - a name
 KERNEL_CREDENTIAL = "kernel"
 JWT_PREFIX = "eyJ"
@@ -53,6 +57,8 @@ class Gatekeeper:
     kernel_tokens: KernelTokens
     provider: IdentityProvider
     owner: User
+    hub_owner: str = ""
+    """The Hub's user whose server this is; empty without a Hub."""
 
     @property
     def owner_actor(self) -> Actor:
@@ -100,17 +106,31 @@ class Gatekeeper:
             raise NotAuthenticated(REFUSED)
         return _actor(await self._account_of(visitor.username), "hub")
 
-    async def _account_of(self, username: str) -> User:
-        user = await self.users.find(username)
+    async def _account_of(self, visitor: str) -> User:
+        if self.hub_owner and visitor == self.hub_owner:
+            return self.owner
+        name = self._local_name(visitor)
+        user = await self._named(name)
         if user is None:
-            wish = CreateUser(username=username, email=f"{username}@hub.localhost")
             try:
-                user = await self.users.create(wish)
+                user = await self.users.create(
+                    CreateUser(username=name, email=f"{name}@hub.localhost")
+                )
             except Conflict:  # another request of the same user was faster
-                user = await self.users.find(username)
+                user = await self._named(name)
         if user is None or not user.is_active:
             raise NotAuthenticated(REFUSED)
-        return user
+        return replace(user, is_admin=False)
+
+    def _local_name(self, visitor: str) -> str:
+        # The Hub's "admin" is somebody else; the prefix keeps two people from sharing a name.
+        is_taken = visitor == self.owner.username or visitor.startswith(HUB_ACCOUNT_PREFIX)
+        return f"{HUB_ACCOUNT_PREFIX}{visitor}" if is_taken else visitor
+
+    async def _named(self, name: str) -> User | None:
+        # An account that is found by its e-mail address is not this user's.
+        user = await self.users.find(name)
+        return user if user is not None and user.username == name else None
 
 
 def acting_through(actor: Actor, dialect: str) -> Actor:

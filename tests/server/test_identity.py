@@ -14,18 +14,27 @@ from tornado.web import RequestHandler
 from traitlets.config import Config
 
 from notebook_agents.core.core import Core
+from notebook_agents.core.users import CreateUser
 from notebook_agents.testing import fake_core
 from notebook_agents_server.identity import ensure_owner
 from notebook_agents_server.testing import Client
+
+HUB_USERS = ("alice", "bob", "carol", "admin", "admin@localhost", "hub:admin")
 
 
 class HubLike(IdentityProvider):
     """Knows people by tokens of its own, and would take a cookie too, as a Hub's provider does."""
 
     async def _get_user(self, handler: RequestHandler) -> Visitor | None:
-        names = {"hub-alice": "alice", "hub-bob": "bob"}
+        names = {f"hub-{name}": name for name in HUB_USERS}
         token = self.get_token(handler) or handler.get_cookie("hub") or ""
         return Visitor(names[token]) if token in names else None
+
+
+@pytest.fixture
+def jp_environ(jp_environ: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("JUPYTERHUB_USER", "carol")
+    return jp_environ
 
 
 @pytest.fixture
@@ -52,6 +61,37 @@ async def test_a_hub_user_acts_as_the_local_account_of_that_name(
     socket = await bob.socket(f"/v1/ws/stream/{agent_id}")
     assert (await socket.receive())["error"]["code"] == "AGENT_NOT_FOUND"
     assert await socket.receive() is None
+
+
+async def test_the_hub_user_whose_server_this_is_is_the_owner(client: Client) -> None:
+    carol = client.holding("hub-carol")
+    agent_id = (await carol.post("/v1/agents", {"name": "mine"})).json["agent_id"]
+    assert (await client.get("/v1/agents")).json["agents"][0]["agent_id"] == agent_id
+
+
+@pytest.mark.parametrize("name", ["admin", "admin@localhost", "hub:admin"])
+async def test_no_other_hub_user_becomes_the_owner_whatever_their_name(
+    client: Client, core: Core, name: str
+) -> None:
+    agent_id = (await client.post("/v1/agents", {"name": "the owner's"})).json["agent_id"]
+    stranger = client.holding(f"hub-{name}")
+    assert (await stranger.get(f"/v1/agents/{agent_id}")).status == 404
+    others = {other for other in HUB_USERS if other not in {name, "carol"}}
+    await stranger.post("/v1/agents", {"name": "the stranger's"})
+    for other in others:
+        seen = (await client.holding(f"hub-{other}").get("/v1/agents")).json
+        assert seen["total"] == 0, other
+
+
+async def test_a_hub_user_with_an_admins_name_has_no_admin_rights(
+    client: Client, core: Core
+) -> None:
+    wish = CreateUser(username="alice", email="alice@example.org", is_admin=True)
+    await core.users.create(wish)
+    agent_id = (await client.post("/v1/agents", {"name": "the owner's"})).json["agent_id"]
+    alice = client.holding("hub-alice")
+    assert (await alice.get("/v1/agents")).status == 200
+    assert (await alice.get(f"/v1/agents/{agent_id}")).status == 404
 
 
 async def test_a_hub_cookie_or_unknown_token_is_nobody(client: Client) -> None:
