@@ -269,6 +269,30 @@ def test_a_failing_model_fails_its_requests_and_not_the_engine(
     assert engine.n_running == 0
 
 
+def test_a_decode_that_fails_while_a_prompt_is_read_fails_both_once(model: LoadedModel) -> None:
+    engine = StepEngine(FifoScheduler(prefill_tokens=64), FailingRunner)
+    answers: list[list[Emission]] = []
+    for prompt in ("hi", "w" * 300, "and a third"):
+        answers.append([])
+        request = GenerateRequest(model=model.info.id, messages=(user_message(prompt),))
+        engine.add(make_row(model, request, answers[-1].append))
+        engine.step()
+    run(engine)
+    for emissions in answers:
+        assert [e for e in emissions if isinstance(e, EngineUnavailable)] == emissions[-1:]
+    assert engine.n_running == engine.n_waiting == 0
+    assert engine.n_finished == len(answers)
+
+
+def test_a_row_is_removed_once(model: LoadedModel) -> None:
+    scheduler = FifoScheduler()
+    request = GenerateRequest(model=model.info.id, messages=(user_message("hi"),))
+    row = make_row(model, request, lambda _chunk: None)
+    scheduler.add(row)
+    assert scheduler.remove(row)
+    assert not scheduler.remove(row)
+
+
 def test_times_are_filled_in(engine: StepEngine, ask: Ask) -> None:
     asked = ask("hi", temperature=0)
     run(engine)

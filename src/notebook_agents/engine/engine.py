@@ -57,8 +57,8 @@ class StepEngine:
     def forget(self, model: LoadedModel) -> None:
         """Let a model go: its requests fail."""
         error = EngineUnavailable(f"model {model.info.id!r} was unloaded", model=model.info.id)
-        self._fail(self._rows_of(model), error)
         self._runners.pop(model, None)
+        self._fail(self._rows_of(model), error)
 
     def step(self) -> bool:
         """Compute one step; False when there is nothing to do."""
@@ -69,7 +69,8 @@ class StepEngine:
         self.n_steps += 1
         for rows in _by_model(step.decode):
             self._decode(rows)
-        if step.read is not None:
+        # A decode that failed took all rows of its model with it, this one perhaps too.
+        if step.read is not None and step.read in self._scheduler.running:
             self._read(step.read, step.n_tokens)
         return True
 
@@ -100,8 +101,9 @@ class StepEngine:
         except Exception as error:  # noqa: BLE001 - a failed model must not end the thread
             _log.error("model %s failed", model.info.id, exc_info=error)
             reason = f"model {model.info.id!r} failed: {type(error).__name__}"
-            self._fail(self._rows_of(model), EngineUnavailable(reason, model=model.info.id))
+            # The runner goes first: after a failure it may not even be able to release a row.
             del self._runners[model]
+            self._fail(self._rows_of(model), EngineUnavailable(reason, model=model.info.id))
             return None
 
     def _commit(self, row: Row, logits: Tensor) -> None:
@@ -148,7 +150,8 @@ class StepEngine:
             row.emit(error)
 
     def _release(self, row: Row) -> None:
-        self._scheduler.remove(row)
+        if not self._scheduler.remove(row):
+            return
         if (runner := self._runners.get(row.model)) is not None:
             runner.release(row)
         self.n_finished += 1

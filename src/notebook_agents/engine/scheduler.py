@@ -85,8 +85,8 @@ class Scheduler(Protocol):
         """Take a new request."""
         ...
 
-    def remove(self, row: Row) -> None:
-        """Forget a request that has ended."""
+    def remove(self, row: Row) -> bool:
+        """Forget a request that has ended; False when it is forgotten already."""
         ...
 
     def next_step(self) -> Step | None:
@@ -117,9 +117,13 @@ class FifoScheduler:
         """Put a new request at the end."""
         self._waiting.append(row)
 
-    def remove(self, row: Row) -> None:
+    def remove(self, row: Row) -> bool:
         """Make room for the next."""
-        (self._running if row in self._running else self._waiting).remove(row)
+        for rows in (self._running, self._waiting):
+            if row in rows:
+                rows.remove(row)
+                return True
+        return False
 
     def next_step(self) -> Step | None:
         """One piece of one prompt, and one token of everybody else."""
