@@ -212,6 +212,27 @@ async def test_tcp_serves_the_holder_of_the_token(
     await engine.aclose()
 
 
+async def test_no_proxy_of_the_environment_sees_the_token(
+    tcp_url: str, tmp_path: Path, model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = asyncio.Event()
+
+    async def proxy(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.set()
+        writer.close()
+
+    async with await asyncio.start_server(proxy, "127.0.0.1", 0) as server:
+        address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, address)
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        engine = RemoteEngine(EngineConfig(run_dir=tmp_path, url=tcp_url, token="secret"))
+        assert str(model_folder) in {info.id for info in await engine.models()}
+        await engine.aclose()
+    assert not seen.is_set()
+
+
 async def test_tcp_refuses_everybody_else(tcp_url: str, tmp_path: Path, model_folder: Path) -> None:
     engine = RemoteEngine(EngineConfig(run_dir=tmp_path, url=tcp_url, token="guess"))
     with pytest.raises(NotAuthenticated):

@@ -19,9 +19,16 @@ class EngineConfig:
     models: tuple[str, ...] = ()
     """Local folders or hub ids offered beside the built-in and the recommended models."""
     url: str = ""
-    """``http(s)://…`` or ``unix:/path`` of a running engine; empty starts a worker."""
+    """``http(s)://…`` or ``unix:/path`` of a running engine; empty starts a worker.
+
+    It is asked directly: proxies of the environment (``HTTP_PROXY``, ``.netrc``) are not used, for
+    they would see the token.
+    """
     token: str = ""
     """Bearer token for ``url``."""
+    certificate: str = ""
+    """PEM file with the certificate of an ``https`` engine: when set, the only one trusted, and on
+    a loopback host under any name."""
     device: str = "auto"
     """A torch device, or ``auto``: CUDA where there is one, else the CPU."""
     threads: int = 0

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -31,6 +32,7 @@ from notebook_agents.engine import wire
 from notebook_agents.engine.catalogue import Catalogue
 from notebook_agents.engine.config import EngineConfig
 from notebook_agents.engine.launcher import WorkerProcess
+from notebook_agents.engine.trust import trust_for
 
 CONNECT_TIMEOUT_S = 10.0
 HEALTH_TIMEOUT_S = 5.0
@@ -122,7 +124,8 @@ class RemoteEngine:
         if self._worker is not None:
             await self._worker.ready()
         if self._client is None:
-            self._client = self._make_client()
+            verify = await asyncio.to_thread(trust_for, self._config.url, self._config.certificate)
+            self._client = self._client or self._make_client(verify)
         try:
             yield self._client
         except httpx2.TransportError as error:
@@ -135,7 +138,7 @@ class RemoteEngine:
         await self._worker.ended(timeout_s=1.0)
         return await self._worker.failure("stopped answering")
 
-    def _make_client(self) -> httpx2.AsyncClient:
+    def _make_client(self, verify: ssl.SSLContext | bool) -> httpx2.AsyncClient:
         url, token = self._config.url, self._config.token
         timeout = httpx2.Timeout(None, connect=CONNECT_TIMEOUT_S)
         # Connections are not kept: one left over from a worker that died would fail a request.
@@ -143,7 +146,12 @@ class RemoteEngine:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         if url and not url.startswith("unix:"):
             return httpx2.AsyncClient(
-                base_url=f"{url.rstrip('/')}/", headers=headers, timeout=timeout, limits=limits
+                base_url=f"{url.rstrip('/')}/",
+                headers=headers,
+                verify=verify,
+                timeout=timeout,
+                limits=limits,
+                trust_env=False,  # A proxy would see the token.
             )
         path = (
             url.removeprefix("unix:") if self._worker is None else str(self._worker.folder.socket)
