@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field, fields, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from notebook_agents.core.errors import Conflict, InvalidRequest, NotFound
@@ -25,9 +25,11 @@ DEFAULT_MEMORY_MB = 2048
 _ENSURED = uuid.UUID("6f1b1c52-5a0e-4c8e-9c65-6d9f0a7a41d3")
 """The name space of ids of agents that are made on first need."""
 DEFAULT_TIMEOUT_S = 300.0
+IDLE_AFTER = timedelta(minutes=5)
+"""An agent without a run for this long is idle."""
 
 AgentStatus: TypeAlias = Literal["created", "active", "inactive", "error"]
-"""``idle`` is not stored: it is an active agent without a run for five minutes."""
+"""``idle`` is not stored: see `is_idle`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,11 @@ class Agent:
     created_at: datetime
     updated_at: datetime
     last_used: datetime | None = None
+
+
+def is_idle(agent: Agent, now: datetime) -> bool:
+    """Whether an agent had no run lately."""
+    return agent.last_used is None or now - agent.last_used > IDLE_AFTER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,6 +41,10 @@ class Supervisor:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for task in tasks:
+            # The loop may close before it comes to the callbacks of tasks that just ended.
+            if task.remove_done_callback(self._ended):
+                self._ended(task)
 
 
 class RunStopped(Exception):
