@@ -31,6 +31,8 @@ class Supervisor:
         return task
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
+        if task not in self._tasks:
+            return
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("background task %r failed", task.get_name(), exc_info=error)
@@ -42,9 +44,7 @@ class Supervisor:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         for task in tasks:
-            # The loop may close before it comes to the callbacks of tasks that just ended.
-            if task.remove_done_callback(self._ended):
-                self._ended(task)
+            self._ended(task)  # the loop may close before it comes to their callbacks
 
 
 class RunStopped(Exception):
