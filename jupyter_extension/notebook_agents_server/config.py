@@ -43,6 +43,9 @@ class ServerSettings(HasTraits):
         help="URL of an engine that already runs; empty starts a worker on first use.",
     ).tag(config=True)
     engine_token = Unicode(help="Bearer token for `engine_url`.").tag(config=True)
+    engine_certificate = Unicode(
+        help="PEM file that an https `engine_url` must match; empty trusts the system's authorities."
+    ).tag(config=True)
     engine_device = Unicode("auto", help="A torch device such as cpu or cuda:0, or auto.").tag(
         config=True
     )
@@ -111,6 +114,7 @@ class ServerSettings(HasTraits):
             "default_model",
             "engine_url",
             "engine_token",
+            "engine_certificate",
             "engine_device",
             "engine_threads",
             "sandbox_level",

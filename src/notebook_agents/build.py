@@ -65,6 +65,8 @@ class BuildConfig:
     """An engine that already runs; empty starts a worker on first use."""
     engine_token: str = ""
     """Bearer token for ``engine_url``."""
+    engine_certificate: str = ""
+    """PEM file that an https ``engine_url`` must match; empty trusts the system's authorities."""
     engine_device: str = "auto"
     """A torch device, or ``auto``."""
     engine_threads: int = 0
@@ -137,6 +139,7 @@ def _engine(config: BuildConfig) -> RemoteEngine:
             models=config.models,
             url=config.engine_url,
             token=config.engine_token,
+            certificate=config.engine_certificate,
             device=config.engine_device,
             threads=config.engine_threads,
         )

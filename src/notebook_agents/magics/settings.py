@@ -38,6 +38,7 @@ def default_core() -> Core:
         BuildConfig(
             engine_url=f"{url}{ENGINE_PATH}" if url else "",
             engine_token=os.environ.get("NOTEBOOK_AGENTS_TOKEN", ""),
+            engine_certificate=os.environ.get("NOTEBOOK_AGENTS_CERTIFICATE", ""),
             # The owner sits in front of it and is told on every answer.
             sandbox_fallback="low",
         )
