@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from notebook_agents.core.agents import AgentChanges, CreateAgent, ListAgents
+from notebook_agents.core.agents import IDLE_AFTER, AgentChanges, CreateAgent, ListAgents, is_idle
 from notebook_agents.core.core import Core
 from notebook_agents.core.errors import InvalidRequest, NotFound
 from notebook_agents.core.users import Actor
@@ -33,6 +34,15 @@ async def test_defaults_come_from_the_deployment(core: Core) -> None:
     assert agent.tools == ("python_executor",)
     assert (agent.max_memory_mb, agent.timeout_s) == (2048, 300.0)
     assert await core.agents.get(ANN, agent.id) == agent
+
+
+async def test_an_agent_is_idle_five_minutes_after_its_last_run(core: Core) -> None:
+    agent = await core.agents.create(ANN, CreateAgent(name="a"))
+    now = agent.created_at
+    assert is_idle(agent, now)
+    used = replace(agent, last_used=now)
+    assert not is_idle(used, now + IDLE_AFTER)
+    assert is_idle(used, now + IDLE_AFTER * 1.01)
 
 
 @pytest.mark.parametrize(

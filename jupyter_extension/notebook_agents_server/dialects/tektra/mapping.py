@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from notebook_agents.core.agents import (
@@ -13,6 +13,7 @@ from notebook_agents.core.agents import (
     AgentStatistics,
     CreateAgent,
     ListAgents,
+    is_idle,
 )
 from notebook_agents.core.messages import AttachmentPart, Message, user_message
 from notebook_agents.core.policy import HEADLESS_POLICY
@@ -42,8 +43,6 @@ ERROR_CODES: Mapping[str, str] = {
 """Error Handling / Common Error Codes."""
 MAX_LIMIT = 200
 """Agents / List Agents: larger limits are cut, not refused."""
-IDLE_AFTER = timedelta(minutes=5)
-"""An agent without a run for this long is idle."""
 RESOURCE_LIMITS = frozenset({"memory", "cpu", "gpu_memory"})
 
 
@@ -195,11 +194,6 @@ def idle_page(agents: Iterable[Agent], wish: ListAgents, now: datetime) -> Page[
     idle = tuple(agent for agent in agents if is_idle(agent, now))
     items = idle[wish.offset : wish.offset + wish.limit]
     return Page(items=items, total=len(idle), limit=wish.limit, offset=wish.offset)
-
-
-def is_idle(agent: Agent, now: datetime) -> bool:
-    """Whether an agent had no run lately."""
-    return agent.last_used is None or now - agent.last_used > IDLE_AFTER
 
 
 def resource_usage_to_wire(

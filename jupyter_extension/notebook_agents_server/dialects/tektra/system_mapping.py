@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
+from notebook_agents.core.agents import is_idle
 from notebook_agents_server.dialects.tektra import auth_wire, system_wire
-from notebook_agents_server.dialects.tektra.mapping import MIB, is_idle, printed
+from notebook_agents_server.dialects.tektra.mapping import MIB, printed
 
 if TYPE_CHECKING:
     from notebook_agents.core.agents import Agent
