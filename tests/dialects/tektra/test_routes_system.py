@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,8 @@ import pytest
 
 from notebook_agents.core.core import Core
 from notebook_agents.core.models import EngineHealth
-from notebook_agents.core.users import CreateUser, User
-from notebook_agents.testing import ScriptedEngine
+from notebook_agents.core.users import Actor, CreateUser, User
+from notebook_agents.testing import FakeClock, ScriptedEngine, fake_core
 from notebook_agents_server.testing import Client
 
 MakeAgent = Callable[..., Awaitable[str]]
@@ -31,6 +31,15 @@ def shape(value: Any) -> Any:
     if isinstance(value, list):
         return [shape(value[0])] if value else []
     return "number" if isinstance(value, (int, float)) and not isinstance(value, bool) else str
+
+
+@pytest.fixture
+def core(engine: ScriptedEngine, tmp_path: Path) -> Core:
+    """Its runs are of today, even when the real day ends while a test works."""
+    clock = FakeClock()
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    clock.advance((tomorrow - clock.now()).total_seconds())
+    return fake_core(engine=engine, home=tmp_path / "workspaces", clock=clock)
 
 
 @pytest.fixture
@@ -112,6 +121,23 @@ async def test_t42_metrics_have_the_documented_fields(
     assert shape(answer) == shape(documented)
     agents = answer["application"]["agents"]
     assert agents["total"] == agents["active"] + agents["idle"] + agents["error"] == 2
+
+
+async def test_metrics_count_the_runs_of_the_caller_and_everybodys_for_an_admin(
+    tektra: Client, core: Core, make_agent: MakeAgent, alice: User
+) -> None:
+    actor = Actor(user_id=alice.id, username=alice.username)
+    _, secret = await core.users.create_key(actor, "k")
+    path = f"/v1/agents/{await make_agent()}/conversations"
+    await tektra.post(path, {"message": "hi"})
+
+    async def n_runs(caller: Client) -> int:
+        return int((await caller.get("/v1/metrics")).json["application"]["requests"]["total_today"])
+
+    assert (await n_runs(tektra), await n_runs(tektra.holding(secret))) == (1, 0)
+    mine = (await tektra.holding(secret).post("/v1/agents", {"name": "mine"})).json["agent_id"]
+    await tektra.holding(secret).post(f"/v1/agents/{mine}/conversations", {"message": "hi"})
+    assert (await n_runs(tektra), await n_runs(tektra.holding(secret))) == (2, 1)
 
 
 async def test_t04_t05_a_login_gives_a_token_that_opens_the_api(

@@ -8,7 +8,6 @@ from typing import ClassVar
 
 from notebook_agents.core.agents import ListAgents
 from notebook_agents.core.errors import NotPermitted
-from notebook_agents.core.ports import RunTotals
 from notebook_agents.core.runs import StartRun
 from notebook_agents.core.users import OWNER_USERNAME
 from notebook_agents_server.base import (
@@ -254,6 +253,7 @@ class Health(TektraHandler):
 
     async def _metrics(self, now: datetime) -> system_wire.HealthMetrics:
         machine = await self.services.machine.read()
+        # Anybody may ask, so only sums over everybody's runs; they tell of nobody in particular.
         totals = await self.core.analytics.totals(since=midnight(now))
         agents = await self.core.agents.list(self.gatekeeper.owner_actor, ListAgents(limit=ALL))
         return system_wire.HealthMetrics(
@@ -269,9 +269,10 @@ class Metrics(TektraHandler):
     """``GET /v1/metrics``."""
 
     async def get(self) -> None:
-        """Figures of the machine and of the product."""
+        """Figures of the machine and of the caller's runs; an admin's count everybody's."""
         now = datetime.now(UTC)
-        totals: RunTotals = await self.core.analytics.totals(since=midnight(now))
+        owner_id = None if self.actor.is_admin else self.actor.user_id
+        totals = await self.core.analytics.totals(since=midnight(now), owner_id=owner_id)
         agents = await self.core.agents.list(self.actor, ListAgents(limit=ALL))
         self.reply(
             system_wire.MetricsAnswer(
