@@ -35,6 +35,8 @@ from notebook_agents_server.tokens import Tokens, load_key
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
+    from notebook_agents.core.core import Core
+
 DEFAULT_PORT = 8000
 EXAMPLES = """\
 jupyter agents                        a server on http://127.0.0.1:8000
@@ -120,7 +122,18 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
         key = await loop.run_in_executor(None, load_key, config.home)
         build = partial(self.core_factory, config, hasher=Argon2Hasher())
         core = await loop.run_in_executor(None, build)
-        await core.start()
+        try:
+            await core.start()
+            await self._open(services, core, key, serverapp)
+        except BaseException:
+            services.core = services.gatekeeper = None
+            await core.aclose()
+            raise
+        self.log.info("notebook-agents is ready; its data is in %s", config.home)
+
+    async def _open(self, services: Services, core: Core, key: bytes, serverapp: ServerApp) -> None:
+        """Let requests in, and tell kernels of the server."""
+        config = self.build_config()
         kernel_tokens = KernelTokens(serverapp.kernel_manager)
         services.gatekeeper = Gatekeeper(
             users=core.users,
@@ -130,12 +143,11 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
             owner=await ensure_owner(core.users, config.home),
             hub_owner=os.environ.get(HUB_USER_ENV, ""),
         )
-        services.core = core
         environment = {HOME_ENV: str(config.home), **way_to(serverapp)}
         if config.database_url:
             environment[DATABASE_ENV] = config.database_url
         equip_kernels(serverapp.kernel_manager, kernel_tokens, environment)
-        self.log.info("notebook-agents is ready; its data is in %s", config.home)
+        services.core = core
 
     async def stop_extension(self) -> None:
         """Close the core."""

@@ -24,9 +24,10 @@ from typing import TYPE_CHECKING
 from jupyter_server.auth.identity import IdentityProvider
 
 from notebook_agents.core.errors import Conflict, NotAuthenticated, NotFound
-from notebook_agents.core.users import KEY_PREFIX, Actor, CreateUser, User
+from notebook_agents.core.ids import new_id
+from notebook_agents.core.users import KEY_PREFIX, OWNER_USERNAME, Actor, CreateUser, User
 from notebook_agents_server.kernels import ADMIN_PASSWORD_ENV, KERNEL_TOKEN_PREFIX
-from notebook_agents_server.tokens import REFUSED, replace_secret
+from notebook_agents_server.tokens import REFUSED, write_secret
 
 if TYPE_CHECKING:
     from tornado.web import RequestHandler
@@ -140,16 +141,28 @@ def acting_through(actor: Actor, dialect: str) -> Actor:
 
 async def ensure_owner(users: Users, home: Path) -> User:
     """The owner's account; its password comes from the environment or a 0600 file made here."""
-    password = os.environ.get(ADMIN_PASSWORD_ENV, "")
+    if password := os.environ.get(ADMIN_PASSWORD_ENV, ""):
+        return (await users.ensure_owner(password))[0]
+    owner = await users.find(OWNER_USERNAME)
+    if owner is not None and owner.password_hash:
+        return owner
+    loop = asyncio.get_running_loop()
+    # Written before it is valid: no account has a password that nobody can read. It takes its
+    # place after: of two servers that start at once, the one whose password counts tells it.
+    password, draft = secrets.token_urlsafe(18), home / f".{ADMIN_PASSWORD_FILE}.{new_id()}"
+    await loop.run_in_executor(None, write_secret, draft, password)
+    try:
+        owner, was_set = await users.ensure_owner(password)
+    except BaseException:
+        await loop.run_in_executor(None, draft.unlink)
+        raise
+    if not was_set:
+        await loop.run_in_executor(None, draft.unlink)
+        return owner
     path = home / ADMIN_PASSWORD_FILE
-    is_generated = not password
-    if is_generated:
-        password = secrets.token_urlsafe(18)
-    user, was_created = await users.ensure_owner(password)
-    if was_created and is_generated:
-        await asyncio.get_running_loop().run_in_executor(None, replace_secret, path, password)
-        _log.info("made the owner's account %r; its password is in %s", user.username, path)
-    return user
+    await loop.run_in_executor(None, draft.replace, path)
+    _log.info("made the owner's account %r; its password is in %s", owner.username, path)
+    return owner
 
 
 def _actor(user: User, credential: str) -> Actor:

@@ -125,12 +125,6 @@ def write_secret(path: Path, text: str) -> bool:
     return True
 
 
-def replace_secret(path: Path, text: str) -> None:
-    """Write a 0600 file in place of the one that is there."""
-    path.unlink(missing_ok=True)
-    write_secret(path, text)
-
-
 def _claims(claims: dict[str, Any]) -> Claims:
     return Claims(
         user_id=str(claims["sub"]),

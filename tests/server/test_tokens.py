@@ -18,7 +18,7 @@ from notebook_agents.core.errors import NotAuthenticated
 from notebook_agents.core.users import User
 from notebook_agents_server.passwords import Argon2Hasher
 from notebook_agents_server.testing import Client
-from notebook_agents_server.tokens import Tokens, load_key, replace_secret, write_secret
+from notebook_agents_server.tokens import Tokens, load_key, write_secret
 
 KEY = bytes(range(32))
 NOW = datetime.now(UTC)
@@ -124,8 +124,6 @@ def test_of_two_writers_of_a_secret_one_wins(tmp_path: Path) -> None:
     assert write_secret(path, "first")
     assert not write_secret(path, "second")
     assert path.read_text() == "first\n"
-    replace_secret(path, "third")
-    assert path.read_text() == "third\n"
     assert [entry.name for entry in tmp_path.iterdir()] == ["secret"]
 
 
