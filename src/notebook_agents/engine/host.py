@@ -10,6 +10,7 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
 
@@ -17,7 +18,7 @@ import psutil
 import torch
 import transformers
 
-from notebook_agents.core.errors import LimitExceeded, NotebookAgentsError
+from notebook_agents.core.errors import EngineUnavailable, LimitExceeded, NotebookAgentsError
 from notebook_agents.core.models import (
     EngineHealth,
     GenerateChunk,
@@ -34,11 +35,11 @@ from notebook_agents.engine.model import LoadedModel, choose_device, download, l
 from notebook_agents.engine.parser import StopMatcher, ToolCallParser
 from notebook_agents.engine.runner import TransformersRunner
 from notebook_agents.engine.sampling import TokenSampler, plan_sampling
-from notebook_agents.engine.scheduler import Emission, FifoScheduler, Row
+from notebook_agents.engine.scheduler import MAX_ROWS, Emission, FifoScheduler, Row
 from notebook_agents.engine.thread import InferenceThread
 
 MAX_WAITING = 256
-"""Requests that may wait; more are refused."""
+"""Requests that may wait beside those at work; more are refused."""
 
 
 class ModelHost:
@@ -49,6 +50,7 @@ class ModelHost:
         self._catalogue = Catalogue(config.models)
         self._loaded: dict[str, LoadedModel] = {}
         self._loading: dict[str, asyncio.Future[LoadedModel]] = {}
+        self._n_admitted = 0
         self._engine = StepEngine(FifoScheduler(), TransformersRunner)
         self._thread = InferenceThread(self._engine.step, on_failure)
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="loader")
@@ -68,16 +70,31 @@ class ModelHost:
         return (await self._ready(self._catalogue.get(model), may_download=True)).info
 
     async def unload(self, model: str) -> None:
-        """Let a model go; requests that use it fail."""
+        """Let a model go, after a load that is under way; requests that use it fail."""
         entry = self._catalogue.get(model)
+        if (loading := self._loading.get(entry.info.id)) is not None:
+            await asyncio.wait((loading,))
         if (loaded := self._loaded.pop(entry.info.id, None)) is not None:
             self._thread.call(partial(self._engine.forget, loaded))
 
     async def generate(self, request: GenerateRequest) -> AsyncGenerator[GenerateChunk, None]:
         """Stream chunks; closing the generator ends the request before the next step."""
-        model = await self._ready(self._catalogue.get(request.model), may_download=False)
-        if self._engine.n_waiting >= MAX_WAITING:
+        entry = self._catalogue.get(request.model)
+        # Counted here, where requests come in: loading and writing prompts take their time too.
+        if self._n_admitted >= MAX_WAITING + MAX_ROWS:
             raise LimitExceeded("too many requests wait", limit="waiting", retry_after_s=1.0)
+        self._n_admitted += 1
+        try:
+            model = await self._ready(entry, may_download=False)
+            async with aclosing(self._generate(model, request)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        finally:
+            self._n_admitted -= 1
+
+    async def _generate(
+        self, model: LoadedModel, request: GenerateRequest
+    ) -> AsyncGenerator[GenerateChunk, None]:
         loop = asyncio.get_running_loop()
         # Holds at most one answer, which the model's context length bounds.
         chunks: asyncio.Queue[Emission] = asyncio.Queue()
@@ -86,6 +103,9 @@ class ModelHost:
             loop.call_soon_threadsafe(chunks.put_nowait, chunk)
 
         row = await loop.run_in_executor(self._writer, make_row, model, request, emit)
+        if self._loaded.get(model.info.id) is not model:
+            # Unloaded meanwhile: the row came too late to be failed with the others.
+            raise EngineUnavailable(f"model {model.info.id!r} was unloaded", model=model.info.id)
         self._thread.call(partial(self._engine.add, row))
         try:
             while True:

@@ -61,4 +61,5 @@ class InferenceThread:
             if work is None:
                 return
             work()
+            del work  # While the thread sleeps, nothing here keeps a model in memory.
             is_busy = True
