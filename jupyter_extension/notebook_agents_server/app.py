@@ -99,6 +99,8 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
             allow_origins=tuple(self.allow_origins),
             max_body_bytes=self.max_body_bytes,
             allow_password_login=self.password_login,
+            heartbeat_s=self.heartbeat_s,
+            first_frame_timeout_s=self.first_frame_timeout_s,
         )
         self.handlers.extend(mounted(self.root_dialects, self.services))
 

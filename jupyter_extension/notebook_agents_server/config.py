@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from traitlets import Bool, Callable, Enum, HasTraits, Int, List, Unicode, default
+from traitlets import Bool, Callable, Enum, Float, HasTraits, Int, List, Unicode, default
 
 from notebook_agents.build import BuildConfig, build_core, default_database_url, default_home
 from notebook_agents.core.models import BUNDLED_MODEL
@@ -44,7 +44,8 @@ class ServerSettings(HasTraits):
     ).tag(config=True)
     engine_token = Unicode(help="Bearer token for `engine_url`.").tag(config=True)
     engine_certificate = Unicode(
-        help="PEM file that an https `engine_url` must match; empty trusts the system's authorities."
+        help="""PEM file that an https `engine_url` must match; empty trusts the system's
+        authorities.""",
     ).tag(config=True)
     engine_device = Unicode("auto", help="A torch device such as cpu or cuda:0, or auto.").tag(
         config=True
@@ -82,6 +83,17 @@ class ServerSettings(HasTraits):
     allow_origins = List(
         Unicode(),
         help="Origins, such as https://app.example.org, whose pages may call the APIs.",
+    ).tag(config=True)
+    heartbeat_s = Float(
+        15.0,
+        min=0.01,
+        help="""How many seconds apart the signs of life on a WebSocket are, with which its
+        credential is checked again; proxies cut silent connections after 30 or 60.""",
+    ).tag(config=True)
+    first_frame_timeout_s = Float(
+        10.0,
+        min=0.01,
+        help="How many seconds a WebSocket client without a credential has for its first frame.",
     ).tag(config=True)
     max_body_bytes = Int(10 * 1024 * 1024, min=1024, help="Largest request body, in bytes.").tag(
         config=True

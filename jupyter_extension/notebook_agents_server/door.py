@@ -50,6 +50,10 @@ class Services:
     allow_origins: tuple[str, ...] = ()
     max_body_bytes: int = 10 * 1024 * 1024
     allow_password_login: bool = True
+    heartbeat_s: float = 15.0
+    """Seconds between signs of life on a socket."""
+    first_frame_timeout_s: float = 10.0
+    """Seconds a socket's client has for its first frame when it brought no credential."""
     machine: Machine = field(default_factory=Machine)
     core: Core | None = None
     gatekeeper: Gatekeeper | None = None

@@ -26,10 +26,6 @@ from notebook_agents.core.errors import NotAuthenticated
 from notebook_agents_server.door import Door, without_jupyter_login
 from notebook_agents_server.failures import INTERNAL_CLOSE_CODE, reading
 
-HEARTBEAT_S = 15.0
-"""Seconds between heartbeats; proxies cut silent connections after 30 or 60."""
-AUTH_TIMEOUT_S = 10.0
-"""Seconds a client has for its first frame when it brought no credential."""
 MAX_MESSAGE_BYTES = 1024 * 1024
 MAX_WAITING_FRAMES = 1000
 """Frames a slow client may be behind before it is closed."""
@@ -87,7 +83,7 @@ class BaseSocket(Door, WebSocketHandler):
     @property
     def ping_interval(self) -> float:
         """Seconds between the protocol's own pings."""
-        return HEARTBEAT_S
+        return self.services.heartbeat_s
 
     @property
     def max_message_size(self) -> int:
@@ -150,7 +146,7 @@ class BaseSocket(Door, WebSocketHandler):
             await self._guarded(self.on_ready(*args), is_grave=True)
 
     async def _expect_auth(self) -> None:
-        await asyncio.sleep(AUTH_TIMEOUT_S)
+        await asyncio.sleep(self.services.first_frame_timeout_s)
         if self._actor is None:
             self.close(UNAUTHENTICATED_CLOSE_CODE, "no credential came")
 
@@ -230,7 +226,7 @@ class BaseSocket(Door, WebSocketHandler):
 
     async def _beat(self) -> None:
         while True:
-            await asyncio.sleep(HEARTBEAT_S)
+            await asyncio.sleep(self.services.heartbeat_s)
             if self._actor is not None:
                 await self.gatekeeper.identify(self._credential, self)
                 if (frame := self.heartbeat_frame()) is not None:

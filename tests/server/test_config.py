@@ -17,6 +17,8 @@ SERVER_ONLY = {
     "token_lifetime_s",
     "password_login",
     "allow_origins",
+    "heartbeat_s",
+    "first_frame_timeout_s",
     "max_body_bytes",
     "core_factory",
 }

@@ -36,6 +36,12 @@ class Flood(BaseSocket):
 
 
 @pytest.fixture
+def settings(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """A test's own settings, given as a parameter."""
+    return dict(getattr(request, "param", {}))
+
+
+@pytest.fixture
 async def flood(client: Client, jp_serverapp: Any) -> Any:
     services = jp_serverapp.extension_manager.extension_points["notebook_agents"].app.services
     path = jp_serverapp.base_url + "flood"
@@ -66,10 +72,10 @@ async def test_an_unknown_failure_closes_1011_without_its_text(
     assert flood.close_code == 1011
 
 
+@pytest.mark.parametrize("settings", [{"heartbeat_s": 0.05}], indirect=True)
 async def test_a_revoked_key_ends_the_socket_at_the_next_heartbeat(
-    client: Client, core: Core, monkeypatch: pytest.MonkeyPatch
+    client: Client, core: Core
 ) -> None:
-    monkeypatch.setattr(sockets, "HEARTBEAT_S", 0.05)
     owner, _ = await core.users.ensure_owner("unused-password")
     actor = Actor(user_id=owner.id, username=owner.username)
     key, secret = await core.users.create_key(actor, "short")
@@ -87,10 +93,8 @@ async def test_a_revoked_key_ends_the_socket_at_the_next_heartbeat(
     assert socket.close_code == 4401
 
 
-async def test_a_client_that_never_says_who_it_is_is_closed(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sockets, "AUTH_TIMEOUT_S", 0.05)
+@pytest.mark.parametrize("settings", [{"first_frame_timeout_s": 0.05}], indirect=True)
+async def test_a_client_that_never_says_who_it_is_is_closed(client: Client) -> None:
     socket = await client.holding(None).socket("/v1/ws/stream/agent_abc123")
     async with asyncio.timeout(10):
         assert await socket.receive() is None
