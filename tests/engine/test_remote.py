@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from pathlib import Path
 
@@ -249,6 +250,43 @@ def test_what_dead_processes_left_is_removed_and_nothing_else(tmp_path: Path) ->
     assert mine.path.parent != tmp_path or not orphan.exists()
     mine.remove()
     other.remove()
+
+
+def test_links_in_a_shared_folder_are_not_followed(tmp_path: Path) -> None:
+    precious, mine = tmp_path / "precious", RunFolder(tmp_path)
+    precious.mkdir()
+    (mine.path.parent / "engine-link").symlink_to(precious)
+    locked = mine.path.parent / "engine-trap"
+    locked.mkdir()
+    (locked / "lock").symlink_to(precious / "made")
+    mine.create()
+    assert list(precious.iterdir()) == []
+    assert locked.exists()
+    mine.remove()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give files away")
+def test_folders_of_other_users_are_left_alone(tmp_path: Path) -> None:
+    mine = RunFolder(tmp_path)
+    other = mine.path.parent / "engine-0badcafe"
+    other.mkdir()
+    os.chown(other, 12345, 12345)
+    mine.create()
+    assert other.exists()
+    assert list(other.iterdir()) == []
+    mine.remove()
+
+
+def test_a_folder_that_is_just_made_is_not_swept_away(tmp_path: Path) -> None:
+    """Many workers start at once, and each sweeps while the others make their folders."""
+    folders = [RunFolder(tmp_path) for _ in range(24)]
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(5):
+            list(pool.map(RunFolder.create, folders))
+            assert all((folder.path / "lock").exists() for folder in folders)
+    for folder in folders:
+        folder.remove()
+    assert not [path for path in tmp_path.iterdir() if path.is_dir()]
 
 
 def test_the_tail_of_the_log_is_short(tmp_path: Path) -> None:
