@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from notebook_agents.analytics.queries import VIEWS, EventAnalytics, view_sql
+from notebook_agents.analytics.queries import MAX_ROWS, VIEWS, EventAnalytics, view_sql
 from notebook_agents.core.agents import CreateAgent
 from notebook_agents.core.core import Core
 from notebook_agents.core.errors import InvalidRequest
@@ -107,6 +107,14 @@ async def test_anything_but_one_select_over_the_views_is_refused(tmp_path: Path,
     with pytest.raises(InvalidRequest) as error:
         await analytics_of(tmp_path).query(sql, owner_id="ann")
     assert error.value.details["field"] == "sql"
+
+
+async def test_a_result_is_whole_or_refused(tmp_path: Path) -> None:
+    analytics = analytics_of(tmp_path)
+    assert len((await analytics.query(f"SELECT * FROM range({MAX_ROWS})")).rows) == MAX_ROWS
+    with pytest.raises(InvalidRequest, match="add a LIMIT"):
+        await analytics.query(f"SELECT * FROM range({MAX_ROWS + 1})")
+    await analytics.aclose()
 
 
 async def test_an_empty_log_has_empty_views_and_zero_figures(tmp_path: Path) -> None:

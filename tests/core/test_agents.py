@@ -11,7 +11,7 @@ import pytest
 
 from notebook_agents.core.agents import IDLE_AFTER, AgentChanges, CreateAgent, ListAgents, is_idle
 from notebook_agents.core.core import Core
-from notebook_agents.core.errors import InvalidRequest, NotFound
+from notebook_agents.core.errors import InvalidRequest, NotFound, SandboxUnavailable
 from notebook_agents.core.users import Actor
 
 ANN = Actor(user_id="ann", username="ann")
@@ -53,7 +53,7 @@ async def test_an_agent_is_idle_five_minutes_after_its_last_run(core: Core) -> N
         ({"tools": ("hammer",)}, "tools"),
         ({"security_level": "LOW"}, "security_level"),
         ({"timeout_s": 0.0}, "timeout_seconds"),
-        ({"max_memory_mb": 0}, "max_memory_mb"),
+        ({"max_memory_mb": 127}, "max_memory_mb"),
     ],
 )
 async def test_a_wrong_wish_names_its_field(core: Core, wish: dict[str, Any], field: str) -> None:
@@ -61,6 +61,15 @@ async def test_a_wrong_wish_names_its_field(core: Core, wish: dict[str, Any], fi
         await core.agents.create(ANN, CreateAgent(**({"name": "a"} | wish)))
     assert error.value.details["field"] == field
     assert (await core.agents.list(ANN, ListAgents())).total == 0
+
+
+async def test_a_level_that_cannot_be_enforced_is_refused_at_once(core: Core) -> None:
+    with pytest.raises(SandboxUnavailable):
+        await core.agents.create(ANN, CreateAgent(name="a", security_level="high"))
+    agent = await core.agents.create(ANN, CreateAgent(name="a", security_level="low"))
+    with pytest.raises(SandboxUnavailable):
+        await core.agents.update(ANN, agent.id, AgentChanges(security_level="high"))
+    assert (await core.agents.get(ANN, agent.id)).security_level == "low"
 
 
 async def test_an_update_keeps_what_it_does_not_name(core: Core) -> None:

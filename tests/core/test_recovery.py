@@ -109,6 +109,8 @@ async def test_kill_9_while_text_streams(tmp_path: Path) -> None:
     assert isinstance(events[-1].body, RunFinished)
     await core.start()
     assert len(read_events(stream_path(home, conversation_id), run_id)) == len(events)
+    nodes = await core.conversations.messages(ANN, conversation_id)
+    assert [n.message.text for n in nodes] == ["go", "one"], "the partial answer is kept"
     wish = StartRun(agent_id="", conversation_id=conversation_id, message=user_message("again"))
     follow = await core.runs.start(ANN, wish)
     assert (await core.runs.wait(ANN, follow.id)).text == "all good"

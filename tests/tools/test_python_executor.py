@@ -27,7 +27,7 @@ async def test_nothing_printed_is_an_empty_text(tools: ToolBench) -> None:
 async def test_an_exception_is_its_last_line(tools: ToolBench) -> None:
     result = await tools.use("python_executor", code="print('before')\nx")
     assert (result.status, result.error_type) == ("failed", "NameError")
-    assert result.content == "Error: NameError: name 'x' is not defined"
+    assert result.content == "Error: NameError: name 'x' is not defined\nPrinted before:\nbefore"
     assert result.value["exit_code"] == 1
     assert result.value["output"] == "before\n"
     assert "NameError" in result.value["traceback"]

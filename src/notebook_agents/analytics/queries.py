@@ -184,8 +184,13 @@ def _select(connection: duckdb.DuckDBPyConnection, sql: str) -> Table:
         if len(statements) != 1 or statements[0].type not in allowed:
             raise InvalidRequest("give exactly one SELECT statement", field="sql")
         cursor = connection.execute(statements[0])
-        rows = cursor.fetchmany(MAX_ROWS)
+        rows = cursor.fetchmany(MAX_ROWS + 1)
         names = tuple(column[0] for column in cursor.description or ())
     except duckdb.Error as error:
         raise InvalidRequest(str(error).split("\n\n", 1)[0], field="sql") from error
+    if len(rows) > MAX_ROWS:
+        # A cut result would make every figure computed from it wrong.
+        raise InvalidRequest(
+            f"the query has more than {MAX_ROWS} rows; aggregate them or add a LIMIT", field="sql"
+        )
     return Table(columns=names, rows=tuple(tuple(row) for row in rows))

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 DEFAULT_MEMORY_MB = 2048
 _ENSURED = uuid.UUID("6f1b1c52-5a0e-4c8e-9c65-6d9f0a7a41d3")
 """The name space of ids of agents that are made on first need."""
+MIN_MEMORY_MB = 128
+"""Less does not even start a Python kernel with its data stack."""
 DEFAULT_TIMEOUT_S = 300.0
 IDLE_AFTER = timedelta(minutes=5)
 """An agent without a run for this long is idle."""
@@ -146,8 +148,11 @@ class Agents:
     async def create(self, actor: Actor, wish: CreateAgent) -> Agent:
         """Save a new agent.
 
-        Raises InvalidRequest naming the field when the model or a tool is unknown.
+        Raises InvalidRequest naming the field when the model or a tool is unknown, and
+        SandboxUnavailable when the level it asks for cannot be enforced here.
         """
+        if wish.security_level in LEVELS:
+            await self._ports.tools.resolve(wish.security_level)
         return await self._create(actor, wish, new_id())
 
     async def ensure(self, actor: Actor, wish: CreateAgent) -> Agent:
@@ -215,6 +220,8 @@ class Agents:
         fields_changed = given | {"updated_at": self._ports.clock.now()}
         updated = replace(agent, **fields_changed)
         await self._check(updated)
+        if changes.security_level is not None:
+            await self._ports.tools.resolve(changes.security_level)
         # Only these fields: a run may note that it used the agent at the same moment.
         await self._ports.store.commit(Patch(kind=Agent, id=agent.id, fields=fields_changed))
         self._record(actor, updated, AgentUpdated(fields=tuple(sorted(given))))
@@ -240,8 +247,10 @@ class Agents:
             raise InvalidRequest(f"security_level must be one of {levels}", field="security_level")
         if agent.timeout_s <= 0:
             raise InvalidRequest("the timeout must be above 0 seconds", field="timeout_seconds")
-        if agent.max_memory_mb < 1:
-            raise InvalidRequest("the memory limit must be at least 1 MiB", field="max_memory_mb")
+        if agent.max_memory_mb < MIN_MEMORY_MB:
+            raise InvalidRequest(
+                f"a tool kernel needs at least {MIN_MEMORY_MB} MiB", field="max_memory_mb"
+            )
         await self._ports.models.check(agent.model)
         self._ports.tools.check(agent.tools)
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from notebook_agents.core.conversations import Conversation
+from notebook_agents.core.conversations import Conversation, MessageNode
 from notebook_agents.core.errors import Conflict, NotFound
-from notebook_agents.core.events import RunFinished, TextDelta
+from notebook_agents.core.events import Event, ModelFinished, RunFinished, TextDelta, ToolFinished
+from notebook_agents.core.history import open_calls, result_part, settle
+from notebook_agents.core.ids import new_id
 from notebook_agents.core.journal import Source
-from notebook_agents.core.ports import Patch, Replace
+from notebook_agents.core.messages import Message, assistant_message
+from notebook_agents.core.ports import Insert, Patch, Replace
 from notebook_agents.core.runs import Run, advance
 from notebook_agents.core.states import FinalState
 
@@ -65,10 +69,10 @@ async def interrupt(run: Run, store: Store, journal: Journal) -> Run:
         )
         await close(run, store)
         return run
-    text = "".join(e.body.text for e in events if isinstance(e.body, TextDelta)) or run.text
+    await _keep_what_was_left(run, events, store)
     run = replace(
         advance(run, "interrupted"),
-        text=text,
+        text=_partial_text(events) or run.text,
         ended_at=last.ts if last else run.created_at,
         error_code="interrupted",
         error_message="the process that worked on the run died",
@@ -80,6 +84,51 @@ async def interrupt(run: Run, store: Store, journal: Journal) -> Run:
     await close(run, store)
     journal.publish(event)
     return run
+
+
+async def _keep_what_was_left(run: Run, events: Sequence[Event], store: Store) -> None:
+    """Put into the conversation what the log has of the step in which the process died."""
+    conversation = await store.get(Conversation, run.conversation_id)
+    if conversation is None or conversation.active_run_id != run.id or not events:
+        return
+    chain = await store.chain(conversation.tip_id)
+    message = _left([node.message for node in chain], events)
+    if message is None:
+        return
+    node = MessageNode(
+        id=new_id(),
+        parent_id=conversation.tip_id,
+        conversation_id=conversation.id,
+        run_id=run.id,
+        created_at=events[-1].ts,
+        message=message,
+    )
+    fields = {"tip_id": node.id, "message_count": conversation.message_count + 1}
+    patch = Patch(
+        kind=Conversation,
+        id=conversation.id,
+        fields=fields,
+        expected={"tip_id": conversation.tip_id},
+    )
+    await store.commit(Insert(record=node), patch)
+
+
+def _left(history: Sequence[Message], events: Sequence[Event]) -> Message | None:
+    if calls := open_calls(history):
+        bodies = [e.body for e in _last_step(events)]
+        return settle(calls, [result_part(b) for b in bodies if isinstance(b, ToolFinished)])
+    text = _partial_text(events)
+    is_kept = bool(history) and history[-1].role == "assistant"
+    return assistant_message(text) if text and not is_kept else None
+
+
+def _partial_text(events: Sequence[Event]) -> str:
+    return "".join(e.body.text for e in _last_step(events) if isinstance(e.body, TextDelta))
+
+
+def _last_step(events: Sequence[Event]) -> Sequence[Event]:
+    ends = [i for i, event in enumerate(events) if isinstance(event.body, ModelFinished)]
+    return events[ends[-1] + 1 :] if ends else events
 
 
 def source_of(run: Run) -> Source:

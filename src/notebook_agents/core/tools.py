@@ -219,6 +219,13 @@ class Tools:
                 return spec
         raise NotFound("tool", name)
 
+    async def resolve(self, level: Level) -> Level:
+        """The level at which tools run for somebody who asks for ``level``.
+
+        Raises SandboxUnavailable when it cannot be enforced here.
+        """
+        return await self._ports.sandbox.resolve(strictest(level, self._ports.level))
+
     async def execute(self, actor: Actor, wish: ExecuteTool) -> tuple[str, ToolResult]:
         """Use a tool in a kernel of its own; returns the execution's id and the result.
 

@@ -27,12 +27,15 @@ async def python_executor(
     """Run Python code and return what it prints and the value of its last expression."""
     outcome = await context.execute(code, timeout_s=timeout)
     value = _value(outcome)
+    printed = value["output"].strip()
+    content = fit_lines(printed.split("\n") if printed else [], "lines")
     if outcome.reason:
         error_type, message = explain(outcome, context.invocation, timeout)
         value |= {"error": message, "traceback": plain(outcome.traceback)}
-        return ToolOutput(content=f"Error: {message}", value=value, error_type=error_type)
-    lines = value["output"].strip().split("\n") if value["output"].strip() else []
-    return ToolOutput(content=fit_lines(lines, "lines"), value=value)
+        # Error first: a model must not take the output before it for the result.
+        content = f"Error: {message}" + (f"\nPrinted before:\n{content}" if content else "")
+        return ToolOutput(content=content, value=value, error_type=error_type)
+    return ToolOutput(content=content, value=value)
 
 
 def _value(outcome: SandboxOutcome) -> dict[str, Any]:
