@@ -61,6 +61,26 @@ def test_a_timeout_returns_to_the_generator(drive: Driver) -> None:
     assert drive(work()) == "went on"
 
 
+def test_ticks_on_one_future_listen_to_it_once() -> None:
+    class Counting(Future[Any]):
+        n_listeners = 0
+
+        def add_done_callback(self, fn: Callable[[Future[Any]], object]) -> None:
+            self.n_listeners += 1
+            super().add_done_callback(fn)
+
+    future = Counting()
+
+    def work() -> Waits[str]:
+        for _ in range(5):
+            yield future, 0.001
+        threading.Thread(target=future.set_result, args=("done",)).start()
+        return (yield from until(future))
+
+    assert asyncio.run(await_on(work())) == "done"
+    assert future.n_listeners == 1
+
+
 def test_a_cancelled_task_interrupts_the_generator_which_may_clean_up() -> None:
     cleaned: list[str] = []
 

@@ -33,6 +33,15 @@ def until(future: Future[T]) -> Waits[T]:
     return future.result()
 
 
+def attempt(future: Future[T]) -> Waits[T]:
+    """Like until, but the work ends as well when the person stops the cell."""
+    try:
+        return (yield from until(future))
+    except (Interrupted, KeyboardInterrupt):
+        future.cancel()
+        raise
+
+
 def block_on(waits: Waits[T]) -> T:
     """Drive a generator by blocking this thread."""
     try:
@@ -88,9 +97,12 @@ async def await_on(waits: Waits[T]) -> T:
     """Drive a generator on the running event loop."""
     try:
         wait = next(waits)
+        awaited, done = wait[0], _done(wait[0])
         while True:
             try:
-                await asyncio.wait([_done(wait[0])], timeout=wait[1])
+                if wait[0] is not awaited:
+                    awaited, done = wait[0], _done(wait[0])
+                await asyncio.wait([done], timeout=wait[1])
                 wait = next(waits)
             except asyncio.CancelledError:
                 wait = waits.throw(Interrupted())
