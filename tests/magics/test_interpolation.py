@@ -18,6 +18,16 @@ class Moody:
     def mood(self) -> str:
         raise RuntimeError("not today")
 
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+class Silent:
+    """An object that cannot be written, not even inside a list."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no words")
+
 
 NAMES: dict[str, Any] = {
     "name": "Ada",
@@ -26,6 +36,8 @@ NAMES: dict[str, Any] = {
     "i": 1,
     "sly": "{name} {{name}}",
     "moody": Moody(),
+    "silent": Silent(),
+    "frame": pd.DataFrame({"x": [Silent()]}),
 }
 
 
@@ -91,6 +103,14 @@ def test_it_says_what_it_replaced_and_what_it_could_not() -> None:
     done = interpolate("{name} {unknown} {place.country} {'a': 1}", NAMES)
     assert done.replaced == ("name",)
     assert done.unresolved == ("unknown", "place.country")
+
+
+def test_what_cannot_be_written_stays_and_is_told() -> None:
+    prompt = "{moody} {silent} {frame} {name}"
+    done = interpolate(prompt, NAMES)
+    assert done.text == "{moody} {silent} {frame} Ada"
+    assert done.unwritable == ("moody", "silent", "frame")
+    assert done.unresolved == ()
 
 
 def test_a_frame_is_described_not_printed() -> None:

@@ -29,6 +29,8 @@ class Interpolated:
     """The references that became values."""
     unresolved: tuple[str, ...] = ()
     """What looks like a variable, names none, and was left as it stood."""
+    unwritable: tuple[str, ...] = ()
+    """Variables whose value cannot be written as text, left as they stood too."""
 
 
 def interpolate(text: str, namespace: Mapping[str, Any], *, max_chars: int = 2000) -> Interpolated:
@@ -36,6 +38,7 @@ def interpolate(text: str, namespace: Mapping[str, Any], *, max_chars: int = 200
     pieces: list[str] = []
     replaced: list[str] = []
     unresolved: list[str] = []
+    unwritable: list[str] = []
     open_braces: list[str] = []
     position = 0
     while position < len(text):
@@ -46,12 +49,15 @@ def interpolate(text: str, namespace: Mapping[str, Any], *, max_chars: int = 200
         elif text[position] == "{":
             reference = _reference_at(text, position + 1)
             is_found, value = resolve(reference, namespace) if reference else (False, None)
-            if is_found:
-                pieces.append(value_text(value, max_chars=max_chars))
+            written = _written(value, max_chars) if is_found else None
+            if written is not None:
+                pieces.append(written)
                 replaced.append(reference)
                 position += len(reference) + 2
                 continue
-            if reference and _BARE_NAME.fullmatch(reference):
+            if is_found:
+                unwritable.append(reference)
+            elif reference and _BARE_NAME.fullmatch(reference):
                 unresolved.append(reference)
             open_braces.append("{")
             pieces.append("{")
@@ -65,7 +71,10 @@ def interpolate(text: str, namespace: Mapping[str, Any], *, max_chars: int = 200
             pieces.append(text[position:end])
             position = end
     return Interpolated(
-        text="".join(pieces), replaced=tuple(replaced), unresolved=tuple(unresolved)
+        text="".join(pieces),
+        replaced=tuple(replaced),
+        unresolved=tuple(unresolved),
+        unwritable=tuple(unwritable),
     )
 
 
@@ -79,6 +88,13 @@ def resolve(reference: str, namespace: Mapping[str, Any]) -> tuple[bool, Any]:
         return True, _value_of(tree, namespace)
     except Exception:  # noqa: BLE001 - a property or __getitem__ of the user's may raise anything
         return False, None
+
+
+def _written(value: Any, max_chars: int) -> str | None:
+    try:
+        return value_text(value, max_chars=max_chars)
+    except Exception:  # noqa: BLE001 - a __str__ of the user's may raise anything
+        return None
 
 
 def _value_of(node: ast.expr, namespace: Mapping[str, Any]) -> Any:
