@@ -40,16 +40,27 @@ notebook_agents.use_core(core)
 
 
 class RecordingSandbox(FakeSandbox):
-    """Keeps what it was asked to run."""
+    """Runs what it is asked to, each conversation in variables of its own, and keeps it."""
 
     def __init__(self) -> None:
         super().__init__()
         self.calls: list[SandboxCall] = []
-        self.outcome = SandboxOutcome(reason="")
+        self.failure: SandboxOutcome | None = None
+        self.namespaces: dict[str, dict[str, Any]] = {}
 
     async def execute(self, call: SandboxCall) -> SandboxOutcome:
         self.calls.append(call)
-        return self.outcome
+        if self.failure is not None:
+            return self.failure
+        printed: list[str] = []
+        names = self.namespaces.setdefault(call.key, {})
+
+        def keep(*words: object) -> None:
+            printed.append(" ".join(map(str, words)))
+
+        names["print"] = keep
+        exec(call.code, names)  # noqa: S102 - our own code
+        return SandboxOutcome(reason="", output="\n".join(printed), enforced_level=call.level)
 
 
 @dataclass

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -17,6 +19,13 @@ if TYPE_CHECKING:
     from tests.magics.conftest import AgentShell
 
 ORDERS = pd.DataFrame({"price": [1.5, None], "city": ["Bern", "Zürich"]})
+
+
+class Unreadable:
+    """Can be written but not read again."""
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return int, ("no number",)
 
 
 def defined_by(code: str) -> dict[str, Any]:
@@ -36,7 +45,7 @@ def test_what_does_not_fit_or_cannot_be_copied_is_said() -> None:
     large = pd.DataFrame({"x": range(MAX_LENT_BYTES // 4)})
     odd = pd.DataFrame({"f": [lambda: 0]})
     loan = pack({"large": large, "orders": ORDERS, "odd": odd})
-    assert loan.names == ("orders",)
+    assert list(loan.digests) == ["orders"]
     assert [note.split(":")[0] for note in loan.notes] == [
         "the tools do not see large",
         "the tools do not see odd",
@@ -52,6 +61,7 @@ def test_a_prompt_about_a_frame_lends_it_to_its_conversation(
     agent_shell.run(f"%agent {question}")
     [call] = agent_shell.sandbox.calls
     assert list(defined_by(call.code)) == ["orders"]
+    assert call.level == "medium"
     [conversation] = asyncio.run(agent_shell.store.find(Conversation, Query())).items
     assert call.key == conversation.id
     assert conversation.message_count == 2
@@ -74,6 +84,57 @@ def test_a_loan_that_fails_is_a_note_and_the_prompt_goes_on(
     agent_shell: AgentShell, capsys: pytest.CaptureFixture[str]
 ) -> None:
     agent_shell.shell.user_ns["orders"] = ORDERS
-    agent_shell.sandbox.outcome = SandboxOutcome(reason="ERROR", error_name="ImportError")
+    agent_shell.sandbox.failure = SandboxOutcome(reason="ERROR", error_name="ImportError")
     assert agent_shell.run("%agent the price?").error is None
     assert "the tools do not see orders: ImportError" in capsys.readouterr().out
+
+
+def test_one_frame_that_cannot_be_read_does_not_stop_the_others(
+    agent_shell: AgentShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = {"bad": pd.DataFrame({"price": [Unreadable()]}), "orders": ORDERS}
+    agent_shell.shell.user_ns |= names
+    agent_shell.run("%agent the price?")
+    assert "the tools do not see bad: ValueError" in capsys.readouterr().out
+    [kernel] = agent_shell.sandbox.namespaces.values()
+    assert set(kernel) - {"__builtins__", "print"} == {"orders"}
+
+
+def test_the_agents_own_changes_survive_until_the_frame_changes(agent_shell: AgentShell) -> None:
+    agent_shell.shell.user_ns["orders"] = ORDERS.copy()
+    agent_shell.run("%agent the price?")
+    [kernel] = agent_shell.sandbox.namespaces.values()
+    kernel["orders"]["price"] = 7
+    agent_shell.run("%agent the price again?")
+    assert list(kernel["orders"]["price"]) == [7, 7]
+    agent_shell.shell.user_ns["orders"].loc[0, "price"] = 3.0
+    agent_shell.run("%agent the price now?")
+    assert kernel["orders"].loc[0, "price"] == 3.0
+
+
+def test_a_tool_kernel_that_was_started_anew_gets_the_frames_again(agent_shell: AgentShell) -> None:
+    agent_shell.shell.user_ns["orders"] = ORDERS
+    agent_shell.run("%agent the price?")
+    [kernel] = agent_shell.sandbox.namespaces.values()
+    kernel.clear()
+    agent_shell.run("%agent the price?")
+    assert "orders" in kernel
+
+
+def test_stop_ends_the_lending(agent_shell: AgentShell) -> None:
+    agent_shell.shell.user_ns["orders"] = ORDERS
+    ended: list[str] = []
+
+    async def hang(_call: object) -> SandboxOutcome:
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("lending")
+        raise AssertionError
+
+    agent_shell.sandbox.execute = hang  # type: ignore[method-assign]
+    assert isinstance(agent_shell.run("%agent the price?").error, KeyboardInterrupt)
+    agent_shell.run("%agent reset")
+    assert agent_shell.run("%agent --no-tools hello").error is None
+    assert ended == ["lending"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
@@ -12,11 +13,14 @@ import pytest
 if TYPE_CHECKING:
     from tests.magics.conftest import AgentShell
 
+from notebook_agents.core.agents import Agent
+from notebook_agents.core.conversations import Conversation
 from notebook_agents.core.errors import EngineUnavailable, LimitExceeded
-from notebook_agents.core.ports import Query
+from notebook_agents.core.ports import Delete, Query
 from notebook_agents.core.runs import Run
 from notebook_agents.magics.answer import Answer
 from notebook_agents.magics.errors import AgentError
+from notebook_agents.magics.screen import TerminalScreen
 from notebook_agents.testing import call
 
 
@@ -90,8 +94,6 @@ def test_braces_in_a_cell_are_literal_and_variables_are_put_in(
 def test_the_model_is_told_the_data_frames_and_files_of_the_notebook(
     agent_shell: AgentShell,
 ) -> None:
-    from pathlib import Path
-
     Path("sales.csv").write_text("a\n1\n")
     agent_shell.shell.user_ns["orders"] = pd.DataFrame({"price": [1], "qty": [2]})
     agent_shell.run("%agent hello")
@@ -172,13 +174,85 @@ def test_ask_is_denied_where_nobody_can_answer_and_yes_allows(agent_shell: Agent
     assert agent_shell.run("%agent --yes write it").value.tool_calls[0].status == "succeeded"
 
 
-def test_a_low_sandbox_level_is_said(
+def test_a_low_sandbox_level_is_said_once(
     agent_shell: AgentShell, capsys: pytest.CaptureFixture[str]
 ) -> None:
     agent_shell.tools.enforced_level = "low"
     agent_shell.engine.script = [call("python_executor", code="1"), "done"]
     agent_shell.run("%agent run it")
-    assert "process isolation — not a sandbox" in capsys.readouterr().out
+    assert capsys.readouterr().out.count("not a sandbox") == 1
+
+
+def test_another_working_folder_is_another_conversation(
+    agent_shell: AgentShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    agent_shell.run("%agent first")
+    Path("deep").mkdir()
+    Path("deep/new.csv").write_text("a\n1\n")
+    agent_shell.run("import os; os.chdir('deep')")
+    status = str(agent_shell.run("%agent status").value)
+    assert "the next prompt begins a new one" in status
+    assert "0 earlier messages" in status
+    assert "Files: new.csv" in status
+    agent_shell.run("%agent second")
+    assert "the working folder has changed" in capsys.readouterr().out
+    assert "Files: new.csv" in agent_shell.last_request.messages[0].text
+    assert not any("first" in message.text for message in agent_shell.last_request.messages)
+    agent_shell.run("%agent third")
+    assert "folder has changed" not in capsys.readouterr().out
+    assert any("second" in message.text for message in agent_shell.last_request.messages)
+
+
+@pytest.mark.parametrize("line", ["%agent hello", "%agent the price?", "%agent status"])
+def test_a_deleted_agent_is_made_again(
+    agent_shell: AgentShell, capsys: pytest.CaptureFixture[str], line: str
+) -> None:
+    agent_shell.shell.user_ns["orders"] = pd.DataFrame({"price": [1]})
+    agent_shell.run("%agent the price?")
+    [agent] = asyncio.run(agent_shell.store.find(Agent, Query())).items
+    asyncio.run(agent_shell.store.commit(Delete(kind=Agent, id=agent.id)))
+    assert agent_shell.run(line).error is None
+    assert ("was deleted" in capsys.readouterr().out) == ("status" not in line)
+    assert agent_shell.run("%agent and again").error is None
+
+
+def test_a_deleted_conversation_is_followed_by_a_new_one(agent_shell: AgentShell) -> None:
+    agent_shell.run("%agent hello")
+    [conversation] = asyncio.run(agent_shell.store.find(Conversation, Query())).items
+    asyncio.run(agent_shell.store.commit(Delete(kind=Conversation, id=conversation.id)))
+    assert agent_shell.run("%agent again").value.text == "You said: again"
+
+
+def test_an_unexpected_error_ends_the_screen(
+    agent_shell: AgentShell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[str] = []
+    monkeypatch.setattr(TerminalScreen, "end", lambda _screen, shown: ended.append(shown.state))
+    gone = Path("gone")
+    gone.mkdir()
+    agent_shell.run("import os; os.chdir('gone'); os.rmdir('../gone')")
+    cell = agent_shell.run("%agent hello")
+    assert isinstance(cell.error, AgentError)
+    assert "FileNotFoundError" in str(cell.error)
+    assert ended == ["failed"]
+
+
+def test_debug_in_the_text_is_text(
+    agent_shell: AgentShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cell = agent_shell.run("%agent -m nothing what does --debug do")
+    assert "Traceback" not in capsys.readouterr().out
+    assert isinstance(cell.error, AgentError)
+    assert not cell.error.is_debug
+
+
+def test_a_value_that_cannot_be_written_stays_as_it_is(
+    agent_shell: AgentShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    agent_shell.run("class C:\n    def __str__(self): raise RuntimeError\nc = C()")
+    agent_shell.run("%agent what is {c}?")
+    assert agent_shell.last_text == "what is {c}?"
+    assert "{c} was left as it is: its value cannot" in capsys.readouterr().out
 
 
 def test_no_stream_writes_the_same_text(

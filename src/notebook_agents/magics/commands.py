@@ -16,7 +16,7 @@ from notebook_agents.magics.errors import AgentError, agent_error
 from notebook_agents.magics.markdown import in_markdown
 from notebook_agents.magics.options import FLAGS, SUBCOMMANDS, Command
 from notebook_agents.magics.settings import engine_place
-from notebook_agents.magics.transcript import BUNDLED_BADGE, LOW_LEVEL_WARNING
+from notebook_agents.magics.transcript import BUNDLED_BADGE
 from notebook_agents.magics.waiting import Waits, until
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ EXAMPLES = (
     "%agent What is the total revenue by region in data/sales.csv?",
     "%agent sql SELECT status, tool_calls, output_tokens, duration_ms FROM v_runs",
 )
+
+
+LOW_LEVEL_WARNING = "tools run with process isolation — not a sandbox"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +152,9 @@ def _reset(session: Session) -> Waits[Help]:
 
 
 def _status(session: Session) -> Waits[Facts]:
-    identity = yield from session.identify()
-    actor, conversation_id = identity.actor, session.conversation_id
+    identity = yield from session.identify(anew=True)
+    actor = identity.actor
+    conversation_id = "" if session.has_moved else session.conversation_id
     facts = yield from until(
         session.host.submit(lambda core: _facts(core, actor, identity.agent_id, conversation_id))
     )
@@ -230,6 +234,8 @@ def _engine_text(health: EngineHealth) -> str:
 def _conversation_text(session: Session) -> str:
     if not session.conversation_id:
         return "none yet"
+    if session.has_moved:
+        return "the next prompt begins a new one, because the working folder has changed"
     return f"{session.conversation_id}, {session.n_prompts} prompts in this kernel"
 
 

@@ -8,17 +8,18 @@ before the run. What the agent does to a copy leaves the notebook's frame as it 
 from __future__ import annotations
 
 import base64
+import hashlib
+import keyword
 import pickle
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from notebook_agents.core.tools import SandboxCall
+from notebook_agents.core.errors import SandboxUnavailable
 from notebook_agents.magics.context import frames_by_name
 
 if TYPE_CHECKING:
-    from notebook_agents.core.conversations import Conversation
     from notebook_agents.core.core import Core
     from notebook_agents.core.users import Actor
 
@@ -27,6 +28,13 @@ MAX_LENT_BYTES = 8 << 20
 LEND_TIMEOUT_S = 30.0
 TOOL = "python_executor"
 """The tool that sees the copies."""
+_FAILED = "not-lent"
+_DEFINITION = f"""\
+try:
+    {{name}} = __import__("pickle").loads(__import__("base64").b64decode({{data!r}}))
+except Exception:
+    print("{_FAILED}", "{{name}}", __import__("sys").exc_info()[0].__name__)"""
+"""Each frame by itself, and no name but its own: the kernel is the agent's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +43,8 @@ class Loan:
 
     code: str = ""
     """Run in the tool kernel, it defines the frames."""
-    names: tuple[str, ...] = ()
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """What each frame is, by name, to tell whether it has changed."""
     notes: tuple[str, ...] = ()
 
 
@@ -53,40 +62,54 @@ def frames_in_question(
     }
 
 
-def pack(frames: Mapping[str, Any]) -> Loan:
-    """Write frames as code for the tool kernel, as many as fit."""
-    lines, names, notes, room = ["import base64, pickle"], [], [], MAX_LENT_BYTES
+def pack(frames: Mapping[str, Any], lent: Mapping[str, str] | None = None) -> Loan:
+    """Write frames as code for the tool kernel, as many as fit.
+
+    ``lent`` has the digests of frames that the kernel has already: one that has not changed since
+    is left out, so that what the agent did to its copy survives.
+    """
+    lines, digests, notes, room = [], {}, [], MAX_LENT_BYTES
     for name, frame in frames.items():
         n_bytes = int(frame.memory_usage(deep=False).sum())
-        data = b"" if n_bytes > room else _pickled(frame)
+        is_small = n_bytes <= MAX_LENT_BYTES and _is_assignable(name)
+        data = _pickled(frame) if is_small else b""
+        digest = hashlib.sha256(data).hexdigest()
+        if digest == (lent or {}).get(name):
+            continue
         if not data or len(data) > room:
             notes.append(f"the tools do not see {name}: it is too large or cannot be copied")
             continue
         room -= len(data)
-        names.append(name)
-        lines.append(f"{name} = pickle.loads(base64.b64decode({base64.b64encode(data)!r}))")
-    lines.append("del base64, pickle")
-    return Loan(code="\n".join(lines) if names else "", names=tuple(names), notes=tuple(notes))
+        digests[name] = digest
+        lines.append(_DEFINITION.format(name=name, data=base64.b64encode(data)))
+    return Loan(code="\n".join(lines), digests=digests, notes=tuple(notes))
 
 
-async def lend(core: Core, actor: Actor, conversation: Conversation, loan: Loan) -> str:
-    """Define the frames in the conversation's tool kernel; why it failed, or nothing."""
-    agent = await core.agents.get(actor, conversation.agent_id)
-    outcome = await core.sandbox.execute(
-        SandboxCall(
-            key=conversation.id,
-            owner_id=conversation.owner_id,
-            workspace=conversation.workspace,
-            level=agent.security_level,
-            timeout_s=LEND_TIMEOUT_S,
-            memory_bytes=agent.max_memory_mb << 20,
-            code=loan.code,
+async def missing(
+    core: Core, actor: Actor, conversation_id: str, names: Collection[str]
+) -> set[str]:
+    """Which of the frames lent before the tool kernel has not, because it was started anew."""
+    code = f"print(*set({sorted(names)!r}).difference(globals()))"
+    outcome = await core.conversations.run_code(actor, conversation_id, code)
+    return set(names) & set(outcome.output.split())
+
+
+async def lend(core: Core, actor: Actor, conversation_id: str, loan: Loan) -> dict[str, str]:
+    """Define the frames in the conversation's tool kernel; those that failed, and why."""
+    try:
+        outcome = await core.conversations.run_code(
+            actor, conversation_id, loan.code, timeout_s=LEND_TIMEOUT_S
         )
-    )
-    if not outcome.reason:
-        return ""
-    names = ", ".join(loan.names)
-    return f"the tools do not see {names}: {outcome.error_name or outcome.reason}"
+    except SandboxUnavailable as error:
+        return dict.fromkeys(loan.digests, error.message)
+    if outcome.reason:
+        return dict.fromkeys(loan.digests, outcome.error_name or outcome.reason)
+    words = [line.split() for line in outcome.output.splitlines()]
+    return {w[1]: w[2] for w in words if len(w) == 3 and w[0] == _FAILED and w[1] in loan.digests}
+
+
+def _is_assignable(name: str) -> bool:
+    return name.isidentifier() and not keyword.iskeyword(name)
 
 
 def _pickled(frame: Any) -> bytes:

@@ -15,7 +15,7 @@ from notebook_agents.magics.awaiting import AwaitTransformer
 from notebook_agents.magics.completion import AgentCompleter
 from notebook_agents.magics.errors import AgentError, one_line
 from notebook_agents.magics.host import CoreHost, CoreMaker
-from notebook_agents.magics.options import Command, agent_arguments, parse
+from notebook_agents.magics.options import Command, Prompt, agent_arguments, parse
 from notebook_agents.magics.questions import PromptLine
 from notebook_agents.magics.settings import default_core
 from notebook_agents.magics.waiting import Waits, await_on, block_on
@@ -96,10 +96,13 @@ class AgentMagics(Magics):
         self._session = None
 
     def _serve(self, line: str, cell: str | None) -> Waits[Any]:
-        is_debug = "--debug" in line.split()
+        function: Any = type(self).agent
+        is_debug = False
         try:
             try:
-                return (yield from self._dispatch(line, cell))
+                request = parse(line, cell, function.parser)
+                is_debug = request.options.debug
+                return (yield from self._dispatch(request))
             except AgentError:
                 raise
             except Exception as error:
@@ -112,9 +115,7 @@ class AgentMagics(Magics):
                 error.is_told = True
             raise
 
-    def _dispatch(self, line: str, cell: str | None) -> Waits[Any]:
-        function: Any = type(self).agent
-        request = parse(line, cell, function.parser)
+    def _dispatch(self, request: Prompt | Command) -> Waits[Any]:
         if isinstance(request, Command):
             from notebook_agents.magics.commands import run_command
 

@@ -19,7 +19,7 @@ MARKS = {"waiting": "?", "running": "…", "succeeded": "✓"}
 """The sign in front of a tool call; ✗ for every other state."""
 
 _FENCED = re.compile(
-    r"^(?P<fence>(?P<sign>[`~])(?P=sign){2,}+)(?P<info>(?:(?<=~)[^\n]|[^`\n])*)$"
+    r"^(?P<fence>(?P<sign>[`~])(?P=sign){2,}+)(?P<info>(?<=~)[^\n]*+|[^`\n]*+)$"
     r"(?P<code>.*?)(?P<end>^ {0,3}(?P=fence)(?P=sign)*[ \t]*$|\Z)",
     re.M | re.S,
 )

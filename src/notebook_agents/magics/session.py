@@ -10,7 +10,7 @@ from IPython.core.displaypub import CapturingDisplayPublisher
 
 from notebook_agents.core.agents import CreateAgent
 from notebook_agents.core.conversations import StartConversation
-from notebook_agents.core.errors import NotebookAgentsError
+from notebook_agents.core.errors import NotebookAgentsError, NotFound
 from notebook_agents.core.messages import user_message
 from notebook_agents.core.models import BUNDLED_MODEL, Sampling
 from notebook_agents.core.policy import ALLOW_POLICY, ASK_POLICY, DEFAULT_POLICY, ApprovalPolicy
@@ -21,12 +21,12 @@ from notebook_agents.magics.approval import PersonAsker
 from notebook_agents.magics.context import frames_line
 from notebook_agents.magics.errors import NEXT_STEPS, AgentError, agent_error, one_line
 from notebook_agents.magics.interpolation import interpolate
-from notebook_agents.magics.lending import TOOL, frames_in_question, lend, pack
+from notebook_agents.magics.lending import TOOL, frames_in_question, lend, missing, pack
 from notebook_agents.magics.markdown import as_markdown
 from notebook_agents.magics.screen import NotebookScreen, Screen, TerminalScreen
 from notebook_agents.magics.transcript import Transcript
 from notebook_agents.magics.turn import Turn
-from notebook_agents.magics.waiting import Interrupted, Waits, until
+from notebook_agents.magics.waiting import Interrupted, Waits, attempt, until
 
 if TYPE_CHECKING:
     from notebook_agents.core.core import Core
@@ -68,8 +68,10 @@ class Session:
         """Names seen so far, for completion."""
         self.known_tools: list[str] = []
         self._identity: Identity | None = None
-        self._lent: tuple[str, ...] = ()
-        """Frames that the conversation's tools have copies of."""
+        self._folder = ""
+        """Where the conversation's tools work."""
+        self._lent: dict[str, str] = {}
+        """Frames that the conversation's tools have copies of, each with its digest."""
 
     @property
     def namespace(self) -> dict[str, Any]:
@@ -77,9 +79,14 @@ class Session:
         names: dict[str, Any] = self.shell.user_ns
         return names
 
-    def identify(self) -> Waits[Identity]:
-        """The owner and the notebook's agent, looked up once."""
-        if self._identity is None:
+    @property
+    def has_moved(self) -> bool:
+        """Whether the notebook has left the folder that the conversation's tools work in."""
+        return bool(self.conversation_id) and str(Path.cwd()) != self._folder
+
+    def identify(self, *, anew: bool = False) -> Waits[Identity]:
+        """The owner and the notebook's agent, looked up once unless ``anew``."""
+        if self._identity is None or anew:
             self._identity = yield from until(self.host.submit(_identify))
         return self._identity
 
@@ -87,7 +94,8 @@ class Session:
         """Begin a new conversation with the next prompt."""
         self.conversation_id = ""
         self.n_prompts = 0
-        self._lent = ()
+        self._identity = None
+        self._lent = {}
 
     def prompt(self, request: Prompt) -> Waits[Answer]:
         """Serve one prompt: show it working, bind and return the answer.
@@ -104,8 +112,12 @@ class Session:
             transcript.fail(error.message)
             screen.end(transcript)
             raise agent_error(error) from error
-        except Interrupted:
+        except (Interrupted, KeyboardInterrupt):
             transcript.fail("", state="cancelled")
+            screen.end(transcript)
+            raise
+        except Exception as error:
+            transcript.fail(str(error))
             screen.end(transcript)
             raise
         self.n_prompts += 1
@@ -122,6 +134,23 @@ class Session:
     def _play(
         self, request: Prompt, screen: Screen, transcript: Transcript
     ) -> Waits[tuple[Turn, Run]]:
+        if self.has_moved:
+            self.reset()
+            transcript.note("the working folder has changed, so a new conversation begins")
+        try:
+            return (yield from self._attempt(request, screen, transcript))
+        except NotFound as error:
+            # Another client may have deleted what this kernel remembers.
+            if error.kind not in ("agent", "conversation") or transcript.blocks:
+                raise
+            self.reset()
+            transcript.note(f"the {error.kind} was deleted, so a new conversation begins")
+            return (yield from self._attempt(request, screen, transcript))
+
+    def _attempt(
+        self, request: Prompt, screen: Screen, transcript: Transcript
+    ) -> Waits[tuple[Turn, Run]]:
+        self._folder = str(Path.cwd())
         identity = yield from self.identify()
         health = yield from until(self.host.submit(lambda core: core.models.health()))
         if transcript.model not in health.loaded_models:
@@ -137,6 +166,8 @@ class Session:
         prompt = interpolate(request.text, self.namespace)
         for name in prompt.unresolved:
             transcript.note(f"{{{name}}} was left as it is: there is no variable {name}")
+        for name in prompt.unwritable:
+            transcript.note(f"{{{name}}} was left as it is: its value cannot be written as text")
         if request.options.tools is None or TOOL in request.options.tools:
             yield from self._lend_frames(request.text, identity, transcript)
         run = yield from turn.play(self._wish(prompt.text, request.options, identity))
@@ -148,30 +179,38 @@ class Session:
         frames = frames_in_question(text, self.namespace, self._lent)
         if not frames:
             return
-        loan = pack(frames)
-        problem = ""
+        actor, known = identity.actor, self.conversation_id
+        if remembered := self._lent.keys() & frames:
+            gone = yield from attempt(
+                self.host.submit(lambda core: missing(core, actor, known, remembered))
+            )
+            for name in gone:
+                del self._lent[name]
+        loan = pack(frames, self._lent)
+        failures: dict[str, str] = {}
         if loan.code:
-            wish = StartConversation(
-                agent_id=identity.agent_id, title=text[:80], workspace=str(Path.cwd())
+            if not known:
+                yield from self._start_conversation(text, identity)
+            here = self.conversation_id
+            failures = yield from attempt(
+                self.host.submit(lambda core: lend(core, actor, here, loan))
             )
-            known, actor = self.conversation_id, identity.actor
-            conversation = yield from until(
-                self.host.submit(
-                    lambda core: (
-                        core.conversations.get(actor, known)
-                        if known
-                        else core.conversations.start(actor, wish)
-                    )
-                )
-            )
-            self.conversation_id = conversation.id
-            problem = yield from until(
-                self.host.submit(lambda core: lend(core, actor, conversation, loan))
-            )
-            self._lent = loan.names
-        for note in (*loan.notes, problem):
-            if note:
-                transcript.note(note)
+            self._lent |= loan.digests
+        for name, reason in failures.items():
+            del self._lent[name]
+            transcript.note(f"the tools do not see {name}: {reason}")
+        for note in loan.notes:
+            transcript.note(note)
+
+    def _start_conversation(self, text: str, identity: Identity) -> Waits[None]:
+        wish = StartConversation(
+            agent_id=identity.agent_id, title=text[:80], workspace=self._folder
+        )
+        actor = identity.actor
+        conversation = yield from until(
+            self.host.submit(lambda core: core.conversations.start(actor, wish))
+        )
+        self.conversation_id = conversation.id
 
     def _wish(self, text: str, options: Options, identity: Identity) -> StartRun:
         sampling = None
@@ -181,7 +220,7 @@ class Session:
             agent_id=identity.agent_id,
             message=user_message(text),
             conversation_id=self.conversation_id,
-            workspace=str(Path.cwd()),
+            workspace=self._folder,
             model=options.model,
             tools=options.tools,
             sampling=sampling,

@@ -22,7 +22,6 @@ from notebook_agents.core.events import (
 )
 from notebook_agents.core.models import BUNDLED_MODEL, Usage
 
-LOW_LEVEL_WARNING = "tools run with process isolation — not a sandbox"
 BUNDLED_BADGE = "built-in demo model"
 
 
@@ -196,8 +195,6 @@ class Transcript:
             block = self._tool_block(body.call_id, body.name, {})
             block.status, block.content = body.status, body.content
             block.duration_ms = body.duration_ms
-            if body.enforced_level == "low":
-                self.note(LOW_LEVEL_WARNING)
 
     def _finish(self, body: RunFinished) -> None:
         self.state = body.state
