@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import signal
+import sys
 from datetime import date
 from pathlib import Path
+from types import ModuleType
+
+import duckdb
+import pytest
 
 from notebook_agents.engine.training import prompts
 from notebook_agents.engine.training.card import write_card
 from notebook_agents.engine.training.conversation import Call, Exchange, Step
 from notebook_agents.engine.training.dialogue import Reply
 from notebook_agents.engine.training.evaluate import Report, judged, written_spans
+from notebook_agents.engine.training.exchanges import FIGURE
 from notebook_agents.engine.training.execution import Workspace
 from notebook_agents.engine.training.export import MODEL_ID
 from notebook_agents.engine.training.trainer import RECORD
@@ -18,6 +25,43 @@ from notebook_agents.engine.training.trainer import RECORD
 QUERY = Call(
     "database_query", {"query": "SELECT \"status\", COUNT(*) FROM 'orders.csv' GROUP BY 1"}
 )
+
+
+def test_code_that_never_ends_is_stopped(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGALRM)
+    with Workspace(tmp_path) as workspace:
+        for code in ("while True: pass", "while True:\n  try: [].pop()\n  except Exception: 0"):
+            call = Call("python_executor", {"code": code, "timeout": 0.2})
+            assert workspace.run(call).startswith("Error: TimeoutError: ")
+        assert workspace.run(Call("python_executor", {"code": "1 + 1", "timeout": 5})) == "2"
+    assert signal.getsignal(signal.SIGALRM) == before
+
+
+def test_figures_of_code_that_fails_are_not_those_of_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures: list[int] = []
+    pyplot = ModuleType("matplotlib.pyplot")  # The plotting library is optional.
+    vars(pyplot).update(
+        figure=lambda: figures.append(1),
+        get_fignums=lambda: figures,
+        close=lambda _which: figures.clear(),
+    )
+    monkeypatch.setitem(sys.modules, "matplotlib", ModuleType("matplotlib"))
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", pyplot)
+    draw = "from matplotlib.pyplot import figure\nfigure()\n"
+    with Workspace(tmp_path) as workspace:
+        assert workspace.run(Call("python_executor", {"code": draw})) == FIGURE
+        failed = workspace.run(Call("python_executor", {"code": draw + "1 / 0"}))
+        assert failed.startswith("Error: ZeroDivisionError")
+        assert workspace.run(Call("python_executor", {"code": "'next'"})) == "'next'"
+
+
+def test_leaving_a_workspace_closes_its_database(tmp_path: Path) -> None:
+    with Workspace(tmp_path) as workspace:
+        assert "1" in workspace.run(Call("database_query", {"query": "SELECT 1"}))
+    with pytest.raises(duckdb.ConnectionException):
+        workspace.database.execute("SELECT 1")
 
 
 def test_python_shows_output_and_the_last_value(tmp_path: Path) -> None:

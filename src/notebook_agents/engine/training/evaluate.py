@@ -128,8 +128,7 @@ def copy_scores(dialogue: Dialogue, count: int, failures: list[str]) -> Scores:
     rng = Generator(EVALUATION_SEED + 2, "vocabulary").rng
     names = Names(rng, held=True)
     scores: Scores = defaultdict(lambda: defaultdict(list))
-    with tempfile.TemporaryDirectory() as folder:
-        workspace = Workspace(Path(folder))
+    with tempfile.TemporaryDirectory() as folder, Workspace(Path(folder)) as workspace:
         for _ in range(count):
             path = names.path(rng.choice(("txt", "md", "log")))
             text = f"read the first 3 lines of {path}"
@@ -147,8 +146,10 @@ def hand_written_scores(dialogue: Dialogue, failures: list[str]) -> Scores:
     """Requests written by hand, executed; the answer must contain the expected texts."""
     scores: Scores = defaultdict(lambda: defaultdict(list))
     for request in prompts.REQUESTS:
-        with tempfile.TemporaryDirectory() as folder:
-            workspace = prompts.workspace(Path(folder))
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            prompts.workspace(Path(folder)) as workspace,
+        ):
             reply = dialogue.ask(prompts.start(request.text), workspace)
         is_right = all(text in reply.answer for text in request.expected)
         tool = reply.calls[0].name if reply.calls else ""
@@ -164,7 +165,8 @@ def refusal_scores(dialogue: Dialogue, failures: list[str]) -> Scores:
     scores: Scores = defaultdict(lambda: defaultdict(list))
     with tempfile.TemporaryDirectory() as folder:
         for text in prompts.OUT_OF_DOMAIN:
-            reply = dialogue.ask(prompts.start(text), Workspace(Path(folder)))
+            with Workspace(Path(folder)) as workspace:
+                reply = dialogue.ask(prompts.start(text), workspace)
             fixed = reply.answer in prompts.FIXED_REPLIES and not reply.calls
             invented = not reply.calls and reply.answer not in prompts.FIXED_REPLIES
             scores["all prompts"]["refused"].append(fixed and reply.answer in prompts.REFUSALS)
@@ -191,8 +193,12 @@ def _executed(
         {"role": "user", "content": exchange.request},
     ]
     with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
-        expected = [Workspace(Path(first), conversation).run(s.call) for s in exchange.steps]
-        reply = dialogue.ask(history, Workspace(Path(second), conversation), conversation.tools)
+        expected = []
+        for step in exchange.steps:
+            with Workspace(Path(first), conversation) as workspace:
+                expected.append(workspace.run(step.call))
+        with Workspace(Path(second), conversation) as workspace:
+            reply = dialogue.ask(history, workspace, conversation.tools)
     found = judged(exchange, expected, reply)
     if not found["end to end"]:
         failures.append(f"{exchange.category}: {exchange.request!r} -> {_shown(reply)}")

@@ -11,8 +11,10 @@ import contextlib
 import importlib
 import io
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, Self
 
 import duckdb
 import pandas as pd
@@ -34,8 +36,15 @@ MOST_CHARS = 1500
 """What a model gets to see of one result."""
 
 
+LONGEST_S = 30
+"""How long code of a call may run, whatever the call says."""
+
+
 class Workspace:
-    """A folder with the files of one conversation and a namespace with its dataframes."""
+    """A folder with the files of one conversation and a namespace with its dataframes.
+
+    It is a context manager: in the end its database is closed.
+    """
 
     def __init__(self, folder: Path, conversation: Conversation | None = None) -> None:
         self.folder = folder
@@ -45,6 +54,16 @@ class Workspace:
         self.database.execute("SET preserve_insertion_order = true")
         if conversation is not None:
             self._fill(conversation)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the database."""
+        self.database.close()
 
     def run(self, call: Call) -> str:
         """Execute a call; a failure gives a text that begins with `Error: `."""
@@ -118,12 +137,12 @@ class Workspace:
         place.parent.mkdir(parents=True, exist_ok=True)
         return place
 
-    def _python(self, code: str, timeout: int = 30) -> str:  # noqa: ARG002
+    def _python(self, code: str, timeout: float = LONGEST_S) -> str:
         os.environ.setdefault("MPLBACKEND", "Agg")
         tree = ast.parse(code)
         last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
         output = io.StringIO()
-        with contextlib.redirect_stdout(output), _figures(output):
+        with contextlib.redirect_stdout(output), _figures(output), _limited(timeout):
             exec(compile(tree, "<call>", "exec"), self.namespace)  # noqa: S102
             if isinstance(last, ast.Expr):
                 code_of_last = compile(ast.Expression(last.value), "<call>", "eval")
@@ -156,10 +175,42 @@ def _is_table(path: str) -> bool:
 
 @contextlib.contextmanager
 def _figures(output: io.StringIO) -> Iterator[None]:
-    """Write the text of every figure that the code drew, then close it."""
-    yield
-    with contextlib.suppress(ImportError):
-        pyplot = importlib.import_module("matplotlib.pyplot")
+    """Write the text of every figure that the code drew; close them, also after an error."""
+    try:
+        yield
+        if (pyplot := _pyplot()) is not None:
+            output.write("\n".join([FIGURE] * len(pyplot.get_fignums())))
+    finally:
+        if (pyplot := _pyplot()) is not None:
+            pyplot.close("all")
 
-        output.write("\n".join([FIGURE] * len(pyplot.get_fignums())))
-        pyplot.close("all")
+
+def _pyplot() -> Any:
+    try:
+        return importlib.import_module("matplotlib.pyplot")
+    except ImportError:
+        return None
+
+
+class _TimeUp(BaseException):
+    """No ``except Exception`` of the code stops it."""
+
+
+@contextlib.contextmanager
+def _limited(timeout_s: float) -> Iterator[None]:
+    """Raise TimeoutError in code that runs too long; works on the main thread alone."""
+
+    def stop(_signal: int, _frame: object) -> None:
+        raise _TimeUp
+
+    handler = signal.signal(signal.SIGALRM, stop)
+    # Again and again: code may catch the first ones.
+    timer = signal.setitimer(signal.ITIMER_REAL, min(max(timeout_s, 0.01), LONGEST_S), 0.1)
+    try:
+        yield
+    except _TimeUp:
+        raise TimeoutError("the code ran too long") from None
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+        signal.setitimer(signal.ITIMER_REAL, *timer)
