@@ -89,3 +89,8 @@ async def test_text_is_shown_as_it_is_printed(tools: ToolBench) -> None:
 async def test_medium_runs_the_same(confined_tools: ToolBench) -> None:
     result = await confined_tools.use("python_executor", code="print(12345 * 6789)")
     assert (result.content, result.enforced_level) == ("83810205", "medium")
+
+
+async def test_text_that_cannot_be_encoded_is_escaped(tools: ToolBench) -> None:
+    result = await tools.use("python_executor", code="print('a\\ud800b', '✓')")
+    assert result.content == r"a\ud800b ✓"

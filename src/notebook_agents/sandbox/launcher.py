@@ -28,6 +28,7 @@ def main(argv: list[str]) -> None:
     sys.modules["debugpy"] = None  # type: ignore[assignment]  # 120 ms, and it opens ports
     app = build_app(settings["connection_file"])
     bind_threads_to_calls()
+    escape_lone_surrogates()
     found = [entry for entry in sys.path if entry]
     sys.path = [*found, *(path for path in settings["import_paths"] if path not in found)]
     app.start()
@@ -61,6 +62,20 @@ def bind_threads_to_calls() -> None:
         start(self)
 
     threading.Thread.start = start_in_context  # type: ignore[method-assign]
+
+
+def escape_lone_surrogates() -> None:
+    """Text that cannot be encoded is printed with escapes, as a terminal would; see PEP 383."""
+    from ipykernel.iostream import OutStream
+
+    write = OutStream.write
+
+    def write_escaped(self: Any, string: str) -> int | None:
+        if isinstance(string, str):
+            string = string.encode("utf-8", "backslashreplace").decode()
+        return write(self, string)
+
+    OutStream.write = write_escaped  # type: ignore[method-assign]
 
 
 def build_app(connection_file: str) -> Any:
