@@ -97,8 +97,8 @@ async def test_t14_t15_model_and_security_level_are_filters(
     tektra: Client, make_agent: MakeAgent
 ) -> None:
     await make_agent(name="plain")
-    chosen = await make_agent(name="chosen", model="other/model", security_level="high")
-    for query in ("model=other/model", "security_level=high"):
+    chosen = await make_agent(name="chosen", model="other/model", security_level="low")
+    for query in ("model=other/model", "security_level=low"):
         answer = await tektra.get(f"/v1/agents?{query}")
         assert [row["agent_id"] for row in answer.json["agents"]] == [chosen]
 
@@ -138,13 +138,13 @@ async def test_every_written_form_of_an_id_is_understood(
 async def test_t21_an_update_changes_what_is_given_and_keeps_the_rest(
     tektra: Client, make_agent: MakeAgent
 ) -> None:
-    agent_id = await make_agent(description="kept", security_level="high")
+    agent_id = await make_agent(description="kept", security_level="low")
     body = example("update_agent_request") | {"tools": ["python_executor"]}
     answer = await tektra.put(f"/v1/agents/{agent_id}", body)
     assert answer.status == 200
     for key, value in body.items():
         assert answer.json[key] == value
-    assert (answer.json["description"], answer.json["security_level"]) == ("kept", "high")
+    assert (answer.json["description"], answer.json["security_level"]) == ("kept", "low")
     assert (await tektra.get(f"/v1/agents/{agent_id}")).json["max_memory_mb"] == 4096
 
 
@@ -226,3 +226,8 @@ async def test_t70_more_memory_than_the_machine_has_is_insufficient_resources(
         await tektra.put(f"/v1/agents/{agent_id}", too_much),
     ):
         assert (answer.status, answer.json["error"]["code"]) == (503, "INSUFFICIENT_RESOURCES")
+
+
+async def test_an_agent_at_a_level_that_cannot_be_enforced_here_is_refused(tektra: Client) -> None:
+    answer = await tektra.post("/v1/agents", {"name": "a", "security_level": "high"})
+    assert (answer.status, answer.json["error"]["code"]) == (503, "SANDBOX_UNAVAILABLE")
