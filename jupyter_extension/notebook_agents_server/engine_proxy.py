@@ -10,32 +10,23 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import TypeAdapter
-from pydantic_core import to_json
 
+from notebook_agents.core.engine_wire import (
+    HEALTH,
+    MODEL,
+    MODEL_REQUEST,
+    MODELS,
+    NDJSON,
+    REQUEST,
+    chunk_line,
+    error_line,
+)
 from notebook_agents.core.errors import NotPermitted
-from notebook_agents.core.models import EngineHealth, GenerateChunk, GenerateRequest, ModelInfo
+from notebook_agents.core.models import GenerateRequest
 from notebook_agents_server.base import BaseHandler, Route
-
-NDJSON = "application/x-ndjson"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelRequest:
-    """The body of ``POST /load`` and ``POST /unload``."""
-
-    model: str
-
-
-REQUEST: TypeAdapter[GenerateRequest] = TypeAdapter(GenerateRequest)
-MODEL_REQUEST: TypeAdapter[ModelRequest] = TypeAdapter(ModelRequest)
-CHUNK: TypeAdapter[GenerateChunk] = TypeAdapter(GenerateChunk)
-MODEL: TypeAdapter[ModelInfo] = TypeAdapter(ModelInfo)
-MODELS: TypeAdapter[tuple[ModelInfo, ...]] = TypeAdapter(tuple[ModelInfo, ...])
-HEALTH: TypeAdapter[EngineHealth] = TypeAdapter(EngineHealth)
 
 
 class EngineHandler(BaseHandler):
@@ -66,7 +57,7 @@ class Generate(EngineHandler):
     async def _lines(self, request: GenerateRequest) -> AsyncGenerator[bytes, None]:
         async with aclosing(self.core.engine.generate(request)) as chunks:
             async for chunk in chunks:
-                yield CHUNK.dump_json(chunk) + b"\n"
+                yield chunk_line(chunk)
 
 
 class Models(EngineHandler):
@@ -102,11 +93,6 @@ class Health(EngineHandler):
     async def get(self) -> None:
         """Whether it can answer now."""
         self.reply_value(HEALTH, await self.core.engine.health())
-
-
-def error_line(body: dict[str, Any]) -> bytes:
-    """The last line of a stream that failed."""
-    return to_json({"type": "error", **body}) + b"\n"
 
 
 ROUTES: list[Route] = [

@@ -15,6 +15,7 @@ import pytest
 from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 
+from notebook_agents.core import engine_wire
 from notebook_agents.core.errors import (
     EngineUnavailable,
     InvalidRequest,
@@ -174,7 +175,7 @@ async def test_wrong_bodies_and_paths_get_the_error_form(worker_url: str) -> Non
 
 async def test_lines_of_the_stream_are_chunks(worker_url: str, model_folder: Path) -> None:
     transport = httpx2.AsyncHTTPTransport(uds=worker_url.removeprefix("unix:"))
-    body = wire.REQUEST.dump_json(request_of(model_folder))
+    body = engine_wire.REQUEST.dump_json(request_of(model_folder))
     async with httpx2.AsyncClient(transport=transport, base_url="http://engine") as client:
         response = await client.post("/generate", content=body)
     assert response.headers["Content-Type"] == "application/x-ndjson"

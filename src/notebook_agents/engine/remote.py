@@ -20,6 +20,7 @@ import httpx2
 from pydantic import ValidationError
 from pydantic_core import from_json
 
+from notebook_agents.core import engine_wire
 from notebook_agents.core.errors import EngineUnavailable, NotebookAgentsError
 from notebook_agents.core.models import (
     EngineHealth,
@@ -57,13 +58,13 @@ class RemoteEngine:
         """The worker's list, or before there is a worker the same list from files."""
         if self._worker is not None and not self._worker.is_ready:
             return await asyncio.to_thread(_catalogue, self._config.models)
-        return wire.MODELS.validate_json(await self._fetch("GET", "models"))
+        return engine_wire.MODELS.validate_json(await self._fetch("GET", "models"))
 
     async def load(self, model: str) -> ModelInfo:
         """Bring a model into memory, downloading it if it has to be and can be."""
         if self._worker is not None:
             self._worker.confirm()
-        return wire.MODEL.validate_json(await self._fetch("POST", "load", model=model))
+        return engine_wire.MODEL.validate_json(await self._fetch("POST", "load", model=model))
 
     async def unload(self, model: str) -> None:
         """Give a model's memory back."""
@@ -74,7 +75,9 @@ class RemoteEngine:
         """Stream chunks; closing the generator closes the connection, which cancels."""
         async with (
             self._reachable() as client,
-            client.stream("POST", "generate", content=wire.REQUEST.dump_json(request)) as response,
+            client.stream(
+                "POST", "generate", content=engine_wire.REQUEST.dump_json(request)
+            ) as response,
         ):
             if response.status_code != httpx2.codes.OK:
                 raise _refusal(response.status_code, await response.aread())
@@ -96,7 +99,7 @@ class RemoteEngine:
             )
         try:
             async with asyncio.timeout(HEALTH_TIMEOUT_S):
-                return wire.HEALTH.validate_json(await self._fetch("GET", "health"))
+                return engine_wire.HEALTH.validate_json(await self._fetch("GET", "health"))
         except NotebookAgentsError as error:
             return EngineHealth(is_ready=False, detail=error.message)
         except ValidationError:

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from tornado.iostream import StreamClosedError
 from tornado.web import Application, RequestHandler
 
+from notebook_agents.core import engine_wire
 from notebook_agents.core.errors import (
     InvalidRequest,
     NotAuthenticated,
@@ -96,7 +97,7 @@ class GenerateHandler(EngineHandler):
 
     async def post(self) -> None:
         """Stream the chunks of one generation, one JSON object per line."""
-        request = self.read(wire.REQUEST)
+        request = self.read(engine_wire.REQUEST)
         try:
             async with self._gone:
                 await self._stream(request)
@@ -108,8 +109,8 @@ class GenerateHandler(EngineHandler):
     async def _stream(self, request: GenerateRequest) -> None:
         async with aclosing(self.engine.generate(request)) as chunks:
             async for chunk in chunks:
-                self.set_header("Content-Type", "application/x-ndjson")
-                self.write(wire.chunk_line(chunk))
+                self.set_header("Content-Type", engine_wire.NDJSON)
+                self.write(engine_wire.chunk_line(chunk))
                 await self.flush()
 
 
@@ -118,7 +119,7 @@ class ModelsHandler(EngineHandler):
 
     async def get(self) -> None:
         """Every model that could be asked for."""
-        self.reply(wire.MODELS, tuple(await self.engine.models()))
+        self.reply(engine_wire.MODELS, tuple(await self.engine.models()))
 
 
 class LoadHandler(EngineHandler):
@@ -126,8 +127,8 @@ class LoadHandler(EngineHandler):
 
     async def post(self) -> None:
         """Bring a model into memory."""
-        body: wire.ModelRequest = self.read(wire.MODEL_REQUEST)
-        self.reply(wire.MODEL, await self.engine.load(body.model))
+        body: engine_wire.ModelRequest = self.read(engine_wire.MODEL_REQUEST)
+        self.reply(engine_wire.MODEL, await self.engine.load(body.model))
 
 
 class UnloadHandler(EngineHandler):
@@ -135,7 +136,7 @@ class UnloadHandler(EngineHandler):
 
     async def post(self) -> None:
         """Give a model's memory back."""
-        body: wire.ModelRequest = self.read(wire.MODEL_REQUEST)
+        body: engine_wire.ModelRequest = self.read(engine_wire.MODEL_REQUEST)
         await self.engine.unload(body.model)
         self.set_status(204)
 
@@ -145,7 +146,7 @@ class HealthHandler(EngineHandler):
 
     async def get(self) -> None:
         """Whether it can answer now."""
-        self.reply(wire.HEALTH, await self.engine.health())
+        self.reply(engine_wire.HEALTH, await self.engine.health())
 
 
 class StatsHandler(EngineHandler):

@@ -1,36 +1,18 @@
-"""What the worker and its clients say to each other: core values as JSON over HTTP.
+"""Errors between the worker and its clients, and lines read back.
 
-``POST /generate`` takes a GenerateRequest and streams one GenerateChunk per line. An error before
-the first chunk is a status with ``{code, message, details}``; a later one is the last line, with
-``"type": "error"`` in front. The other routes answer with one JSON value.
+An error before the first chunk of a stream is a status with ``{code, message, details}``; a later
+one is the last line. Values and lines are those of `core.engine_wire`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
-from pydantic import TypeAdapter
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
-from notebook_agents.core import errors
+from notebook_agents.core import engine_wire, errors
 from notebook_agents.core.errors import NotebookAgentsError
-from notebook_agents.core.models import EngineHealth, GenerateChunk, GenerateRequest, ModelInfo
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelRequest:
-    """The body of ``POST /load`` and ``POST /unload``."""
-
-    model: str
-
-
-REQUEST: TypeAdapter[GenerateRequest] = TypeAdapter(GenerateRequest)
-MODEL_REQUEST: TypeAdapter[ModelRequest] = TypeAdapter(ModelRequest)
-CHUNK: TypeAdapter[GenerateChunk] = TypeAdapter(GenerateChunk)
-MODEL: TypeAdapter[ModelInfo] = TypeAdapter(ModelInfo)
-MODELS: TypeAdapter[tuple[ModelInfo, ...]] = TypeAdapter(tuple[ModelInfo, ...])
-HEALTH: TypeAdapter[EngineHealth] = TypeAdapter(EngineHealth)
+from notebook_agents.core.models import GenerateChunk
 
 _STATUS: dict[type[NotebookAgentsError], int] = {
     errors.InvalidRequest: 400,
@@ -66,12 +48,7 @@ def error_from_wire(body: dict[str, Any]) -> NotebookAgentsError:
 
 def error_line(error: NotebookAgentsError) -> bytes:
     """The last line of a stream that failed."""
-    return to_json({"type": "error", **error_to_wire(error)}) + b"\n"
-
-
-def chunk_line(chunk: GenerateChunk) -> bytes:
-    """One line of a stream."""
-    return CHUNK.dump_json(chunk) + b"\n"
+    return engine_wire.error_line(error_to_wire(error))
 
 
 def chunk_from_line(line: str | bytes) -> GenerateChunk:
@@ -79,4 +56,4 @@ def chunk_from_line(line: str | bytes) -> GenerateChunk:
     value = from_json(line)
     if value.get("type") == "error":
         raise error_from_wire(value)
-    return CHUNK.validate_python(value)
+    return engine_wire.CHUNK.validate_python(value)
