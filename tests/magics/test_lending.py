@@ -133,7 +133,7 @@ def test_stop_ends_the_lending(agent_shell: AgentShell) -> None:
             ended.append("lending")
         raise AssertionError
 
-    agent_shell.sandbox.execute = hang  # type: ignore[method-assign]
+    agent_shell.sandbox.execute = hang  # type: ignore[method-assign,assignment]
     assert isinstance(agent_shell.run("%agent the price?").error, KeyboardInterrupt)
     agent_shell.run("%agent reset")
     assert agent_shell.run("%agent --no-tools hello").error is None

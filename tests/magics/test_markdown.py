@@ -112,6 +112,12 @@ def test_no_attack_survives_in_a_warning_or_a_table_of_facts(text: str) -> None:
     assert dangers(Answer(text=text)._repr_markdown_()) == []
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("text", ["```a" + "~" * 5000 + "`", "```" * 5000, "`~" * 5000])
+def test_odd_fences_take_no_time(text: str) -> None:
+    assert dangers(safe_markdown(text)) == []
+
+
 @pytest.mark.parametrize(("first", "second"), TWO_STEPS)
 @pytest.mark.parametrize("has_tool", [True, False])
 def test_no_attack_survives_that_spans_two_steps(first: str, second: str, has_tool: bool) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from notebook_agents.core.agents import CreateAgent
 from notebook_agents.core.core import Core
-from notebook_agents.core.events import ApprovalRequested
+from notebook_agents.core.events import ApprovalRequested, TextDelta, ToolOutput
 from notebook_agents.core.messages import user_message
 from notebook_agents.core.policy import ASK_POLICY
 from notebook_agents.core.runs import ApprovalDecision, StartRun
@@ -18,8 +18,8 @@ from notebook_agents.core.users import Actor
 from notebook_agents.eventlog.writer import JsonlEventLog
 from notebook_agents.magics.host import CoreHost
 from notebook_agents.magics.screen import TerminalScreen
-from notebook_agents.magics.turn import Turn
-from notebook_agents.magics.waiting import Interrupted, block_on
+from notebook_agents.magics.turn import MAX_WAITING_EVENTS, Turn, queue
+from notebook_agents.magics.waiting import Feed, Interrupted, block_on
 from notebook_agents.testing import MemoryStore, ScriptedEngine, call, fake_core
 
 ACTOR = Actor(user_id="u1", username="ada")
@@ -79,6 +79,23 @@ def test_stopping_twice_while_a_run_is_being_started_still_cancels_it(tmp_path: 
     ended = host.submit(lambda core: core.runs.wait(ACTOR, run.id)).result(timeout=20)
     host.close()
     assert ended.state == "cancelled"
+
+
+def test_few_events_wait_for_a_busy_cell_and_the_text_is_whole() -> None:
+    feed = Feed(queue)
+    for number in range(5 * MAX_WAITING_EVENTS):
+        feed.put(ToolOutput(call_id=str(number % 2), text="."))
+    for number in range(3000):
+        feed.put(TextDelta(step=number // 1000, text=str(number % 10)))
+    feed.put(None)
+    items = feed.take()
+    assert len(items) == MAX_WAITING_EVENTS + 4
+    assert [(text.step, len(text.text), text.n_tokens) for text in items[-4:-1]] == [
+        (0, 1000, 1000),
+        (1, 1000, 1000),
+        (2, 1000, 1000),
+    ]
+    assert items[-1] is None
 
 
 class SlowStore(MemoryStore):

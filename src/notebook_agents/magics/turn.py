@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from notebook_agents.core.events import ApprovalRequested, EventBody
+from notebook_agents.core.events import ApprovalRequested, EventBody, TextDelta, ToolOutput
 from notebook_agents.core.runs import ApprovalDecision, PendingApproval, Run, StartRun
 from notebook_agents.magics.transcript import Transcript
 from notebook_agents.magics.waiting import Feed, Interrupted, Waits, until
@@ -29,6 +29,9 @@ TICK_S = 0.1
 
 STOP_PATIENCE_S = 2.0
 """How long a stopped cell waits for a run that is just being started."""
+
+MAX_WAITING_EVENTS = 1000
+"""How many events may wait for a cell that is busy, before output of tools is left out."""
 
 Asker = Callable[[ApprovalRequested], ApprovalDecision]
 """Asks the person whether a tool may be called; denies where nobody can answer."""
@@ -56,7 +59,7 @@ class Turn:
         actor = self.actor
         run, is_stopped_early = yield from self._start(wish)
         self.run_id = run.id
-        feed = Feed()
+        feed = Feed(queue)
         finished = self.host.submit(lambda core: _follow(core, actor, run.id, feed))
         if is_stopped_early:
             self._stop()
@@ -130,6 +133,22 @@ class Turn:
             return
         actor, run_id = self.actor, started.result().id
         self.host.submit(lambda core: core.runs.cancel(actor, run_id))
+
+
+def queue(waiting: list[EventBody | None], body: EventBody | None) -> None:
+    """Put an event behind those that a busy cell has not taken yet, without loss in the end.
+
+    A text grows instead of coming in pieces; output that is too much to be shown as it comes is
+    left out, since the result of the tool has it.
+    """
+    match waiting[-1] if waiting else None, body:
+        case TextDelta() as last, TextDelta() if last.step == body.step:
+            n_tokens = last.n_tokens + body.n_tokens
+            waiting[-1] = replace(last, text=last.text + body.text, n_tokens=n_tokens)
+        case _, ToolOutput() if len(waiting) >= MAX_WAITING_EVENTS:
+            pass
+        case _:
+            waiting.append(body)
 
 
 async def _follow(core: Core, actor: Actor, run_id: str, feed: Feed) -> Run:

@@ -12,7 +12,7 @@ import asyncio
 import concurrent.futures
 import signal
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -127,9 +127,14 @@ def _done(future: Future[Any]) -> asyncio.Future[None]:
 
 
 class Feed:
-    """Items from the core's thread to the cell's, in order."""
+    """Items from the core's thread to the cell's, in order.
 
-    def __init__(self) -> None:
+    ``add`` puts an item behind those that wait; it may join or drop some to keep them few while
+    the cell is busy.
+    """
+
+    def __init__(self, add: Callable[[list[Any], Any], None] = list.append) -> None:
+        self._add = add
         self._lock = threading.Lock()
         self._items: list[Any] = []
         self._changed: Future[None] = Future()
@@ -137,7 +142,7 @@ class Feed:
     def put(self, item: Any) -> None:
         """Add an item; from any thread."""
         with self._lock:
-            self._items.append(item)
+            self._add(self._items, item)
             changed, self._changed = self._changed, Future()
         changed.set_result(None)
 
