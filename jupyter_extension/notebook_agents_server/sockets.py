@@ -29,6 +29,8 @@ from notebook_agents_server.failures import INTERNAL_CLOSE_CODE, reading
 MAX_MESSAGE_BYTES = 1024 * 1024
 MAX_WAITING_FRAMES = 1000
 """Frames a slow client may be behind before it is closed."""
+CATCH_UP_S = 10.0
+"""Seconds that a stream waits for a client which is half as far behind."""
 TOO_SLOW_CLOSE_CODE = 1013
 UNAUTHENTICATED_CLOSE_CODE = 4401
 BEARER_SUBPROTOCOL = "bearer."
@@ -62,6 +64,16 @@ class BaseSocket(Door, WebSocketHandler):
         """Queue a frame for the client."""
         self._offer(frame.model_dump_json(by_alias=True, exclude_none=True))
 
+    async def room(self) -> None:
+        """Wait until the client is not too far behind: for frames that are there all at once."""
+        try:
+            async with asyncio.timeout(CATCH_UP_S):
+                while self._outgoing.qsize() > MAX_WAITING_FRAMES // 2:
+                    self._written.clear()
+                    await self._written.wait()
+        except TimeoutError:
+            self._give_up()
+
     def work(self, job: Coroutine[Any, Any, None], *, name: str, is_essential: bool = True) -> None:
         """Do something beside receiving frames; it ends with the socket.
 
@@ -79,6 +91,7 @@ class BaseSocket(Door, WebSocketHandler):
         super().initialize(services)
         self._tasks: set[asyncio.Task[None]] = set()
         self._outgoing: asyncio.Queue[str] = asyncio.Queue(MAX_WAITING_FRAMES)
+        self._written = asyncio.Event()
 
     @property
     def ping_interval(self) -> float:
@@ -207,8 +220,11 @@ class BaseSocket(Door, WebSocketHandler):
         try:
             self._outgoing.put_nowait(text)
         except asyncio.QueueFull:
-            self._is_open = False
-            self.close(TOO_SLOW_CLOSE_CODE, "too slow")
+            self._give_up()
+
+    def _give_up(self) -> None:
+        self._is_open = False
+        self.close(TOO_SLOW_CLOSE_CODE, "too slow")
 
     def _offer_close(self, code: int, reason: str) -> None:
         """Close after what waits has been sent."""
@@ -220,6 +236,7 @@ class BaseSocket(Door, WebSocketHandler):
             text = await self._outgoing.get()
             if text:
                 await self.write_message(text)
+                self._written.set()
             elif self._closing is not None:
                 self.close(*self._closing)
                 return

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,11 +16,18 @@ from notebook_agents.core.core import Core
 from notebook_agents.core.errors import EngineUnavailable
 from notebook_agents.core.runs import ListRuns
 from notebook_agents.core.users import Actor
-from notebook_agents.testing import ScriptedEngine, call
+from notebook_agents.testing import FakeClock, ScriptedEngine, call, fake_core
 from notebook_agents_server.sockets import MAX_WAITING_FRAMES
 from notebook_agents_server.testing import Client, Socket
 
 MakeAgent = Callable[..., Awaitable[str]]
+
+
+@pytest.fixture
+def core(engine: ScriptedEngine, tmp_path: Path, request: pytest.FixtureRequest) -> Core:
+    """The seconds between two looks at its clock decide how many events a long answer has."""
+    clock = FakeClock(tick_s=getattr(request, "param", 0.001))
+    return fake_core(engine=engine, home=tmp_path / "workspaces", clock=clock)
 
 
 async def open_conversation(tektra: Client, make_agent: MakeAgent) -> str:
@@ -315,11 +323,12 @@ async def test_an_agent_has_no_newest_run_to_resume(tektra: Client, make_agent: 
     assert socket.close_code == 4400
 
 
+@pytest.mark.parametrize("core", [0.1], indirect=True)
 async def test_a_past_longer_than_the_queue_is_told_in_full(
     tektra: Client, make_agent: MakeAgent, engine: ScriptedEngine
 ) -> None:
     agent_id = await make_agent()
-    engine.script = [" ".join(["word"] * (MAX_WAITING_FRAMES + 200))]
+    engine.script = [" ".join(["word"] * (3 * MAX_WAITING_FRAMES))]
     answer = await tektra.post(f"/v1/agents/{agent_id}/conversations", {"message": "much"})
     path = f"/v1/ws/conversations/{answer.json['conversation_id']}"
     socket = await tektra.socket(path, query={"after": "0"})

@@ -9,7 +9,6 @@ rest, also of a run that has ended. A conversation's newest run need not be name
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
@@ -115,8 +114,8 @@ class TektraSocket(BaseSocket):
             async with aclosing(self.core.runs.events(self.actor, run_id, after=after)) as events:
                 async for event in events:
                     for frame in encoder.encode(event):
+                        await self.room()
                         self.send(frame)
-                        await asyncio.sleep(0)  # a long past must not overrun the queue at once
         finally:
             self._active.discard(run_id)
 
