@@ -272,14 +272,21 @@ def test_a_failing_model_fails_its_requests_and_not_the_engine(
 def test_a_decode_that_fails_while_a_prompt_is_read_fails_both_once(model: LoadedModel) -> None:
     engine = StepEngine(FifoScheduler(prefill_tokens=64), FailingRunner)
     answers: list[list[Emission]] = []
-    for prompt in ("hi", "w" * 300, "and a third"):
+    for prompt, n_tokens in (("hi", 9), ("ho", 1), ("w" * 300, 1), ("and another", 9)):
         answers.append([])
-        request = GenerateRequest(model=model.info.id, messages=(user_message(prompt),))
+        request = GenerateRequest(
+            model=model.info.id,
+            messages=(user_message(prompt),),
+            sampling=Sampling(temperature=0, max_tokens=n_tokens),
+        )
         engine.add(make_row(model, request, answers[-1].append))
         engine.step()
     run(engine)
+    ends = [emissions[-1] for emissions in answers]
+    assert [isinstance(end, EngineUnavailable) for end in ends[:2]] == [True, True]
     for emissions in answers:
-        assert [e for e in emissions if isinstance(e, EngineUnavailable)] == emissions[-1:]
+        kinds = (EngineUnavailable, GenerateFinished)
+        assert [e for e in emissions if isinstance(e, kinds)] == emissions[-1:]
     assert engine.n_running == engine.n_waiting == 0
     assert engine.n_finished == len(answers)
 
