@@ -118,3 +118,12 @@ def test_a_frame_is_described_not_printed() -> None:
     described = interpolate("{df}", {"df": frame}).text
     assert "2 rows" in described
     assert "price float64 (1 null)" in described
+
+
+def test_a_frame_becomes_its_name_for_a_model_that_reads_no_more() -> None:
+    frame = pd.DataFrame({"a": [1, 2]})
+    text = "mean of a in {df} and {df.a} with {n}"
+    names = {"df": frame, "n": 3}
+    assert interpolate(text, names, are_frames_named=True).text.startswith("mean of a in df and ")
+    assert "with 3" in interpolate(text, names, are_frames_named=True).text
+    assert "2 rows" in interpolate("{df}", names).text

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from notebook_agents.magics.values import value_text
+from notebook_agents.magics.values import is_frame, value_text
 
 _REFERENCE = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*|\[[^\[\]{}\n]+\])*")
 _BARE_NAME = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
@@ -33,8 +33,18 @@ class Interpolated:
     """Variables whose value cannot be written as text, left as they stood too."""
 
 
-def interpolate(text: str, namespace: Mapping[str, Any], *, max_chars: int = 2000) -> Interpolated:
-    """Put variables of ``namespace`` in; each value takes at most ``max_chars`` characters."""
+def interpolate(
+    text: str,
+    namespace: Mapping[str, Any],
+    *,
+    max_chars: int = 2000,
+    are_frames_named: bool = False,
+) -> Interpolated:
+    """Put variables of ``namespace`` in; each value takes at most ``max_chars`` characters.
+
+    With ``are_frames_named`` a data frame becomes its own name: for a model that is told the
+    frames' columns in a line of their own and was not trained to read more.
+    """
     pieces: list[str] = []
     replaced: list[str] = []
     unresolved: list[str] = []
@@ -49,7 +59,8 @@ def interpolate(text: str, namespace: Mapping[str, Any], *, max_chars: int = 200
         elif text[position] == "{":
             reference = _reference_at(text, position + 1)
             is_found, value = resolve(reference, namespace) if reference else (False, None)
-            written = _written(value, max_chars) if is_found else None
+            is_named = are_frames_named and reference.isidentifier() and is_frame(value)
+            written = reference if is_named else _written(value, max_chars) if is_found else None
             if written is not None:
                 pieces.append(written)
                 replaced.append(reference)

@@ -163,7 +163,8 @@ class Session:
             ask=PersonAsker(is_kernel=self.is_kernel),
             transcript=transcript,
         )
-        prompt = interpolate(request.text, self.namespace)
+        is_tiny = transcript.model == BUNDLED_MODEL
+        prompt = interpolate(request.text, self.namespace, are_frames_named=is_tiny)
         for name in prompt.unresolved:
             transcript.note(f"{{{name}}} was left as it is: there is no variable {name}")
         for name in prompt.unwritable:

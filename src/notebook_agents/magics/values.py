@@ -23,7 +23,7 @@ MAX_CELL_CHARS = 80
 def value_text(value: Any, *, max_chars: int = 2000) -> str:
     """``value`` as text of about ``max_chars`` characters at most; says what was cut."""
     pandas = loaded_pandas()
-    if pandas is not None and isinstance(value, pandas.DataFrame):
+    if is_frame(value):
         return frame_text(value, max_chars=max_chars)
     if pandas is not None and isinstance(value, pandas.Series):
         name = "values" if value.name is None else value.name
@@ -33,6 +33,12 @@ def value_text(value: Any, *, max_chars: int = 2000) -> str:
     if isinstance(value, list | tuple | set | frozenset | dict):
         return _cut(_container_repr(value, max_chars), max_chars)
     return _cut(str(value), max_chars)
+
+
+def is_frame(value: Any) -> bool:
+    """Whether the value is a data frame."""
+    pandas = loaded_pandas()
+    return pandas is not None and isinstance(value, pandas.DataFrame)
 
 
 def loaded_pandas() -> Any:
