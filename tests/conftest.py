@@ -26,6 +26,7 @@ REQUIRE_ALL = "NOTEBOOK_AGENTS_TEST_REQUIRE_ALL"
 MAY_BLOCK = {
     # Sync by design: the product calls these on threads or before its loop works.
     "notebook_agents/build.py": {"build_core"},
+    "notebook_agents_server/app.py": {"_link_jupyter_server_extension", "initialize"},
     "notebook_agents/eventlog/reader.py": {"read_events"},
     "notebook_agents/store/store.py": {"open"},
     # An append is one write of a line into the page cache (8 us); that it has happened when the

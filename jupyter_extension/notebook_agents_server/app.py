@@ -7,6 +7,7 @@ then, and if it cannot be built, the routes answer 503 and say why.
 from __future__ import annotations
 
 import asyncio
+import difflib
 import logging
 import os
 import sys
@@ -14,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.extension.application import ExtensionApp
-from traitlets import Unicode, default
+from traitlets import TraitError, Unicode, default
 from traitlets.config import Application
 
 from notebook_agents_server.base import VERSION, Services
@@ -89,6 +90,33 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
         serverapp.open_browser = False
         return serverapp
 
+    def _link_jupyter_server_extension(self, serverapp: ServerApp) -> None:
+        """Take the settings; with a wrong one nothing is served, least of all with defaults.
+
+        `jupyter agents` ends when its loop runs; another server goes on without this extension.
+        """
+        try:
+            super()._link_jupyter_server_extension(serverapp)
+            self._refuse_unknown_settings()
+        except TraitError as error:
+            self.failure = str(error)
+            raise
+
+    def initialize(self, argv: Any = None) -> None:
+        """Refuse to serve with settings that could not be taken."""
+        del argv  # the server has read the command line
+        if self.failure:
+            raise TraitError(self.failure)
+        super().initialize()  # type: ignore[no-untyped-call]
+
+    def _refuse_unknown_settings(self) -> None:
+        known = self.trait_names()
+        for name in self.config.get(type(self).__name__, {}):
+            if name not in known:
+                close = difflib.get_close_matches(name, known, n=1)
+                hint = f"; did you mean {close[0]!r}?" if close else ""
+                raise TraitError(f"there is no setting {name!r}{hint}")
+
     def initialize_handlers(self) -> None:
         """Mount every route; they answer 503 until the core is there."""
         for package in LOGGED:
@@ -106,17 +134,24 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
 
     async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
         """Build the core now that the event loop runs."""
-        assert self.services is not None, "handlers are mounted before the loop runs"
+        if self.services is None:
+            self._give_up(serverapp)
+            return
         try:
             await self._bring_up(self.services, serverapp)
         except Exception as error:
             self.failure = f"{type(error).__name__}: {error}"
             self.services.obstacle = "the agents could not be started; see the server's log"
-            if serverapp.starter_app is self:
-                self.log.critical("cannot start: %s", self.failure)
-                serverapp.stop()
-                return
-            raise
+            if not self._give_up(serverapp):
+                raise
+
+    def _give_up(self, serverapp: ServerApp) -> bool:
+        """End the server if it is ours alone."""
+        is_ours = serverapp.starter_app is self
+        if is_ours:
+            self.log.critical("cannot start: %s", self.failure)
+            serverapp.stop()
+        return is_ours
 
     async def _bring_up(self, services: Services, serverapp: ServerApp) -> None:
         config = self.build_config()

@@ -148,6 +148,25 @@ def test_a_core_that_cannot_be_built_ends_the_command_with_one_line(tmp_path: Pa
     assert "Traceback" not in log
 
 
+@pytest.mark.parametrize(
+    ("setting", "cause"),
+    [
+        ("engine_threads=-1", "should not be less than 0"),
+        ("password_logn=False", "there is no setting 'password_logn'; did you mean"),
+    ],
+)
+def test_a_wrong_setting_ends_the_command_instead_of_serving_with_defaults(
+    tmp_path: Path, setting: str, cause: str
+) -> None:
+    server = start(tmp_path, f"--NotebookAgentsApp.{setting}")
+    try:
+        assert server.process.wait(START_S) == 1
+    finally:
+        server.process.kill()
+    last = [line for line in server.log.read_text().splitlines() if "cannot start: " in line]
+    assert cause in last[0]
+
+
 def keys(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "jupyter", "agents", "keys", *words],

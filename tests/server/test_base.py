@@ -125,6 +125,7 @@ async def test_a_body_beyond_the_limit_is_413_and_the_connection_lives(
 ) -> None:
     answer = await client.post("/v1/agents", {"name": "x" * size})
     assert answer.status == 413
+    assert answer.json["error"]["code"] == "INVALID_REQUEST"
     assert "2048 bytes" in answer.json["error"]["message"]
     assert (await client.get("/v1/agents")).json["total"] == 0
 

@@ -231,3 +231,8 @@ async def test_t70_more_memory_than_the_machine_has_is_insufficient_resources(
 async def test_an_agent_at_a_level_that_cannot_be_enforced_here_is_refused(tektra: Client) -> None:
     answer = await tektra.post("/v1/agents", {"name": "a", "security_level": "high"})
     assert (answer.status, answer.json["error"]["code"]) == (503, "SANDBOX_UNAVAILABLE")
+
+
+async def test_an_offset_beyond_any_list_is_a_wrong_request(tektra: Client) -> None:
+    answer = await tektra.get("/v1/agents?offset=99999999999999999999999")
+    assert (answer.status, answer.json["error"]["details"]["field"]) == (400, "offset")

@@ -79,6 +79,8 @@ def error_code(error: NotebookAgentsError) -> str:
         return f"{kind}_NOT_FOUND"
     if RESOURCE_LIMITS & {error.details.get("limit"), error.details.get("reason")}:
         return "INSUFFICIENT_RESOURCES"
+    if error.details.get("limit") == "body_bytes":
+        return "INVALID_REQUEST"  # coming again later does not make it smaller
     return ERROR_CODES.get(error.code, "INTERNAL_ERROR")
 
 

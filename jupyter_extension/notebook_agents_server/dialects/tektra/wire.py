@@ -23,6 +23,8 @@ NonEmpty: TypeAlias = Annotated[str, StringConstraints(min_length=1)]
 SecurityLevel: TypeAlias = Literal["low", "medium", "high"]
 AgentStatus: TypeAlias = Literal["created", "active", "idle", "inactive", "error"]
 RunStatus: TypeAlias = Literal["completed", "failed"]
+LARGEST_OFFSET = 2**31 - 1
+"""What every database takes."""
 
 
 class Request(BaseModel):
@@ -90,7 +92,7 @@ class ListAgentsQuery(Query):
     model: str | None = None
     security_level: SecurityLevel | None = None
     limit: int = Field(default=50, ge=0)
-    offset: int = Field(default=0, ge=0)
+    offset: int = Field(default=0, ge=0, le=LARGEST_OFFSET)
 
 
 class Capabilities(Answer):
