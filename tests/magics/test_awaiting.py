@@ -55,3 +55,8 @@ def test_an_await_by_hand_is_not_doubled() -> None:
 def test_cell_magics_are_awaited_too() -> None:
     source = "get_ipython().run_cell_magic('agent', '-t 0', 'two\\nlines\\n')\n"
     assert add_awaits(source).startswith("(await get_ipython().run_cell_magic('agent_await', '-t")
+
+
+def test_an_empty_cell_keeps_its_name_for_the_error_message() -> None:
+    source = "get_ipython().run_cell_magic('agent', '', '')\n"
+    assert add_awaits(source) == source

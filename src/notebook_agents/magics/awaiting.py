@@ -102,6 +102,10 @@ def _awaitable_calls(
 def _agent_name(node: ast.AST) -> ast.Constant | None:
     match node:
         case ast.Call(
+            func=ast.Attribute(attr="run_cell_magic"), args=[_, _, ast.Constant(value="")]
+        ):
+            return None  # IPython refuses an empty body, and should name the magic that was typed
+        case ast.Call(
             func=ast.Attribute(
                 value=ast.Call(func=ast.Name(id="get_ipython"), args=[]), attr=runner
             ),
