@@ -75,7 +75,7 @@ def test_ticks_on_one_future_listen_to_it_once() -> None:
         for _ in range(5):
             yield future, 0.001
         threading.Thread(target=future.set_result, args=("done",)).start()
-        return (yield from until(future))
+        return str((yield from until(future)))
 
     assert asyncio.run(await_on(work())) == "done"
     assert future.n_listeners == 1

@@ -75,19 +75,7 @@ class Core:
             )
         )
         self.agents = Agents(self._agent_ports())
-        self.conversations = Conversations(
-            ConversationPorts(
-                store=ports.store,
-                clock=ports.clock,
-                agents=self.agents,
-                runner=ports.tools,
-                workspaces=ports.workspaces,
-                sandbox=ports.sandbox,
-                journal=self.journal,
-                tools=self.tools,
-                level=ports.level,
-            )
-        )
+        self.conversations = Conversations(self._conversation_ports())
         self.runs = Runs(
             RunPorts(
                 work=self._work_ports(),
@@ -108,6 +96,20 @@ class Core:
             tools=self.tools,
             default_model=ports.default_model,
             default_level=ports.level,
+        )
+
+    def _conversation_ports(self) -> ConversationPorts:
+        ports = self._ports
+        return ConversationPorts(
+            store=ports.store,
+            clock=ports.clock,
+            agents=self.agents,
+            runner=ports.tools,
+            workspaces=ports.workspaces,
+            sandbox=ports.sandbox,
+            journal=self.journal,
+            tools=self.tools,
+            level=ports.level,
         )
 
     def _work_ports(self) -> WorkPorts:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,48 +45,77 @@ def interpolate(
     With ``are_frames_named`` a data frame becomes its own name: for a model that is told the
     frames' columns in a line of their own and was not trained to read more.
     """
-    pieces: list[str] = []
-    replaced: list[str] = []
-    unresolved: list[str] = []
-    unwritable: list[str] = []
-    open_braces: list[str] = []
-    position = 0
-    while position < len(text):
-        if text.startswith("{{", position):
-            open_braces.append("{{")
-            pieces.append("{")
-            position += 2
-        elif text[position] == "{":
-            reference = _reference_at(text, position + 1)
-            is_found, value = resolve(reference, namespace) if reference else (False, None)
-            is_named = are_frames_named and reference.isidentifier() and is_frame(value)
-            written = reference if is_named else _written(value, max_chars) if is_found else None
-            if written is not None:
-                pieces.append(written)
-                replaced.append(reference)
-                position += len(reference) + 2
-                continue
-            if is_found:
-                unwritable.append(reference)
-            elif reference and _BARE_NAME.fullmatch(reference):
-                unresolved.append(reference)
-            open_braces.append("{")
-            pieces.append("{")
-            position += 1
-        elif text[position] == "}":
-            opened = open_braces.pop() if open_braces else "{"
-            pieces.append("}")
-            position += 2 if opened == "{{" and text.startswith("}}", position) else 1
-        else:
-            end = _next_brace(text, position)
-            pieces.append(text[position:end])
-            position = end
+
+    def look_up(reference: str) -> tuple[bool, str | None]:
+        """Whether there is such a variable, and the text it becomes."""
+        is_found, value = resolve(reference, namespace)
+        if not is_found:
+            return False, None
+        if are_frames_named and reference.isidentifier() and is_frame(value):
+            return True, reference
+        return True, _written(value, max_chars)
+
+    scan = _Scan(text, look_up)
+    while scan.position < len(text):
+        scan.step()
     return Interpolated(
-        text="".join(pieces),
-        replaced=tuple(replaced),
-        unresolved=tuple(unresolved),
-        unwritable=tuple(unwritable),
+        text="".join(scan.pieces),
+        replaced=tuple(scan.replaced),
+        unresolved=tuple(scan.unresolved),
+        unwritable=tuple(scan.unwritable),
     )
+
+
+class _Scan:
+    """Goes through a prompt once, from brace to brace."""
+
+    def __init__(self, text: str, look_up: Callable[[str], tuple[bool, str | None]]) -> None:
+        self.position = 0
+        self.pieces: list[str] = []
+        self.replaced: list[str] = []
+        self.unresolved: list[str] = []
+        self.unwritable: list[str] = []
+        self._text = text
+        self._look_up = look_up
+        self._open_braces: list[str] = []
+
+    def step(self) -> None:
+        """Take one brace, one reference, or the text up to the next brace."""
+        if self._text.startswith("{{", self.position):
+            self._open("{{")
+        elif self._text[self.position] == "{":
+            self._open_or_replace()
+        elif self._text[self.position] == "}":
+            self._close()
+        else:
+            end = _next_brace(self._text, self.position)
+            self.pieces.append(self._text[self.position : end])
+            self.position = end
+
+    def _open(self, brace: str) -> None:
+        self._open_braces.append(brace)
+        self.pieces.append("{")
+        self.position += len(brace)
+
+    def _open_or_replace(self) -> None:
+        reference = _reference_at(self._text, self.position + 1)
+        is_found, written = self._look_up(reference) if reference else (False, None)
+        if written is not None:
+            self.pieces.append(written)
+            self.replaced.append(reference)
+            self.position += len(reference) + 2
+            return
+        if is_found:
+            self.unwritable.append(reference)
+        elif reference and _BARE_NAME.fullmatch(reference):
+            self.unresolved.append(reference)
+        self._open("{")
+
+    def _close(self) -> None:
+        opened = self._open_braces.pop() if self._open_braces else "{"
+        self.pieces.append("}")
+        is_pair = opened == "{{" and self._text.startswith("}}", self.position)
+        self.position += 2 if is_pair else 1
 
 
 def resolve(reference: str, namespace: Mapping[str, Any]) -> tuple[bool, Any]:
