@@ -58,4 +58,5 @@ async def test_of_two_servers_that_start_at_once_the_file_has_the_password_that_
     core = fake_core(home=tmp_path / "workspaces")
     await asyncio.gather(*(ensure_owner(core.users, tmp_path) for _ in range(5)))
     (path,) = tmp_path.iterdir()
-    await core.users.authenticate("admin", path.read_text().strip())
+    owner = await core.users.authenticate("admin", path.read_text().strip())
+    assert owner.is_admin
