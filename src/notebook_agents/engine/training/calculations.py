@@ -9,11 +9,56 @@ from collections.abc import Callable
 
 from notebook_agents.engine.training.conversation import PYTHON, Call, Exchange, Step
 from notebook_agents.engine.training.fixtures import random_date
-from notebook_agents.engine.training.patterns import arithmetic as pools
-from notebook_agents.engine.training.patterns import values
-from notebook_agents.engine.training.patterns.pool import Pool
 from notebook_agents.engine.training.scene import Scene, failure
 
+BINARY = {
+    "{a} + {b}": "plus",
+    "{a} - {b}": "minus",
+    "{a} * {b}": "times",
+    "round({a} / {b}, 6)": "over",
+    "{a} ** {b}": "power",
+    "{a} % {b}": "modulo",
+    "{a} // {b}": "floor",
+    "round({b} * {a} / 100, 6)": "percent",
+    "round(100 * {a} / {b}, 6)": "share",
+    "math.gcd({a}, {b})": "gcd",
+    "math.lcm({a}, {b})": "lcm",
+}
+UNARY = {
+    "round(math.sqrt({a}), 6)": "root",
+    "{a} ** 2": "square",
+    "{a} ** 3": "cube",
+    "math.factorial({a})": "factorial",
+    "round({a} / 2, 6)": "half",
+    "{a} * 2": "double",
+    "round(math.log({a}), 6)": "log",
+    "sum(range(1, {a} + 1))": "sum_to",
+    "bin({a})[2:]": "binary",
+    "hex({a})[2:]": "hex",
+    "round(({a} - 32) * 5 / 9, 2)": "celsius",
+    "round({a} * 9 / 5 + 32, 2)": "fahrenheit",
+}
+WORD_PROBLEM = {
+    "{a} * {b}": "boxes",
+    "{a} - {b}": "gone",
+    "{a} + {b}": "more",
+    "round({a} / {b}, 6)": "shared",
+}
+LISTS = {
+    "sum([{l}])": "list_sum",
+    "round(sum([{l}]) / len([{l}]), 6)": "list_mean",
+    "max([{l}])": "list_max",
+    "min([{l}])": "list_min",
+    "sorted([{l}])": "list_sort",
+    "statistics.median([{l}])": "list_median",
+}
+WORDS = {
+    "'{w}'[::-1]": "reverse",
+    "len('{w}')": "length",
+    "'{w}'.upper()": "upper",
+    "'{w}'.lower()": "lower",
+    "'{w}'.count('{x}')": "count_letter",
+}
 NO_OUTPUT = "The code ran without output."
 _SIMPLE_OPS = ("+", "-", "*", "+", "-", "*", "/", "**", "%", "//")
 _PRIME_CODE = "print({a} > 1 and all({a} % i for i in range(2, int({a} ** 0.5) + 1)))"
@@ -47,7 +92,7 @@ def calculation(scene: Scene) -> Exchange:
 def run_code(scene: Scene) -> Exchange:
     """Code given by the user, copied exactly."""
     code = _code(scene)
-    text = scene.words(scene.picker.pick(pools.RUN), {"code": _fenced(scene, code)}, plain=True)
+    text = scene.words(scene.picker.pick("run"), {"code": _fenced(scene, code)}, plain=True)
     result = execute(code)
     answer = failure(result) if result.startswith("Error: ") else output_answer(result)
     return Exchange("run code", text, (Step(Call(PYTHON, {"code": code}), result),), answer)
@@ -86,7 +131,7 @@ def _expression(scene: Scene) -> Exchange:
         said = f"{int(first):,}" + said[len(first) :]
     inexact = "/" in expression.replace("//", "") or "." in expression
     code = f"print(round({expression}, 6))" if inexact else f"print({expression})"
-    text = scene.words(scene.picker.pick(pools.EXPRESSION), {"e": said})
+    text = scene.words(scene.picker.pick("expression"), {"e": said})
     return finished(text, code)
 
 
@@ -111,7 +156,7 @@ def _random_expression(scene: Scene) -> str:
 def _asked(scene: Scene, phrase: str) -> str:
     if phrase.split()[0] in _VERBS:
         return phrase
-    return scene.picker.pick(pools.EXPRESSION).replace("{e}", phrase).replace("? ?", "?")
+    return scene.picker.pick("expression").replace("{e}", phrase).replace("? ?", "?")
 
 
 _VERBS = frozenset(
@@ -124,7 +169,7 @@ _VERBS = frozenset(
 
 
 def _binary(scene: Scene) -> Exchange:
-    form, pool = scene.rng.choice(list(pools.BINARY.items()))
+    form, pool = scene.rng.choice(list(BINARY.items()))
     a, b = operand(scene), operand(scene, 5)
     if "**" in form:
         a, b = str(scene.rng.randint(2, 99)), str(scene.rng.randint(2, 12))
@@ -134,13 +179,13 @@ def _binary(scene: Scene) -> Exchange:
 
 
 def _unary(scene: Scene) -> Exchange:
-    form, pool = scene.rng.choice(list(pools.UNARY.items()))
+    form, pool = scene.rng.choice(list(UNARY.items()))
     a = str(scene.rng.randint(2, 20)) if "factorial" in form else scene.names.number(5)
     return _math(scene, form, pool, {"a": a})
 
 
 def _list(scene: Scene) -> Exchange:
-    form, pool = scene.rng.choice(list(values.LISTS.items()))
+    form, pool = scene.rng.choice(list(LISTS.items()))
     numbers = [operand(scene, 4) for _ in range(scene.rng.randint(3, 6))]
     said = ", ".join(numbers)
     if scene.chance(0.3):
@@ -151,7 +196,7 @@ def _list(scene: Scene) -> Exchange:
 
 
 def _word(scene: Scene) -> Exchange:
-    form, pool = scene.rng.choice(list(values.WORDS.items()))
+    form, pool = scene.rng.choice(list(WORDS.items()))
     word = scene.names.word()
     said = scene.rng.choice((word, word, f"'{word}'", f'"{word}"'))
     letter = scene.rng.choice(word)
@@ -161,8 +206,8 @@ def _word(scene: Scene) -> Exchange:
 
 def _numbers(scene: Scene) -> Exchange:
     code, pool, most = scene.rng.choice(
-        ((_PRIME_CODE, values.IS_PRIME, 9999), (_PRIMES_CODE, values.PRIMES, 60),
-         (_FIBONACCI_CODE, values.FIBONACCI, 15))
+        ((_PRIME_CODE, "is_prime", 9999), (_PRIMES_CODE, "primes", 60),
+         (_FIBONACCI_CODE, "fibonacci", 15))
     )  # fmt: skip
     a = str(scene.rng.randint(3, most))
     text = scene.words(scene.picker.pick(pool), {"a": a})
@@ -172,18 +217,18 @@ def _numbers(scene: Scene) -> Exchange:
 def _dates(scene: Scene) -> Exchange:
     p, q = random_date(scene.rng), random_date(scene.rng)
     code, pool = scene.rng.choice(
-        ((_DAYS_CODE, values.DAYS), (_WEEKDAY_CODE, values.WEEKDAY),
-         ("from datetime import date\nprint(date.today())", values.TODAY),
-         ("import sys\nprint(sys.version.split()[0])", values.VERSION))
+        ((_DAYS_CODE, "days"), (_WEEKDAY_CODE, "weekday"),
+         ("from datetime import date\nprint(date.today())", "today"),
+         ("import sys\nprint(sys.version.split()[0])", "version"))
     )  # fmt: skip
     text = scene.words(scene.picker.pick(pool), {"p": p, "q": q})
     code = code.replace("{p}", _date_arguments(p)).replace("{q}", _date_arguments(q))
     exchange = finished(text, code)
-    if pool not in (values.TODAY, values.VERSION):
+    if pool not in ("today", "version"):
         return exchange
     fake = (
         random_date(scene.rng)
-        if pool is values.TODAY
+        if pool == "today"
         else f"3.{scene.rng.randint(9, 16)}.{scene.rng.randint(0, 20)}"
     )
     step = Step(exchange.steps[0].call, fake)
@@ -191,7 +236,7 @@ def _dates(scene: Scene) -> Exchange:
 
 
 def _story(scene: Scene) -> Exchange:
-    form, pool = scene.rng.choice(list(pools.WORD_PROBLEM.items()))
+    form, pool = scene.rng.choice(list(WORD_PROBLEM.items()))
     a, b = operand(scene, 3), operand(scene, 3)
     slots = {"a": a, "b": b, "w": scene.names.word()}
     text = scene.words(scene.picker.pick(pool), slots)
@@ -200,7 +245,7 @@ def _story(scene: Scene) -> Exchange:
     return finished(text, f"print(round({code}, 6))" if inexact else f"print({code})")
 
 
-def _math(scene: Scene, form: str, pool: Pool, slots: dict[str, str]) -> Exchange:
+def _math(scene: Scene, form: str, pool: str, slots: dict[str, str]) -> Exchange:
     text = scene.words(_asked(scene, scene.picker.pick(pool)), slots)
     code = form
     for name, value in slots.items():

@@ -12,7 +12,7 @@ from typing import Any
 
 from notebook_agents.engine.training import generator
 from notebook_agents.engine.training.export import MODEL_ID
-from notebook_agents.engine.training.patterns.chat import IDENTITY
+from notebook_agents.engine.training.replies import IDENTITY
 from notebook_agents.engine.training.trainer import RECORD
 
 _CARD = """---

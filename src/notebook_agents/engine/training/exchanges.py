@@ -9,6 +9,7 @@ import random
 
 from notebook_agents.core.formatting import more_line
 from notebook_agents.engine.training import relations as rel
+from notebook_agents.engine.training import replies
 from notebook_agents.engine.training.conversation import (
     LISTER,
     PYTHON,
@@ -19,8 +20,6 @@ from notebook_agents.engine.training.conversation import (
     Step,
 )  # fmt: skip
 from notebook_agents.engine.training.fixtures import make_table, text_lines
-from notebook_agents.engine.training.patterns import chat, files, plots, rows, tables
-from notebook_agents.engine.training.patterns.pool import Pool
 from notebook_agents.engine.training.scene import Scene, Source, failure
 
 FIGURE = "<Figure size 640x480 with 1 Axes>"
@@ -36,17 +35,17 @@ def read_file(scene: Scene) -> Exchange:
     n, m = scene.rng.choice((1, 2, 3, 3, 4, 5, 6, 8, 10, 12, 20, 25, 100)), scene.rng.randint(2, 90)
     pool, arguments, most = scene.rng.choices(
         (
-            (files.READ, {}, scene.rng.choice((1, 2, 3, 4, 5, 6, 8, 12, 20))),
-            (files.READ_FIRST, {"max_lines": 5}, 5),
-            (files.READ_N, {"max_lines": n}, n),
-            (files.READ_FROM, {"start_line": m}, scene.rng.randint(1, 8)),
-            (files.READ_RANGE, {"start_line": m, "max_lines": n}, n),
+            ("read", {}, scene.rng.choice((1, 2, 3, 4, 5, 6, 8, 12, 20))),
+            ("read_first", {"max_lines": 5}, 5),
+            ("read_n", {"max_lines": n}, n),
+            ("read_from", {"start_line": m}, scene.rng.randint(1, 8)),
+            ("read_range", {"start_line": m, "max_lines": n}, n),
         ),
         (10, 6, 9, 2, 2),
     )[0]
     phrase = scene.picker.pick(pool)
     text = scene.words(phrase, {"f": path, "n": _said(scene.rng, n), "m": str(m)})
-    result = _lines(scene, min(most, 20 if scene.chance(0.07) else 7), cut=pool is not files.READ)
+    result = _lines(scene, min(most, 20 if scene.chance(0.07) else 7), cut=pool != "read")
     call = Call(READER, {"path": path, **arguments})
     return Exchange("read file", text, (Step(call, result),), text_answer(path, result))
 
@@ -66,10 +65,10 @@ def list_files(scene: Scene) -> Exchange:
     where = d.rstrip("/")
     pool, arguments = scene.rng.choice(
         (
-            (files.LIST, {"path": "."}),
-            (files.LIST_FOLDER, {"path": where}),
-            (files.LIST_KIND, {"path": ".", "pattern": f"*.{x}"}),
-            (files.LIST_KIND_FOLDER, {"path": where, "pattern": f"*.{x}"}),
+            ("list", {"path": "."}),
+            ("list_folder", {"path": where}),
+            ("list_kind", {"path": ".", "pattern": f"*.{x}"}),
+            ("list_kind_folder", {"path": where, "pattern": f"*.{x}"}),
         )
     )
     said = x.upper() if scene.chance(0.15) else x
@@ -95,7 +94,7 @@ def chain(scene: Scene) -> Exchange:
     """List the files of one kind in a folder and use the first of them."""
     folder, scene_rng = scene.names.folder(), scene.rng
     pool, is_table = scene_rng.choice(
-        ((files.LIST_THEN_READ, False), (files.LIST_THEN_COUNT, True), (files.LIST_THEN_HEAD, True))
+        (("list_then_read", False), ("list_then_count", True), ("list_then_head", True))
     )
     x = scene_rng.choice(
         ("csv", "csv", "parquet") if is_table else ("txt", "md", "log", "json", "csv")
@@ -105,11 +104,11 @@ def chain(scene: Scene) -> Exchange:
     first = Step(Call(LISTER, {"path": folder, "pattern": f"*.{x}"}), listing)
     name = listing.split("\n")[0]
     path = name if name.startswith(folder + "/") else f"{folder}/{name}"
-    if pool is files.LIST_THEN_READ:
+    if pool == "list_then_read":
         result = _lines(scene, scene_rng.randint(1, 6), cut=False)
         second = Step(Call(READER, {"path": path}), result)
         return Exchange("chain", text, (first, second), text_answer(path, result))
-    second, answer = _chained_query(scene, path, count=pool is files.LIST_THEN_COUNT)
+    second, answer = _chained_query(scene, path, count=pool == "list_then_count")
     return Exchange("chain", text, (first, second), answer)
 
 
@@ -133,7 +132,7 @@ def plot(scene: Scene) -> Exchange:
     d = scene.rng.choice([name for name in numbers if name != c])
     op = scene.rng.choice(("mean", "sum", "sum", "max"))
     pool, code, what = scene.rng.choice(_plot_kinds(c, d, g, op))
-    phrase = scene.picker.pick(pool).replace("{A}", scene.picker.pick(tables.AGGREGATES[op]))
+    phrase = scene.picker.pick(pool).replace("{A}", scene.picker.pick(op))
     phrase = phrase.replace("{src}", scene.source_phrase(source))
     text = scene.words(phrase, {"c": c, "d": d, "g": g, "S": source.said})
     call = Call(PYTHON, {"code": plot_code(source, code)})
@@ -165,18 +164,18 @@ def bar_code(g: str, c: str, op: str) -> str:
     return f".groupby('{g}')['{c}'].{op}().plot.bar()"
 
 
-def _plot_kinds(c: str, d: str, g: str, op: str) -> list[tuple[Pool, str, str]]:
+def _plot_kinds(c: str, d: str, g: str, op: str) -> list[tuple[str, str, str]]:
     grouped = f".groupby('{g}')['{c}'].{op}()"
     return [
-        (plots.HISTOGRAM, f"['{c}'].plot.hist()", f"histogram of {c}"),
-        (plots.HISTOGRAM, f"['{c}'].plot.hist()", f"histogram of {c}"),
-        (plots.LINE, f".plot.line(x='{g}', y='{c}')", f"line plot of {c} over {g}"),
-        (plots.SCATTER, f".plot.scatter(x='{c}', y='{d}')", f"scatter plot of {c} and {d}"),
-        (plots.BOX, f"['{c}'].plot.box()", f"box plot of {c}"),
-        (plots.BAR, bar_code(g, c, op), f"bar chart of {c} by {g}"),
-        (plots.BAR, bar_code(g, c, op), f"bar chart of {c} by {g}"),
-        (plots.BAR_COUNT, bar_code(g, c, "count"), f"bar chart of {g}"),
-        (plots.PIE, f"{grouped}.plot.pie()", f"pie chart of {c} by {g}"),
+        ("histogram", f"['{c}'].plot.hist()", f"histogram of {c}"),
+        ("histogram", f"['{c}'].plot.hist()", f"histogram of {c}"),
+        ("line", f".plot.line(x='{g}', y='{c}')", f"line plot of {c} over {g}"),
+        ("scatter", f".plot.scatter(x='{c}', y='{d}')", f"scatter plot of {c} and {d}"),
+        ("box", f"['{c}'].plot.box()", f"box plot of {c}"),
+        ("bar", bar_code(g, c, op), f"bar chart of {c} by {g}"),
+        ("bar", bar_code(g, c, op), f"bar chart of {c} by {g}"),
+        ("bar_count", bar_code(g, c, "count"), f"bar chart of {g}"),
+        ("pie", f"{grouped}.plot.pie()", f"pie chart of {c} by {g}"),
     ]
 
 
@@ -191,7 +190,7 @@ def load(scene: Scene) -> Exchange:
     named = scene.chance(0.6)
     frame = scene.names.frame() if named else "df"
     frame = frame if frame.isidentifier() else "df"
-    pool = rows.LOAD if named else rows.LOAD_PLAIN
+    pool = "load" if named else "load_plain"
     text = scene.words(scene.picker.pick(pool), {"S": source.name, "d": frame})
     module, reader = loader(source.name)
     code = f"import {module}\n{frame} = {reader}\nprint({frame}.shape)"
@@ -204,7 +203,7 @@ def small_talk(scene: Scene) -> Exchange:
     """Greetings and questions about the model."""
     if scene.chance(0.3):
         scene.clutter()
-    reply, pool = scene.rng.choices(list(chat.SMALL_TALK.items()), (3, 5, 5, 2, 2, 2, 1))[0]
+    reply, pool = scene.rng.choices(list(replies.SMALL_TALK.items()), (3, 5, 5, 2, 2, 2, 1))[0]
     return Exchange("small talk", scene.words(scene.picker.pick(pool), {}), (), reply)
 
 
@@ -213,7 +212,7 @@ def refusal(scene: Scene) -> Exchange:
     if scene.chance(0.3):
         scene.clutter()
     knowledge = scene.chance(0.6)
-    phrase = scene.picker.pick(chat.KNOWLEDGE if knowledge else chat.ACTIONS)
+    phrase = scene.picker.pick("knowledge" if knowledge else "actions")
     n_words = scene.rng.choice((1, 1, 2))
     while "{w}" in phrase:
         phrase = phrase.replace("{w}", " ".join(scene.names.word() for _ in range(n_words)), 1)
@@ -221,18 +220,18 @@ def refusal(scene: Scene) -> Exchange:
         name = scene.names.word()
         phrase = phrase.replace("{P}", name.capitalize() if scene.chance(0.7) else name, 1)
     slots = {"y": str(scene.rng.randint(1900, 2026)), "n": str(scene.rng.randint(2, 90))}
-    reply = chat.NO_KNOWLEDGE if knowledge else chat.NO_TOOL
+    reply = replies.NO_KNOWLEDGE if knowledge else replies.NO_TOOL
     return Exchange("refusal", scene.words(phrase, slots), (), reply)
 
 
 def ask_back(scene: Scene) -> Exchange:
     """Requests that miss what they are about."""
-    reply, pool = scene.rng.choice(list(chat.ASK_BACK.items()))
+    reply, pool = scene.rng.choice(list(replies.ASK_BACK.items()))
     phrase = scene.picker.pick(pool)
     slots = {"n": "3"}
-    if reply == chat.WHICH_TABLE:
+    if reply == replies.WHICH_TABLE:
         _several_tables(scene)
-    elif reply == chat.WHICH_COLUMN:
+    elif reply == replies.WHICH_COLUMN:
         source = scene.add_frame() if scene.chance(0.4) else scene.add_file()
         phrase = phrase.replace("{src}", scene.source_phrase(source))
         slots["S"] = source.said

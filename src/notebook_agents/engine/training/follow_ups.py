@@ -8,8 +8,6 @@ from dataclasses import replace
 from notebook_agents.engine.training import exchanges, questions
 from notebook_agents.engine.training.conversation import PYTHON, Call, Exchange, Step
 from notebook_agents.engine.training.fixtures import Table
-from notebook_agents.engine.training.patterns import follow_ups as pools
-from notebook_agents.engine.training.patterns.pool import Pool
 from notebook_agents.engine.training.questions import Question, Subject
 from notebook_agents.engine.training.scene import Scene, Source, table_exchange
 
@@ -38,7 +36,7 @@ def follow_up(scene: Scene, first: Question, source: Source) -> Exchange | None:
 
 
 def _asked(
-    scene: Scene, pool: Pool, slots: dict[str, str], question: Question, source: Source
+    scene: Scene, pool: str, slots: dict[str, str], question: Question, source: Source
 ) -> Exchange:
     made = table_exchange(scene, question, source)
     text = scene.words(scene.picker.pick(pool), slots)
@@ -60,7 +58,7 @@ def _other_operation(scene: Scene, first: Question, source: Source) -> Exchange:
     subject = Subject(source.table, scene.picker)
     question = _question(subject, op, details["c"], details["g"])
     slots = {"w": scene.rng.choice(OPERATION_WORDS[op])}
-    return _asked(scene, pools.OTHER_AGGREGATE, slots, question, source)
+    return _asked(scene, "other_aggregate", slots, question, source)
 
 
 def _other_column(scene: Scene, first: Question, source: Source) -> Exchange:
@@ -68,7 +66,7 @@ def _other_column(scene: Scene, first: Question, source: Source) -> Exchange:
     columns = [c.name for c in source.table.columns if c.is_number and c.name != details["c"]]
     c = scene.rng.choice(columns)
     question = _question(Subject(source.table, scene.picker), details["op"], c, details["g"])
-    return _asked(scene, pools.OTHER_COLUMN, {"c": c}, question, source)
+    return _asked(scene, "other_column", {"c": c}, question, source)
 
 
 def _other_group(scene: Scene, first: Question, source: Source) -> Exchange:
@@ -77,7 +75,7 @@ def _other_group(scene: Scene, first: Question, source: Source) -> Exchange:
     g = source.table.pick(scene.rng, number=False)
     subject = Subject(source.table, scene.picker)
     exchange = _asked(
-        scene, pools.OTHER_GROUP, {"g": g}, _question(subject, op, details["c"], g), source
+        scene, "other_group", {"g": g}, _question(subject, op, details["c"], g), source
     )
     if op != details["op"]:
         return _other_column(scene, first, source)
@@ -92,12 +90,12 @@ def _other_source(scene: Scene, first: Question, source: Source) -> Exchange:
     other = scene.add_file(Table(source.table.columns, kept))
     subject = Subject(other.table, scene.picker)
     question = _question(subject, details["op"], details["c"], details["g"])
-    return _asked(scene, pools.OTHER_SOURCE, {"S": other.name}, question, other)
+    return _asked(scene, "other_source", {"S": other.name}, question, other)
 
 
 def _plot_it(scene: Scene, first: Question, source: Source) -> Exchange:
     details = first.details
-    text = scene.words(scene.picker.pick(pools.PLOT_IT), {})
+    text = scene.words(scene.picker.pick("plot_it"), {})
     code = exchanges.bar_code(details["g"], details["c"], details["op"])
     call = Call(PYTHON, {"code": exchanges.plot_code(source, code)})
     what = f"{details['c']} by {details['g']}" if details["c"] else details["g"]

@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from notebook_agents.engine.training import calculations, exchanges, questions, rankings
+from notebook_agents.engine.training import calculations, exchanges, questions, rankings, replies
 from notebook_agents.engine.training.conversation import (
     TOOLS,
     Call,
@@ -21,8 +21,7 @@ from notebook_agents.engine.training.conversation import (
 )  # fmt: skip
 from notebook_agents.engine.training.fixtures import Names, Table
 from notebook_agents.engine.training.follow_ups import follow_up
-from notebook_agents.engine.training.patterns import chat
-from notebook_agents.engine.training.patterns.pool import Picker
+from notebook_agents.engine.training.pools import Picker
 from notebook_agents.engine.training.questions import Question, Subject
 from notebook_agents.engine.training.scene import Scene, failure, table_exchange
 
@@ -159,7 +158,7 @@ class _Maker:
         maker = scene.rng.choices([m for m, _ in QUESTIONS[:13]], [w for _, w in QUESTIONS[:13]])[0]
         question = maker(Subject(source.table, scene.picker))
         made = table_exchange(scene, question, source)
-        return Exchange("ask back", made.request, (), chat.WHICH_TABLE)
+        return Exchange("ask back", made.request, (), replies.WHICH_TABLE)
 
     def _without_tool(self) -> Conversation:
         family = self.scene.rng.choices(FAMILIES[:7], WEIGHTS[:7])[0]
@@ -171,7 +170,7 @@ class _Maker:
         tools = tuple(self.scene.rng.sample(others, self.scene.rng.choice((1, 2, 3))))
         if self.scene.chance(0.4):
             return self._made((exchange,), self._enough(exchange))
-        answer = chat.NO_SUCH_TOOL.replace("{t}", needed)
+        answer = replies.NO_SUCH_TOOL.replace("{t}", needed)
         return self._made((Exchange("no tool", exchange.request, (), answer),), tools)
 
     def _enough(self, exchange: Exchange) -> tuple[str, ...]:

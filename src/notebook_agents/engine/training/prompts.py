@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from notebook_agents.engine.training import replies
 from notebook_agents.engine.training.conversation import LISTER, PYTHON, READER, SQL
 from notebook_agents.engine.training.execution import Workspace
-from notebook_agents.engine.training.patterns import chat
 
 FILES = {
     "data/sales.csv": "region,product,price,quantity,revenue\neast,lamp,20,3,60\nwest,desk,150,1,150\n"
@@ -229,8 +229,8 @@ OUT_OF_DOMAIN = tuple(
     """.strip().splitlines()
 )
 
-REFUSALS = (chat.NO_KNOWLEDGE, chat.NO_TOOL)
-FIXED_REPLIES = (*REFUSALS, *chat.SMALL_TALK, *chat.ASK_BACK)
+REFUSALS = (replies.NO_KNOWLEDGE, replies.NO_TOOL)
+FIXED_REPLIES = (*REFUSALS, *replies.SMALL_TALK, *replies.ASK_BACK)
 
 
 def start(text: str) -> list[dict[str, object]]:

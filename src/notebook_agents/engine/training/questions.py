@@ -15,9 +15,7 @@ from dataclasses import dataclass, field
 
 from notebook_agents.engine.training import relations as rel
 from notebook_agents.engine.training.fixtures import Table
-from notebook_agents.engine.training.patterns import rows as row_pools
-from notebook_agents.engine.training.patterns import tables as pools
-from notebook_agents.engine.training.patterns.pool import Picker
+from notebook_agents.engine.training.pools import Picker
 from notebook_agents.engine.training.relations import Row, quoted, shown
 
 LABELS = {
@@ -28,6 +26,7 @@ LABELS = {
     "median": "Median",
     "std": "Standard deviation of",
 }
+CONDITIONS = {"=": "equal", ">": "greater", "<": "less"}
 GROUP_KINDS = ("mean", "mean", "sum", "sum", "sum", "min", "max", "median")
 
 
@@ -74,15 +73,15 @@ class Subject:
 
     def measure(self, op: str) -> str:
         """A phrase of an aggregate."""
-        return self.picker.pick(pools.AGGREGATES[op])
+        return self.picker.pick(op)
 
 
 def scalar(s: Subject, op: str = "", c: str = "") -> Question:
     """An aggregate of a column."""
     op, c = op or s.rng.choice(list(LABELS)), c or s.number()
-    phrase = s.picker.pick(pools.SCALAR).replace("{A}", s.measure(op))
+    phrase = s.picker.pick("scalar").replace("{A}", s.measure(op))
     if op == "sum" and s.rng.random() < 0.25:
-        phrase = s.picker.pick(pools.SUM_SCALAR)
+        phrase = s.picker.pick("sum_of_all")
     sql = f"SELECT {rel.SQL_NAMES[op].format(quoted(c))} FROM '{{S}}'"
     code = f"print({{S}}['{c}'].{rel.PANDAS_NAMES[op]})"
     if op not in ("min", "max"):
@@ -99,9 +98,9 @@ def scalar(s: Subject, op: str = "", c: str = "") -> Question:
 def grouped(s: Subject, op: str = "", c: str = "", g: str = "") -> Question:
     """An aggregate of a column for each value of another."""
     op, c, g = op or s.rng.choice(GROUP_KINDS), c or s.number(), g or s.group()
-    phrase = s.picker.pick(pools.GROUPED).replace("{A}", s.measure(op))
+    phrase = s.picker.pick("grouped").replace("{A}", s.measure(op))
     if op == "sum" and s.rng.random() < 0.2:
-        phrase = s.picker.pick(pools.SUM_GROUPED)
+        phrase = s.picker.pick("sum_by_group")
     measure = rel.SQL_NAMES[op].format(quoted(c))
     sql = f"SELECT {quoted(g)}, {measure} FROM '{{S}}' GROUP BY {quoted(g)} ORDER BY 1"
     code = f"print({{S}}.groupby('{g}')['{c}'].{rel.PANDAS_NAMES[op]}.to_csv())"
@@ -116,7 +115,7 @@ def grouped(s: Subject, op: str = "", c: str = "", g: str = "") -> Question:
 
 def count_rows(s: Subject) -> Question:
     """The number of rows."""
-    phrase = s.picker.pick(pools.COUNT_ROWS)
+    phrase = s.picker.pick("count_rows")
     sql, code = "SELECT COUNT(*) FROM '{S}'", "print(len({S}))"
     rows: list[Row] = [(len(s.table.rows),)]
     head = "The number of rows in {S} is "
@@ -126,7 +125,7 @@ def count_rows(s: Subject) -> Question:
 def count_groups(s: Subject, g: str = "") -> Question:
     """The number of rows for each value of a column."""
     g = g or s.group()
-    phrase = s.picker.pick(pools.COUNT_GROUPS)
+    phrase = s.picker.pick("count_groups")
     sql = f"SELECT {quoted(g)}, COUNT(*) FROM '{{S}}' GROUP BY {quoted(g)} ORDER BY 1"
     code = f"print({{S}}['{g}'].value_counts().sort_index().to_csv())"
     rows = rel.grouped(s.table, g, None, "count")
@@ -140,7 +139,7 @@ def count_groups(s: Subject, g: str = "") -> Question:
 def distinct_count(s: Subject) -> Question:
     """The number of different values."""
     g = s.group()
-    phrase = s.picker.pick(pools.DISTINCT_COUNT)
+    phrase = s.picker.pick("distinct_count")
     sql = f"SELECT COUNT(DISTINCT {quoted(g)}) FROM '{{S}}'"
     rows: list[Row] = [(len(set(s.table.values(g))),)]
     head = f"The number of different {g} values in {{S}} is "
@@ -152,7 +151,7 @@ def distinct_count(s: Subject) -> Question:
 def distinct(s: Subject) -> Question:
     """The different values of a column."""
     g = s.group()
-    phrase = s.picker.pick(pools.DISTINCT)
+    phrase = s.picker.pick("distinct")
     sql = f"SELECT DISTINCT {quoted(g)} FROM '{{S}}' ORDER BY 1"
     code = f"print('{g}', *sorted({{S}}['{g}'].unique()), sep='\\n')"
     rows: list[Row] = [(v,) for v in sorted(set(s.table.values(g)), key=str)]
@@ -162,7 +161,7 @@ def distinct(s: Subject) -> Question:
 
 def filter_count(s: Subject) -> Question:
     """The number of rows that fulfil a condition."""
-    phrase, slots, where, mask, rows = _condition(s, s.picker.pick(pools.FILTER_COUNT))
+    phrase, slots, where, mask, rows = _condition(s, s.picker.pick("filter_count"))
     sql, code = f"SELECT COUNT(*) FROM '{{S}}' WHERE {where}", f"print(len({{S}}[{mask}]))"
     head = "The number of matching rows in {S} is "
     found: list[Row] = [(len(rows),)]
@@ -171,7 +170,7 @@ def filter_count(s: Subject) -> Question:
 
 def filter_rows(s: Subject) -> Question:
     """The rows that fulfil a condition."""
-    phrase, slots, where, mask, rows = _condition(s, s.picker.pick(pools.FILTER_ROWS))
+    phrase, slots, where, mask, rows = _condition(s, s.picker.pick("filter_rows"))
     sql = f"SELECT * FROM '{{S}}' WHERE {where} LIMIT 20"
     code = f"print({{S}}[{mask}].head(20).to_csv(index=False))"
     head = "Matching rows in {S}:"
@@ -181,7 +180,7 @@ def filter_rows(s: Subject) -> Question:
 def filter_aggregate(s: Subject) -> Question:
     """An aggregate of the rows that fulfil a condition."""
     op, c = s.rng.choice(("mean", "sum", "min", "max")), s.number()
-    phrase = s.picker.pick(pools.FILTER_AGG).replace("{A}", s.measure(op))
+    phrase = s.picker.pick("filter_agg").replace("{A}", s.measure(op))
     phrase, slots, where, mask, rows = _condition(s, phrase, word_only=True)
     sql = f"SELECT {rel.SQL_NAMES[op].format(quoted(c))} FROM '{{S}}' WHERE {where}"
     code = f"print({{S}}[{mask}]['{c}'].{rel.PANDAS_NAMES[op]})"
@@ -196,7 +195,7 @@ def head_rows(s: Subject) -> Question:
     """The first rows."""
     n = s.rng.choice((2, 3, 3, 4, 5, 5, 6, 7, 8, 10, 12, 15, 20))
     named = s.rng.random() < 0.6
-    pool, n = (row_pools.HEAD_N, n) if named else (row_pools.HEAD, 5)
+    pool, n = ("head_n", n) if named else ("head", 5)
     sql = f"SELECT * FROM '{{S}}' LIMIT {n}"
     code = f"print({{S}}.head({n}).to_csv(index=False))"
     rows = s.table.rows[:n]
@@ -215,7 +214,7 @@ def schema(s: Subject) -> Question:
     pandas_rows = [f"{c.name},{names.get(c.kind, 'int64')}" for c in s.table.columns]
     columns = ["column_name", "column_type"]
     details = {"csv": "\n".join([",0", *pandas_rows])}
-    head, phrase = "Columns of {S}:", s.picker.pick(row_pools.SCHEMA)
+    head, phrase = "Columns of {S}:", s.picker.pick("schema")
     return Question(
         "schema", phrase, {}, sql, code, columns, rows, head, "pairs", ["", "0"], details
     )
@@ -232,7 +231,7 @@ def summary(s: Subject) -> Question:
     columns = [f"count({h})", f"min({h})", f"max({h})", f"round(avg({h}), 4)"]
     pandas_rows = zip(("count", "min", "max", "mean"), map(float, numbers), strict=True)
     details = {"csv": rel.csv_text(["", c], pandas_rows)}
-    head, phrase = f"Statistics of {c} in {{S}}:", s.picker.pick(row_pools.SUMMARY)
+    head, phrase = f"Statistics of {c} in {{S}}:", s.picker.pick("summary")
     rows: list[Row] = [tuple(numbers)]
     return Question(
         "summary", phrase, {"c": c}, sql, code, columns, rows, head, "rows", None, details
@@ -246,7 +245,7 @@ def value_range(s: Subject) -> Question:
     sql = f"SELECT MIN({q}), MAX({q}) FROM '{{S}}'"
     code = f"print({{S}}['{c}'].min(), {{S}}['{c}'].max(), sep=', ')"
     values = [rel.aggregate(s.table.values(c), op) for op in ("min", "max")]
-    head, phrase = f"The minimum and maximum of {c} in {{S}}: ", s.picker.pick(row_pools.RANGE)
+    head, phrase = f"The minimum and maximum of {c} in {{S}}: ", s.picker.pick("range")
     columns, rows = [f"min({h})", f"max({h})"], [tuple(values)]
     details = {"csv": f"{values[0]}, {values[1]}"}
     return Question(
@@ -268,7 +267,7 @@ def _condition(
     if not equal and not word_only and s.rng.random() < 0.6:
         value = s.rng.choice((5, 10, 50, 100, 1000, s.rng.randint(0, 999), s.rng.randint(0, 99999)))
     rows = rel.filtered(s.table, column, sign, value)
-    said = s.picker.pick(pools.CONDITIONS[sign])
+    said = s.picker.pick(CONDITIONS[sign])
     text = f"'{value}'" if equal else str(value)
     mask = f"{{S}}['{column}'] {'==' if equal else sign} {text}"
     slots = {"k": column, "v": str(value)}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from notebook_agents.engine.training import relations as rel
 from notebook_agents.engine.training.fixtures import Table
-from notebook_agents.engine.training.patterns import rows as pools
 from notebook_agents.engine.training.questions import LABELS, Question, Subject
 from notebook_agents.engine.training.relations import Row, quoted, shown
 
@@ -16,7 +15,7 @@ def top_rows(s: Subject) -> Question:
     """The rows with the largest or smallest values."""
     n, c = s.rng.choice((1, 2, 3, 3, 4, 5, 5, 6, 10)), s.number()
     down = s.rng.random() < 0.6
-    phrase = s.picker.pick(pools.TOP if down else pools.BOTTOM)
+    phrase = s.picker.pick("top" if down else "bottom")
     order = "DESC" if down else "ASC"
     sql = f"SELECT * FROM '{{S}}' ORDER BY {quoted(c)} {order} LIMIT {n}"
     method = "nlargest" if down else "nsmallest"
@@ -30,7 +29,7 @@ def top_rows(s: Subject) -> Question:
 def sorted_rows(s: Subject) -> Question:
     """All rows in the order of a column."""
     c, down = s.number(), s.rng.random() < 0.5
-    phrase = s.picker.pick(pools.SORT_DOWN if down else pools.SORT_UP)
+    phrase = s.picker.pick("sort_down" if down else "sort_up")
     order = "DESC" if down else "ASC"
     sql = f"SELECT * FROM '{{S}}' ORDER BY {quoted(c)} {order} LIMIT 20"
     sort = f"sort_values('{c}', ascending={not down})"
@@ -44,7 +43,7 @@ def top_groups(s: Subject) -> Question:
     """The groups with the largest or smallest aggregates."""
     op, c, g = s.rng.choice(("mean", "sum", "sum")), s.number(), s.group()
     n, pool, down = s.rng.choice(
-        ((1, pools.TOP_GROUP, True), (1, pools.LOW_GROUP, False), (0, pools.TOP_GROUPS, True))
+        ((1, "top_group", True), (1, "low_group", False), (0, "top_groups", True))
     )
     n = n or s.rng.choice((2, 3, 3, 4, 5, 10))
     phrase = s.picker.pick(pool).replace("{A}", s.measure(op))
@@ -66,7 +65,7 @@ def top_groups(s: Subject) -> Question:
 def arg_max(s: Subject) -> Question:
     """The word of the row with the largest or smallest value."""
     c, g, down = s.number(), s.group(), s.rng.random() < 0.6
-    phrase = s.picker.pick(pools.ARG_MAX if down else pools.ARG_MIN)
+    phrase = s.picker.pick("arg_max" if down else "arg_min")
     order = "DESC" if down else "ASC"
     sql = f"SELECT {quoted(g)}, {quoted(c)} FROM '{{S}}' ORDER BY {quoted(c)} {order} LIMIT 1"
     method = "nlargest" if down else "nsmallest"
@@ -80,7 +79,7 @@ def arg_max(s: Subject) -> Question:
 def missing(s: Subject) -> Question:
     """The number of missing values."""
     c = s.number()
-    phrase = s.picker.pick(pools.NULLS)
+    phrase = s.picker.pick("nulls")
     sql = f"SELECT COUNT(*) - COUNT({quoted(c)}) FROM '{{S}}'"
     code = f"print({{S}}['{c}'].isna().sum())"
     rows: list[Row] = [(sum(v is None for v in s.table.values(c)),)]
@@ -96,7 +95,7 @@ def related(s: Subject) -> Question:
     value = rel.correlation(s.table, c, d)
     if value is None:
         return missing(s)
-    phrase = s.picker.pick(pools.CORRELATION)
+    phrase = s.picker.pick("correlation")
     sql = f"SELECT ROUND(CORR({quoted(c)}, {quoted(d)}), 4) FROM '{{S}}'"
     code = f"print(round({{S}}['{c}'].corr({{S}}['{d}']), 4))"
     head = f"The correlation of {c} and {d} in {{S}} is "
@@ -108,7 +107,7 @@ def related(s: Subject) -> Question:
 def selected(s: Subject) -> Question:
     """Two columns of all rows."""
     c, g = s.number(), s.group()
-    phrase = s.picker.pick(pools.SELECT_COLUMNS)
+    phrase = s.picker.pick("select_columns")
     sql = f"SELECT {quoted(g)}, {quoted(c)} FROM '{{S}}' LIMIT 20"
     code = f"print({{S}}[['{g}', '{c}']].head(20).to_csv(index=False))"
     rows = _columns(s.table, (g, c), s.table.rows)

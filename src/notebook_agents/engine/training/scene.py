@@ -14,8 +14,7 @@ from notebook_agents.core.formatting import format_table, more_line
 from notebook_agents.engine.training import relations as rel
 from notebook_agents.engine.training.conversation import PYTHON, SQL, Call, Exchange, Step
 from notebook_agents.engine.training.fixtures import Names, Table, make_table
-from notebook_agents.engine.training.patterns import chat, tables
-from notebook_agents.engine.training.patterns.pool import Picker
+from notebook_agents.engine.training.pools import Picker
 from notebook_agents.engine.training.questions import Question
 
 _SLOT = re.compile(r"(\{\w+\})")
@@ -124,15 +123,15 @@ class Scene:
         if not source.said:
             return ""
         nouns = _FRAME_NOUNS if source.is_frame else _FILE_NOUNS
-        return self.picker.pick(tables.SOURCE).replace("{kind}", self.rng.choice(nouns))
+        return self.picker.pick("source").replace("{kind}", self.rng.choice(nouns))
 
     def words(self, phrase: str, slots: dict[str, str], *, plain: bool = False) -> str:
         """Write a phrase as a user would: openers, case, typos, punctuation; slots are exact."""
         if not plain and self.chance(0.22):
-            phrase = f"{self.picker.pick(chat.OPENERS)} {phrase}"
+            phrase = f"{self.picker.pick('openers')} {phrase}"
         ends_in_slot = phrase.endswith("}")
         if not plain and self.chance(0.1):
-            phrase = f"{phrase} {self.picker.pick(chat.CLOSERS)}".replace(" ,", ",")
+            phrase = f"{phrase} {self.picker.pick('closers')}".replace(" ,", ",")
             ends_in_slot = False
         parts = [p for p in _SLOT.split(" ".join(phrase.split())) if p]
         written = [slots[p[1:-1]] if _SLOT.fullmatch(p) else self._typed(p) for p in parts]

@@ -1,0 +1,55 @@
+"""The fixed sentences of the built-in model: it says nothing else that did not come from a tool."""
+
+from __future__ import annotations
+
+IDENTITY = (
+    "I am the tiny built-in model of notebook-agents (about 1 million parameters, trained from "
+    "scratch on synthetic data made by the project). I can calculate with Python, query "
+    "CSV/Parquet files and dataframes, plot columns, and list or read files. I have no general knowledge, "
+    "understand simple English phrasings only, and I can misread a request: check the call and the "
+    "result shown with my answer. Connect a larger model for anything else."
+)
+NO_KNOWLEDGE = (
+    "I don't know that. I am a tiny built-in model without general knowledge; connect a larger "
+    "model for open questions."
+)
+NO_TOOL = (
+    "I can't do that with my tools. I can run Python, query CSV or Parquet files, and list or read "
+    "files."
+)
+HELLO = "Hello! I can calculate with Python, query CSV or Parquet files, and list or read files."
+CAPABLE = (
+    'I can calculate ("what is 12*7"), query tables ("average price by region in sales.csv"), plot '
+    'columns ("histogram of price in sales.csv"), and list or read files ("list files", "read the '
+    'first 3 lines of notes.txt").'
+)
+WELCOME = "You are welcome."
+GOODBYE = "Goodbye."
+FINE = "I am running. What should I calculate, query or read?"
+OKAY = "All right."
+WHICH_TABLE = "Which file or dataframe should I use?"
+WHICH_COLUMN = "Which column should I use?"
+WHICH_FILE = "Which file should I read?"
+WHAT_TO_COMPUTE = "What should I calculate?"
+WHAT_TO_PLOT = "What should I plot? Name a column and a file or dataframe."
+NO_SUCH_TOOL = "I need the tool {t} for this, but it is not available here."
+
+SMALL_TALK = {
+    HELLO: "hello",
+    IDENTITY: "identity",
+    CAPABLE: "capable",
+    WELCOME: "thanks",
+    GOODBYE: "bye",
+    FINE: "fine",
+    OKAY: "okay",
+}
+"""Replies and the pools of the phrasings they answer."""
+
+ASK_BACK = {
+    WHICH_TABLE: "no_table",
+    WHICH_COLUMN: "no_column",
+    WHICH_FILE: "no_file",
+    WHAT_TO_COMPUTE: "no_expression",
+    WHAT_TO_PLOT: "no_plot",
+}
+"""Questions back and the pools of the requests that need them."""
