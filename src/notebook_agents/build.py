@@ -28,6 +28,7 @@ from notebook_agents.sandbox.config import SandboxConfig
 from notebook_agents.sandbox.sandbox import KernelSandbox
 from notebook_agents.store.holders import Holders
 from notebook_agents.store.store import SqlStore
+from notebook_agents.tools.headers import FileHeaders
 from notebook_agents.tools.registry import Registry
 
 HOME_VARIABLE = "NOTEBOOK_AGENTS_HOME"
@@ -110,7 +111,7 @@ def build_core(config: BuildConfig, *, hasher: PasswordHasher | None = None) -> 
             analytics=EventAnalytics(hot_folder(config.home), COLUMNS),
             clock=SystemClock(),
             hasher=hasher or NoPasswords(),
-            workspaces=Workspaces(_workspaces(config)),
+            workspaces=Workspaces(_workspaces(config), FileHeaders()),
             default_model=config.default_model,
             level=config.sandbox_level,
         )

@@ -16,7 +16,6 @@ from notebook_agents.core.messages import AttachmentPart, user_message
 from notebook_agents.core.policy import ASK_POLICY
 from notebook_agents.core.runs import StartRun
 from notebook_agents.core.users import Actor
-from notebook_agents.core.workspaces import Workspaces, file_bytes, file_name
 from notebook_agents.testing import FakeSandbox, call
 
 ANN = Actor(user_id="ann", username="ann")
@@ -100,41 +99,6 @@ async def test_an_attached_file_never_goes_through_a_link(
     assert outside.read_text() == "untouched"
     assert Path(conversation.workspace, "data.csv").read_text() == "x"
     await core.aclose()
-
-
-async def test_the_files_a_model_is_told_about_are_few_and_plain(tmp_path: Path) -> None:
-    for name in (
-        "b.csv",
-        "a.txt",
-        ".hidden.csv",
-        "code.py",
-        "data/c.csv",
-        ".git/x.csv",
-        "d/e/f.csv",
-    ):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    listed = await Workspaces(tmp_path / "root").listing(str(tmp_path))
-    assert listed == ("a.txt", "b.csv", "data/c.csv")
-    for number in range(30):
-        (tmp_path / f"many{number}.csv").touch()
-    assert len(await Workspaces(tmp_path / "root").listing(str(tmp_path))) == 12
-    assert await Workspaces(tmp_path / "root").listing(str(tmp_path / "gone")) == ()
-
-
-def test_an_attachment_is_saved_under_its_bare_name() -> None:
-    def file(name: str, content: str = "x", media_type: str = "") -> AttachmentPart:
-        return AttachmentPart(kind="file", name=name, content=content, media_type=media_type)
-
-    assert file_name(file("..\\..\\a.csv")) == "a.csv"
-    assert file_name(file("/etc/passwd")) == "passwd"
-    for name in ("", "..", "a\0b", "x" * 300):
-        with pytest.raises(InvalidRequest):
-            file_name(file(name))
-    assert file_bytes(file("a", "aGk=", "application/pdf")) == b"hi"
-    with pytest.raises(InvalidRequest):
-        file_bytes(file("a", "not base64!", "image/png"))
 
 
 async def test_code_of_the_product_runs_at_the_level_of_the_tools_and_is_on_record(

@@ -216,6 +216,14 @@ class Sandbox(Protocol):
         ...
 
 
+class TableHeaders(Protocol):
+    """Reads what the columns of a table in a file are called; called on threads."""
+
+    def columns(self, folder: str, path: str) -> Sequence[str]:
+        """The columns of a file of the folder, empty when they cannot be told; never raises."""
+        ...
+
+
 class ToolRunner(Protocol):
     """The tools of the deployment."""
 

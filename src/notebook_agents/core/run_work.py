@@ -195,10 +195,8 @@ class RunWorker:
                 await self._absorb(body)
 
     async def _system(self, workspace: str) -> str:
-        files = await self._ports.workspaces.listing(workspace)
-        lines = [self._agent.instructions, self.run.system]
-        lines.append(f"Files: {', '.join(files)}" if files else "")
-        return "\n".join(line for line in lines if line)
+        files = await self._ports.workspaces.outline(workspace)
+        return "\n".join(filter(None, (self._agent.instructions, self.run.system, files)))
 
     async def _absorb(self, body: EventBody) -> None:
         match body:

@@ -12,20 +12,28 @@ import binascii
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path, PurePosixPath
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from notebook_agents.core.errors import InvalidRequest
 from notebook_agents.core.messages import AttachmentPart
+from notebook_agents.core.outlines import outline, outline_line
+
+if TYPE_CHECKING:
+    from notebook_agents.core.ports import TableHeaders
 
 LISTED_FILES = 12
 """Files a model is told about without asking."""
 _SCANNED_ENTRIES = 1000
 """Entries of a folder that are looked at; a home folder can hold very many."""
-_DATA_SUFFIXES = (".csv", ".tsv", ".parquet", ".json", ".jsonl", ".txt", ".md", ".xlsx", ".log")
+_HEADER_SECONDS = 0.5
+"""Once reading columns has taken this long, the other files are told of without theirs."""
+_TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
+_DATA_SUFFIXES = (*_TABLE_SUFFIXES, ".json", ".jsonl", ".txt", ".md", ".xlsx", ".log")
 
 T = TypeVar("T")
 
@@ -33,8 +41,9 @@ T = TypeVar("T")
 class Workspaces:
     """Creates, fills, lists and removes workspaces; all file work happens on a thread."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, headers: TableHeaders | None = None) -> None:
         self._root = root.absolute()
+        self._headers = headers
 
     def path(self, key: str) -> str:
         """The absolute folder of a conversation or execution."""
@@ -78,8 +87,22 @@ class Workspaces:
             await _on_thread(partial(_replace_file, target, content))
 
     async def listing(self, workspace: str) -> tuple[str, ...]:
-        """Data-like files of the folder and its direct sub folders, sorted, at most a dozen."""
+        """Data-like files of the folder and its direct sub folders, tables first, few."""
         return await _on_thread(lambda: _data_files(workspace))
+
+    async def outline(self, workspace: str) -> str:
+        """The line ``Files: a.csv(price, qty); notes.txt`` for a model; empty without files."""
+        return await _on_thread(lambda: self._outline(workspace))
+
+    def _outline(self, workspace: str) -> str:
+        deadline = time.monotonic() + _HEADER_SECONDS
+        shown = []
+        for path in _data_files(workspace):
+            columns: Sequence[str] = ()
+            if self._headers and _is_table(path) and time.monotonic() < deadline:
+                columns = self._headers.columns(workspace, path)
+            shown.append(outline(path, columns))
+        return outline_line("Files", shown)
 
 
 def file_name(attachment: AttachmentPart) -> str:
@@ -117,7 +140,8 @@ def _data_files(workspace: str) -> tuple[str, ...]:
     found = [path for path in entries if _is_data(path)]
     for folder in folders[:LISTED_FILES]:
         found += [path for path in _visible(folder) if _is_data(path)]
-    return tuple(path.relative_to(root).as_posix() for path in found[:LISTED_FILES])
+    names = [path.relative_to(root).as_posix() for path in found]
+    return tuple(sorted(names, key=lambda name: not _is_table(name))[:LISTED_FILES])
 
 
 def _visible(folder: Path) -> list[Path]:
@@ -126,6 +150,10 @@ def _visible(folder: Path) -> list[Path]:
     except OSError:
         return []
     return sorted(path for path in entries if not path.name.startswith((".", "_")))
+
+
+def _is_table(name: str) -> bool:
+    return name.lower().endswith(_TABLE_SUFFIXES)
 
 
 def _is_data(path: Path) -> bool:

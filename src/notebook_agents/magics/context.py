@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from notebook_agents.core.outlines import outline, outline_line
 from notebook_agents.magics.values import loaded_pandas
 
-MAX_FRAMES = 5
-MAX_COLUMNS = 8
+MAX_FRAMES = 8
 """Beyond these a small model loses track; ``{name}`` in the prompt shows a frame in full."""
 
 
@@ -32,8 +32,5 @@ def frames_by_name(namespace: Mapping[str, Any]) -> dict[str, Any]:
 
 def frames_line(namespace: Mapping[str, Any]) -> str:
     """``Dataframes: df(price, qty); …``, or nothing when there are none."""
-    shown = []
-    for name, frame in frames_by_name(namespace).items():
-        columns = [" ".join(str(column).split()) for column in frame.columns[:MAX_COLUMNS]]
-        shown.append(f"{name}({', '.join(columns)})")
-    return f"Dataframes: {'; '.join(shown)}" if shown else ""
+    frames = frames_by_name(namespace).items()
+    return outline_line("Dataframes", [outline(name, frame.columns) for name, frame in frames])

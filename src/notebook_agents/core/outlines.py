@@ -1,0 +1,46 @@
+"""The lines that tell a model what there is: data frames and files, by name and columns.
+
+``Dataframes: df(price, qty); logs(host, latency)``
+``Files: data/sales.csv(region, price, qty); notes.txt``
+
+The bundled model is trained on exactly this form and copies names out of it, so a name that would
+be read as something else is left out rather than changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import islice
+
+MAX_COLUMNS = 12
+MAX_NAME_CHARS = 60
+MORE = "..."
+BETWEEN_THINGS = "; "
+BETWEEN_COLUMNS = ", "
+
+
+def outline_line(label: str, outlines: Iterable[str]) -> str:
+    """``label: one; another``, or nothing when there is nothing to say."""
+    shown = BETWEEN_THINGS.join(filter(None, outlines))
+    return f"{label}: {shown}" if shown else ""
+
+
+def outline(name: str, columns: Sequence[object] = ()) -> str:
+    """``name(first, second)``, the name alone where columns cannot be told, or nothing.
+
+    Columns beyond the first dozen, and those with very long names, become one ``...`` at the end.
+    """
+    if not name.isprintable() or BETWEEN_THINGS in name:
+        return ""
+    names = [" ".join(str(column).split()) for column in islice(columns, MAX_COLUMNS)]
+    if not names or not all(map(_is_plain, names)) or {"(", ")"} & set(name):
+        return name
+    shown = [column for column in names if len(column) <= MAX_NAME_CHARS]
+    if len(shown) < len(columns):
+        shown.append(MORE)
+    return f"{name}({BETWEEN_COLUMNS.join(shown)})"
+
+
+def _is_plain(column: str) -> bool:
+    separators = (BETWEEN_THINGS, BETWEEN_COLUMNS, "(", ")")
+    return column.isprintable() and column != "" and not any(s in column for s in separators)
