@@ -28,7 +28,7 @@ _EXTENSIONS = ("csv", "csv", "txt", "md", "parquet", "json", "py", "log", "ipynb
 
 def read_file(scene: Scene) -> Exchange:
     """Read a whole file, its first lines, or lines from a place."""
-    path = scene.names.text_path() if scene.chance(0.85) else scene.names.table_path()
+    path = scene.names.text_path()
     if scene.chance(0.6):
         scene.texts[path] = ""
     scene.clutter()
@@ -99,7 +99,9 @@ def chain(scene: Scene) -> Exchange:
     x = scene_rng.choice(
         ("csv", "csv", "parquet") if is_table else ("txt", "md", "log", "json", "csv")
     )
-    text = scene.words(scene.picker.pick(pool), {"d": folder, "x": x})
+    phrase = scene.picker.pick(pool).replace("{Q}", scene.picker.pick("chosen_only"))
+    phrase = phrase.replace("{P}", scene.picker.pick("place_folder"))
+    text = scene.words(phrase, {"d": folder, "x": x})
     listing = _listing(scene, folder, x, empty=False)
     first = Step(Call(LISTER, {"path": folder, "pattern": f"*.{x}"}), listing)
     name = listing.split("\n")[0]
