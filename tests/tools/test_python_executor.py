@@ -1,10 +1,37 @@
-"""Code runs, its text is short, its failures are one line."""
+"""Code runs, its text is short, its failures are one line, its figures come back."""
 
 from __future__ import annotations
+
+import json
 
 import pytest
 
 from .conftest import ToolBench
+
+FRAME = """import pandas as pd
+df = pd.DataFrame({'price': [1.5, 2.5, 2.5], 'qty': [1, 2, 3]})
+"""
+HISTOGRAM = f"{FRAME}import plotly.express as px\npx.histogram(df, x='price')"
+PICTURE = """import base64, struct, zlib
+def chunk(name, data):
+    end = zlib.crc32(name + data)
+    return struct.pack('>I', len(data)) + name + data + struct.pack('>I', end)
+def png(width, height, colours):
+    head = struct.pack('>IIBBBBB', width, height, 8, 0, 0, 0, 0)
+    parts = chunk(b'IHDR', head), chunk(b'IDAT', colours), chunk(b'IEND', b'')
+    return b'\\x89PNG\\r\\n\\x1a\\n' + b''.join(parts)
+class Picture:
+    def __init__(self, data): self.data = data
+    def _repr_png_(self): return self.data
+"""
+
+
+@pytest.fixture(params=["low", "medium"])
+def bench(request: pytest.FixtureRequest) -> ToolBench:
+    """The tools at each level."""
+    name = "tools" if request.param == "low" else "confined_tools"
+    found: ToolBench = request.getfixturevalue(name)
+    return found
 
 
 async def test_the_text_is_what_was_printed_and_the_last_value(tools: ToolBench) -> None:
@@ -94,3 +121,93 @@ async def test_medium_runs_the_same(confined_tools: ToolBench) -> None:
 async def test_text_that_cannot_be_encoded_is_escaped(tools: ToolBench) -> None:
     result = await tools.use("python_executor", code="print('a\\ud800b', '✓')")
     assert result.content == r"a\ud800b ✓"
+
+
+async def test_a_figure_is_one_word_for_the_model_and_whole_for_clients(bench: ToolBench) -> None:
+    result = await bench.use("python_executor", code=HISTOGRAM)
+    assert (result.status, result.content) == ("succeeded", "[figure]")
+    assert (result.value["output"], "".join(bench.shown)) == ("", "")
+    [figure] = result.value["figures"]
+    assert set(figure) == {"data", "layout"}
+    assert figure["data"][0]["type"] == "histogram"
+    assert figure["layout"]["xaxis"]["title"]["text"] == "price"
+    assert "html" not in json.dumps(figure)
+    [kept] = result.figures
+    assert json.loads(kept.content) == figure
+    assert kept.label == "histogram: price, count"
+
+
+async def test_shown_figures_come_back_in_order_beside_what_was_printed(bench: ToolBench) -> None:
+    code = f"""{FRAME}import plotly.express as px
+print('first')
+px.bar(df, x='qty', y='price', title='Prices').show()
+print('second')
+fig = px.line(df, x='qty', y='price')
+fig.show()"""
+    result = await bench.use("python_executor", code=code)
+    assert result.content == "first\nsecond\n[figure]\n[figure]"
+    assert result.value["output"] == "first\nsecond\n"
+    labels = [figure.label for figure in result.figures]
+    assert labels == ["Prices (bar chart: qty, price)", "line chart: qty, price"]
+    again = await bench.use("python_executor", code="fig")
+    assert (again.content, len(again.figures)) == ("[figure]", 1)
+    assert (await bench.use("python_executor", code="1")).figures == ()
+
+
+async def test_pandas_draws_with_plotly(bench: ToolBench) -> None:
+    """In the cell that imports pandas, and in one that finds it imported."""
+    result = await bench.use("python_executor", code=f"{FRAME}df.plot(x='qty', y='price')")
+    assert result.content == "[figure]", result.value
+    result = await bench.use("python_executor", code="df['price'].plot.hist()")
+    assert [figure.label for figure in result.figures] == ["histogram: value, count"]
+
+
+async def test_a_figure_before_an_error_is_kept(tools: ToolBench) -> None:
+    code = f"{FRAME}import plotly.express as px\npx.bar(df, x='qty', y='price').show()\n1 / 0"
+    result = await tools.use("python_executor", code=code)
+    assert result.content == "Error: ZeroDivisionError: division by zero\nPrinted before:\n[figure]"
+    assert len(result.figures) == 1
+
+
+@pytest.mark.parametrize("n_values", [200_000, 2_000_000])
+async def test_a_figure_that_is_too_large_is_left_out_and_says_so(
+    tools: ToolBench, n_values: int
+) -> None:
+    """Also one that would not fit a message, which would end the call."""
+    code = f"""import numpy as np, plotly.express as px
+px.histogram(x=np.arange(9)).show()
+px.histogram(x=np.random.rand({n_values}))"""
+    result = await tools.use("python_executor", code=code)
+    assert result.content == "[figure]\n[figure, too large to show]"
+    assert result.status == "succeeded"
+    assert len(result.value["figures"]) == 1
+
+
+async def test_the_figures_of_a_call_are_few(tools: ToolBench) -> None:
+    code = "import plotly.graph_objects as go\nfor _ in range(30): go.Figure().show()"
+    result = await tools.use("python_executor", code=code)
+    assert result.content.split("\n") == [*["[figure]"] * 20, "... 10 more figures"]
+    assert len(result.figures) == 20
+
+
+async def test_a_picture_comes_back_as_a_figure(bench: ToolBench) -> None:
+    code = f"{PICTURE}print('drawn')\nPicture(png(30, 20, zlib.compress(bytes(31 * 20))))"
+    result = await bench.use("python_executor", code=code)
+    assert result.content == "drawn\n[figure]"
+    [image] = result.value["images"]
+    assert image.startswith("iVBORw0KGgo")
+    assert result.value["output"] == "drawn\n"
+    assert [figure.label for figure in result.figures] == ["picture of 30 by 20 pixels"]
+
+
+@pytest.mark.parametrize(
+    "picture",
+    ["png(99_999, 99_999, b'')", "png(9, 9, bytes(600_000))", "png(9, 9, bytes(9 << 20))"],
+)
+async def test_a_picture_of_too_many_bytes_or_pixels_is_left_out(
+    tools: ToolBench, picture: str
+) -> None:
+    code = f"{PICTURE}from IPython.display import display\ndisplay(Picture({picture}))"
+    result = await tools.use("python_executor", code=code)
+    assert (result.status, result.content) == ("succeeded", "[figure, too large to show]")
+    assert result.figures == ()

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, TypeAdapter
 
+from notebook_agents.core.figures import Figure
 from notebook_agents.core.messages import ToolCallPart
 from notebook_agents.core.models import Usage
 from notebook_agents.core.states import FinalState, ToolStatus
@@ -102,6 +103,7 @@ class ToolFinished:
     name: str
     status: ToolStatus
     content: str = ""
+    figures: tuple[Figure, ...] = ()
     duration_ms: float = 0.0
     error_type: str = ""
     cpu_ms: float | None = None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from notebook_agents.core.errors import InvalidRequest, NotFound, NotPermitted
 from notebook_agents.core.events import SYSTEM_STREAM, SecurityViolation, ToolFinished, ToolStarted
+from notebook_agents.core.figures import Figure
 from notebook_agents.core.ids import new_id
 from notebook_agents.core.journal import Source
 from notebook_agents.core.models import ToolSchema
@@ -70,6 +71,8 @@ class ToolResult:
     """The text for the model; cut to the tool's budget."""
     value: dict[str, Any] = field(default_factory=dict)
     """The same as data, for programs: ``output``, ``exit_code``, ``columns``, ``rows`` …"""
+    figures: tuple[Figure, ...] = ()
+    """What it drew, for people."""
     duration_ms: float = 0.0
     cpu_ms: float | None = None
     memory_bytes: int | None = None
@@ -136,6 +139,9 @@ class SandboxOutcome:
     """stdout, stderr and the last expression's text, in order; capped, with a marker."""
     value: Any = None
     """What ``function`` returned."""
+    figures: tuple[Figure, ...] = ()
+    """What it drew, as far as it fits the budget of a call."""
+    n_figures_left_out: int = 0
     error_name: str = ""
     error_message: str = ""
     traceback: str = ""
@@ -277,6 +283,7 @@ def finished_body(call_id: str, name: str, result: ToolResult) -> ToolFinished:
         name=name,
         status=result.status,
         content=result.content,
+        figures=result.figures,
         duration_ms=result.duration_ms,
         error_type=result.error_type,
         cpu_ms=result.cpu_ms,

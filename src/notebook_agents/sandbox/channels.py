@@ -39,6 +39,8 @@ class KernelMessage:
     parent_id: str
     """The request it belongs to; empty when it belongs to none."""
     content: dict[str, Any]
+    size_bytes: int = 0
+    """Of the content, as it came."""
 
 
 class Channels:
@@ -117,7 +119,7 @@ def parse(frames: list[bytes], key: bytes) -> KernelMessage:
     kind, parent_id = header.get("msg_type"), parent.get("msg_id", "")
     if not isinstance(kind, str) or not isinstance(parent_id, str):
         raise Violation("header of the wrong type")
-    return KernelMessage(kind, parent_id, content)
+    return KernelMessage(kind, parent_id, content, len(parts[3]))
 
 
 def _object(part: bytes) -> dict[str, Any]:

@@ -47,5 +47,10 @@ class OutputBudget:
     text_chars: int = MIB
     n_messages: int = 10_000
     message_bytes: int = 8 * MIB
+    n_figures: int = 20
+    figure_bytes: int = MIB
+    """All figures of a call together."""
+    image_bytes: int = MIB // 2
+    """One picture, before it is written as text."""
     n_violations: int = 3
     """Malformed or forged messages after which the kernel is ended."""

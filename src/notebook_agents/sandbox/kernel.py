@@ -131,6 +131,8 @@ class ToolKernel:
             reason=self._reason(call),
             output=output.text,
             value=output.value,
+            figures=tuple(output.drawings.kept),
+            n_figures_left_out=output.drawings.n_left_out,
             error_name=output.error_name,
             error_message=output.error_message,
             traceback=output.traceback,

@@ -7,10 +7,13 @@ the working directory is the last place where an import is looked for, never the
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import ctypes
+import importlib.util
 import json
 import os
+import re
 import resource
 import signal
 import sys
@@ -19,6 +22,9 @@ from typing import Any
 
 PR_SET_PDEATHSIG = 1
 PR_SET_NO_NEW_PRIVS = 38
+FIGURES = {"application/vnd.plotly.v1+json", "image/png"}
+DRAWS = re.compile(r"\.(?:plot|hist|boxplot)\b")
+"""Code that may draw a data frame."""
 
 
 def main(argv: list[str]) -> None:
@@ -29,6 +35,8 @@ def main(argv: list[str]) -> None:
     app = build_app(settings["connection_file"])
     bind_threads_to_calls()
     escape_lone_surrogates()
+    mention_large_figures(app.shell, settings["max_display_bytes"])
+    draw_frames_with_plotly(app.shell)
     found = [entry for entry in sys.path if entry]
     sys.path = [*found, *(path for path in settings["import_paths"] if path not in found)]
     app.start()
@@ -76,6 +84,35 @@ def escape_lone_surrogates() -> None:
         return write(self, string)
 
     OutStream.write = write_escaped  # type: ignore[method-assign]
+
+
+def mention_large_figures(shell: Any, max_bytes: int) -> None:
+    """Send a figure that is too large without its content: the whole message would end the call."""
+
+    def cut(message: dict[str, Any]) -> dict[str, Any]:
+        data = message["content"]["data"]
+        for kind in FIGURES & data.keys():
+            content = data[kind]
+            text = content if isinstance(content, str | bytes) else json.dumps(content)
+            if len(text) > max_bytes:
+                message["content"]["data"] = {kind: None}
+        return message
+
+    shell.display_pub.register_hook(cut)
+
+
+def draw_frames_with_plotly(shell: Any) -> None:
+    """Let ``df.plot`` draw with plotly where matplotlib is missing, from its first use on."""
+
+    def choose(info: Any) -> None:
+        if not DRAWS.search(info.raw_cell):
+            return
+        shell.events.unregister("pre_run_cell", choose)
+        if importlib.util.find_spec("matplotlib") is None:
+            with contextlib.suppress(ImportError, ValueError):
+                importlib.import_module("pandas").options.plotting.backend = "plotly"
+
+    shell.events.register("pre_run_cell", choose)
 
 
 def build_app(connection_file: str) -> Any:

@@ -1,4 +1,4 @@
-"""Collects what one call says, in order and within its budget."""
+"""Collects what one call says and draws, in order and within its budget."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from notebook_agents.sandbox.calling import MIME_TYPE
 from notebook_agents.sandbox.channels import KernelMessage, Violation
 from notebook_agents.sandbox.config import OutputBudget
+from notebook_agents.sandbox.figures import Drawings
 
 MAX_ERROR_CHARS = 64 * 1024
 
@@ -30,9 +31,13 @@ class CallOutput:
     is_over_budget: bool = False
     n_dropped: int = 0
     """Characters that were over the budget."""
+    drawings: Drawings = field(init=False)
     _pieces: list[str] = field(default_factory=list)
     _n_chars: int = 0
     _n_messages: int = 0
+
+    def __post_init__(self) -> None:
+        self.drawings = Drawings(self.budget)
 
     @property
     def is_complete(self) -> bool:
@@ -58,7 +63,7 @@ class CallOutput:
         if message.kind == "stream":
             self._add(_text(content.get("text")))
         elif message.kind in ("execute_result", "display_data"):
-            self._add_shown(content.get("data"))
+            self._add_shown(content.get("data"), message.size_bytes)
         elif message.kind == "error":
             self._fail(content)
         elif message.kind == "status" and content.get("execution_state") == "idle":
@@ -85,11 +90,14 @@ class CallOutput:
         text = data.get(MIME_TYPE) if isinstance(data, dict) else None
         self.value = _json(_text(text))
 
-    def _add_shown(self, data: Any) -> None:
+    def _add_shown(self, data: Any, size_bytes: int) -> None:
         if not isinstance(data, dict):
             raise Violation("display data of the wrong type")
+        is_figure = self.drawings.take(data, size_bytes)
         if "text/plain" in data:
             text = _text(data["text/plain"])
+            if is_figure and text.startswith("<"):
+                return  # the name of an object, which says less than the figure
             self._add(("" if self._is_at_line_start() else "\n") + text + "\n")
 
     def _is_at_line_start(self) -> bool:

@@ -17,6 +17,8 @@ from notebook_agents.core.policy import Level
 from notebook_agents.sandbox.config import MIB
 
 MAX_THREADS = 4
+MAX_DISPLAY_BYTES = 4 * MIB
+"""Half of what a message may have: a figure above it is only mentioned."""
 LAUNCHER = str(Path(__file__).resolve().with_name("launcher.py"))
 GUARD = str(Path(__file__).resolve().with_name("guard.py"))
 
@@ -66,6 +68,7 @@ class LaunchPlan:
                     "import_paths": [*self.import_paths, str(self.workspace)],
                     "memory_bytes": self.memory_bytes,
                     "max_file_bytes": self.max_file_bytes,
+                    "max_display_bytes": MAX_DISPLAY_BYTES,
                     "max_tasks": 0 if self.level == "low" else self.max_tasks,
                 }
             ),
@@ -126,6 +129,7 @@ class Scratch:
             "TMPDIR": self.tmp,
             "IPYTHONDIR": f"{self.home}/.ipython",
             "MPLCONFIGDIR": f"{self.home}/.config/matplotlib",
+            "PLOTLY_RENDERER": "plotly_mimetype",
             "LANG": "C.UTF-8",
             "OMP_NUM_THREADS": threads,
             "OPENBLAS_NUM_THREADS": threads,

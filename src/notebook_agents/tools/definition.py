@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
 from notebook_agents.core.errors import InvalidRequest
+from notebook_agents.core.figures import Figure
 from notebook_agents.core.policy import Effect, Level
 from notebook_agents.core.tools import ToolSpec
 from notebook_agents.tools.context import ToolContext
@@ -36,6 +37,8 @@ class ToolOutput:
     """The text for the model."""
     value: dict[str, Any] = field(default_factory=dict)
     """The same as data."""
+    figures: tuple[Figure, ...] = ()
+    """What it drew, for people to see; bounded by whoever made them."""
     error_type: str = ""
     """Why it failed all the same; the content then begins with ``Error: ``."""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 
 from pydantic import Field
 
+from notebook_agents.core.figures import PLOTLY, PNG
 from notebook_agents.core.tools import SandboxOutcome, SandboxReason
 from notebook_agents.tools.context import ToolContext, explain
 from notebook_agents.tools.definition import ToolOutput, define_tool
@@ -14,6 +16,8 @@ from notebook_agents.tools.texts import fit_lines, plain
 EXIT_CODES: dict[SandboxReason, int] = {"": 0, "ERROR": 1, "TIMEOUT": 124}
 KILLED = 137
 """Exit code of everything else: the code was ended from outside."""
+FIGURE = "[figure]"
+LARGE_FIGURE = "[figure, too large to show]"
 
 
 @define_tool(title="Python", category="code", effect="compute", timeout_s=120.0)
@@ -26,24 +30,34 @@ async def python_executor(
 ) -> ToolOutput:
     """Run Python code and return what it prints and the value of its last expression."""
     outcome = await context.execute(code, timeout_s=timeout)
-    value = _value(outcome)
-    printed = value["output"].strip()
-    content = fit_lines(printed.split("\n") if printed else [], "lines")
+    value, error_type = _value(outcome), ""
+    content = _content(outcome, value["output"].strip())
     if outcome.reason:
         error_type, message = explain(outcome, context.invocation, timeout)
         value |= {"error": message, "traceback": plain(outcome.traceback)}
         # Error first: a model must not take the output before it for the result.
         content = f"Error: {message}" + (f"\nPrinted before:\n{content}" if content else "")
-        return ToolOutput(content=content, value=value, error_type=error_type)
-    return ToolOutput(content=content, value=value)
+    return ToolOutput(content=content, value=value, figures=outcome.figures, error_type=error_type)
+
+
+def _content(outcome: SandboxOutcome, printed: str) -> str:
+    """What was printed, and a line for each figure, which a model cannot see."""
+    marks = [FIGURE] * len(outcome.figures) + [LARGE_FIGURE] * outcome.n_figures_left_out
+    texts = fit_lines(printed.split("\n") if printed else [], "lines"), fit_lines(marks, "figures")
+    return "\n".join(text for text in texts if text)
 
 
 def _value(outcome: SandboxOutcome) -> dict[str, Any]:
-    return {
+    value: dict[str, Any] = {
         "output": plain(outcome.output),
         "exit_code": EXIT_CODES.get(outcome.reason, KILLED),
         "execution_time_ms": round(outcome.duration_ms, 3),
     }
+    if figures := [f.content for f in outcome.figures if f.media_type == PLOTLY]:
+        value["figures"] = [json.loads(content) for content in figures]
+    if images := [f.content for f in outcome.figures if f.media_type == PNG]:
+        value["images"] = images
+    return value
 
 
 tool = python_executor

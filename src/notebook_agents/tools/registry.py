@@ -139,6 +139,7 @@ def _result(context: ToolContext, output: ToolOutput, duration_ms: float) -> Too
         status=status,
         content=output.content,
         value=output.value,
+        figures=output.figures,
         duration_ms=duration_ms,
         cpu_ms=sum(outcome.cpu_ms or 0.0 for outcome in outcomes) if outcomes else None,
         memory_bytes=last.memory_bytes if last else None,
