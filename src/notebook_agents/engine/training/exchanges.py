@@ -1,4 +1,4 @@
-"""Exchanges about files, plots and talk; the tables and calculations have modules of their own."""
+"""Exchanges about files and plots; tables, calculations and talk have modules of their own."""
 
 # The SQL is training text about made-up tables; nothing here reaches a database of anybody.
 # ruff: noqa: S608
@@ -9,7 +9,6 @@ import random
 
 from notebook_agents.core.formatting import more_line
 from notebook_agents.engine.training import relations as rel
-from notebook_agents.engine.training import replies
 from notebook_agents.engine.training.conversation import (
     LISTER,
     PYTHON,
@@ -199,55 +198,6 @@ def load(scene: Scene) -> Exchange:
     shape = f"({scene.names.number(5)}, {scene.rng.randint(1, 40)})"
     answer = f"{source.name} is loaded into {frame}, rows and columns: {shape}"
     return Exchange("load", text, (Step(Call(PYTHON, {"code": code}), shape),), answer)
-
-
-def small_talk(scene: Scene) -> Exchange:
-    """Greetings and questions about the model."""
-    if scene.chance(0.3):
-        scene.clutter()
-    reply, pool = scene.rng.choices(list(replies.SMALL_TALK.items()), (3, 5, 5, 2, 2, 2, 1))[0]
-    return Exchange("small talk", scene.words(scene.picker.pick(pool), {}), (), reply)
-
-
-def refusal(scene: Scene) -> Exchange:
-    """Questions about the world and actions without a tool."""
-    if scene.chance(0.3):
-        scene.clutter()
-    knowledge = scene.chance(0.6)
-    phrase = scene.picker.pick("knowledge" if knowledge else "actions")
-    n_words = scene.rng.choice((1, 1, 2))
-    while "{w}" in phrase:
-        phrase = phrase.replace("{w}", " ".join(scene.names.word() for _ in range(n_words)), 1)
-    while "{P}" in phrase:
-        name = scene.names.word()
-        phrase = phrase.replace("{P}", name.capitalize() if scene.chance(0.7) else name, 1)
-    slots = {"y": str(scene.rng.randint(1900, 2026)), "n": str(scene.rng.randint(2, 90))}
-    reply = replies.NO_KNOWLEDGE if knowledge else replies.NO_TOOL
-    return Exchange("refusal", scene.words(phrase, slots), (), reply)
-
-
-def ask_back(scene: Scene) -> Exchange:
-    """Requests that miss what they are about."""
-    reply, pool = scene.rng.choice(list(replies.ASK_BACK.items()))
-    phrase = scene.picker.pick(pool)
-    slots = {"n": "3"}
-    if reply == replies.WHICH_TABLE:
-        _several_tables(scene)
-    elif reply == replies.WHICH_COLUMN:
-        source = scene.add_frame() if scene.chance(0.4) else scene.add_file()
-        phrase = phrase.replace("{src}", scene.source_phrase(source))
-        slots["S"] = source.said
-        scene.clutter()
-    else:
-        scene.clutter()
-    return Exchange("ask back", scene.words(phrase, slots), (), reply)
-
-
-def _several_tables(scene: Scene) -> None:
-    if scene.chance(0.5):
-        for _ in range(scene.rng.choice((2, 2, 3))):
-            scene.add_file()
-    scene.clutter_texts()
 
 
 def _said(rng: random.Random, n: int) -> str:

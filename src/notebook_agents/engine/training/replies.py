@@ -5,9 +5,9 @@ from __future__ import annotations
 IDENTITY = (
     "I am the tiny built-in model of notebook-agents (about 1 million parameters, trained from "
     "scratch on synthetic data made by the project). I can calculate with Python, query "
-    "CSV/Parquet files and dataframes, plot columns, and list or read files. I have no general knowledge, "
-    "understand simple English phrasings only, and I can misread a request: check the call and the "
-    "result shown with my answer. Connect a larger model for anything else."
+    "CSV/Parquet files and dataframes, plot columns, and list or read files. I have no general "
+    "knowledge, understand simple English phrasings only, and I can misread a request: check the "
+    "call and the result shown with my answer. Connect a larger model for anything else."
 )
 NO_KNOWLEDGE = (
     "I don't know that. I am a tiny built-in model without general knowledge; connect a larger "
@@ -20,8 +20,8 @@ NO_TOOL = (
 HELLO = "Hello! I can calculate with Python, query CSV or Parquet files, and list or read files."
 CAPABLE = (
     'I can calculate ("what is 12*7"), query tables ("average price by region in sales.csv"), plot '
-    'columns ("histogram of price in sales.csv"), and list or read files ("list files", "read the '
-    'first 3 lines of notes.txt").'
+    'columns ("histogram of price in sales.csv"), list or read files ("list files", "read the '
+    'first 3 lines of notes.txt"), and inspect a variable ("inspect df").'
 )
 WELCOME = "You are welcome."
 GOODBYE = "Goodbye."
@@ -33,6 +33,10 @@ WHICH_FILE = "Which file should I read?"
 WHAT_TO_COMPUTE = "What should I calculate?"
 WHAT_TO_PLOT = "What should I plot? Name a column and a file or dataframe."
 NO_SUCH_TOOL = "I need the tool {t} for this, but it is not available here."
+LAST_ERROR = "The last tool call failed: "
+NOTHING_FAILED = "Nothing failed in this conversation."
+LAST_CALL = "I ran this {tool} call and copied its result:"
+NO_CALL_YET = "I ran no tool in this conversation."
 
 SMALL_TALK = {
     HELLO: "hello",
@@ -53,3 +57,6 @@ ASK_BACK = {
     WHAT_TO_PLOT: "no_plot",
 }
 """Questions back and the pools of the requests that need them."""
+
+FIXED = (*SMALL_TALK, *ASK_BACK, NO_KNOWLEDGE, NO_TOOL, NO_SUCH_TOOL)
+"""Everything the model can say without a tool result; `{t}` stands for the name of a tool."""

@@ -1,0 +1,110 @@
+"""Exchanges without a tool: small talk, refusals, questions back and words about the last call."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from notebook_agents.engine.training import replies
+from notebook_agents.engine.training.conversation import Exchange, Step
+from notebook_agents.engine.training.pools import expansions, pool
+from notebook_agents.engine.training.scene import Scene
+
+_TOPIC = re.compile(r"\{[wPf]\}")
+
+
+def small_talk(scene: Scene) -> Exchange:
+    """Greetings and questions about the model."""
+    if scene.chance(0.3):
+        scene.clutter()
+    reply, name = scene.rng.choices(list(replies.SMALL_TALK.items()), (3, 5, 5, 2, 2, 2, 2))[0]
+    text = scene.words(_about_the_world(scene, scene.picker.pick(name)), {})
+    return Exchange("small talk", text, (), reply)
+
+
+def refusal(scene: Scene) -> Exchange:
+    """Questions about the world and actions without a tool."""
+    if scene.chance(0.3):
+        scene.clutter()
+    knowledge = scene.chance(0.6)
+    phrase = scene.picker.pick("knowledge" if knowledge else "actions")
+    slots = {"y": str(scene.rng.randint(1900, 2026)), "n": str(scene.rng.randint(2, 90))}
+    reply = replies.NO_KNOWLEDGE if knowledge else replies.NO_TOOL
+    return Exchange("refusal", scene.words(_about_the_world(scene, phrase), slots), (), reply)
+
+
+def ask_back(scene: Scene) -> Exchange:
+    """Requests that miss what they are about."""
+    reply, name = scene.rng.choice(list(replies.ASK_BACK.items()))
+    phrase = scene.picker.pick(name)
+    slots = {"n": str(scene.rng.randint(2, 20))}
+    if reply == replies.WHICH_TABLE:
+        _several_tables(scene)
+    elif reply == replies.WHICH_COLUMN:
+        source = scene.add_frame() if scene.chance(0.4) else scene.add_file()
+        phrase = phrase.replace("{src}", scene.source_phrase(source))
+        slots["S"] = source.said
+        scene.clutter()
+    else:
+        scene.clutter()
+    return Exchange("ask back", scene.words(phrase, slots), (), reply)
+
+
+def why_failed(scene: Scene, before: Sequence[Exchange]) -> Exchange:
+    """A question why something failed, after some exchanges."""
+    text = scene.words(scene.picker.pick("why_failed"), {})
+    errors = [s.result for e in before for s in e.steps if s.result.startswith("Error: ")]
+    if not errors:
+        return Exchange("about the call", text, (), replies.NOTHING_FAILED)
+    answer = replies.LAST_ERROR + errors[-1].removeprefix("Error: ").split("\n")[0]
+    return Exchange("about the call", text, (), answer)
+
+
+def explained(scene: Scene, before: Sequence[Exchange]) -> Exchange:
+    """A question how the last result was found: the call itself is the answer."""
+    text = scene.words(scene.picker.pick("explain_result"), {})
+    steps: list[Step] = [step for exchange in before for step in exchange.steps]
+    if not steps:
+        return Exchange("about the call", text, (), replies.NO_CALL_YET)
+    call = steps[-1].call
+    first = str(next(iter(call.arguments.values()), ""))
+    answer = f"{replies.LAST_CALL.format(tool=call.name)}\n```\n{first}\n```"
+    return Exchange("about the call", text, (), answer)
+
+
+def _about_the_world(scene: Scene, phrase: str) -> str:
+    """Fill in topics, persons, places and paths, each of them another one."""
+    while match := _TOPIC.search(phrase):
+        word = {"w": _topic, "P": _person, "f": _path}[match[0][1]](scene)
+        phrase = phrase[: match.start()] + word + phrase[match.end() :]
+    return phrase
+
+
+def _topic(scene: Scene) -> str:
+    if scene.chance(0.35):
+        return _listed(scene, "topics")
+    return " ".join(scene.names.word() for _ in range(scene.rng.choice((1, 1, 2))))
+
+
+def _person(scene: Scene) -> str:
+    name = _listed(scene, "persons") if scene.chance(0.4) else scene.names.word()
+    return name.title() if scene.chance(0.7) else name
+
+
+def _path(scene: Scene) -> str:
+    known = [*scene.tables, *scene.texts]
+    return scene.rng.choice(known) if known and scene.chance(0.5) else scene.names.text_path()
+
+
+def _listed(scene: Scene, name: str) -> str:
+    """A name from a pool; it is no phrasing, so it does not count as a held-out pattern."""
+    found = pool(name)
+    lines = found.held if scene.picker.held and scene.chance(0.6) else found.train
+    return scene.rng.choice(expansions(scene.rng.choice(lines)))
+
+
+def _several_tables(scene: Scene) -> None:
+    if scene.chance(0.5):
+        for _ in range(scene.rng.choice((2, 2, 3))):
+            scene.add_file()
+    scene.clutter_texts()
