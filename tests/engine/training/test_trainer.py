@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from notebook_agents.engine.training.__main__ import main
+from notebook_agents.engine.training.batches import NO_TARGET, Batch, DataPlan, load_batches
 from notebook_agents.engine.training.conversation import messages, render, tool_schemas
 from notebook_agents.engine.training.export import export, load_checkpoint, transformers_model
 from notebook_agents.engine.training.generator import Generator
 from notebook_agents.engine.training.model import Shape, TinyModel
 from notebook_agents.engine.training.optimizer import orthogonalized
+from notebook_agents.engine.training.team import make_teams
 from notebook_agents.engine.training.tokenizer import load_tokenizer, train_tokenizer
-from notebook_agents.engine.training.trainer import RECORD, TrainingPlan, rate_scale, train
+from notebook_agents.engine.training.trainer import (
+    CPU_PLAN,
+    RECORD,
+    TrainingPlan,
+    rate_scale,
+    train,
+)
 
 
 @pytest.fixture(scope="module")
@@ -26,10 +37,14 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of a few seconds, interrupted and resumed once."""
     folder = tmp_path_factory.mktemp("run")
     train_tokenizer(0, 300).save(str(folder / "tokenizer.json"))
-    plan = TrainingPlan(folder, 0.02, width=32, layers=2, hidden=48, batch_tokens=512)
-    train(plan)
-    train(replace(plan, minutes=0.04), resume=True)
+    train(small_plan(folder))
+    train(small_plan(folder, minutes=0.04), resume=True)
     return folder
+
+
+def small_plan(folder: Path, minutes: float = 0.02, processes: int = 1) -> TrainingPlan:
+    sizes = {"width": 32, "layers": 2, "heads": 1, "hidden": 48, "batch_tokens": 512}
+    return replace(CPU_PLAN, folder=folder, minutes=minutes, processes=processes, **sizes)
 
 
 @pytest.fixture(autouse=True)
@@ -40,10 +55,11 @@ def _same_threads() -> Iterator[None]:
 
 
 def test_the_rate_warms_up_stays_and_decays_to_nearly_nothing() -> None:
-    assert rate_scale(0.0, 0, 0.3) == pytest.approx(1 / 30)
-    assert rate_scale(0.3, 100, 0.3) == 1.0
-    assert rate_scale(0.65, 100, 0.3) == pytest.approx(0.51)
-    assert rate_scale(1.0, 100, 0.3) == pytest.approx(0.02)
+    plan = TrainingPlan(Path("run"), 1.0, warm_up=30, flat_until=0.3)
+    assert rate_scale(0.0, 0, plan) == pytest.approx(1 / 30)
+    assert rate_scale(0.3, 100, plan) == 1.0
+    assert rate_scale(0.65, 100, plan) == pytest.approx(0.51)
+    assert rate_scale(1.0, 100, plan) == pytest.approx(0.02)
 
 
 def test_muon_updates_are_nearly_orthogonal() -> None:
@@ -61,6 +77,63 @@ def test_the_network_equals_transformers() -> None:
     with torch.no_grad():
         difference = model(tokens) - transformers_model(model, tokenizer)(tokens).logits
     assert difference.abs().max() < 1e-4
+
+
+def batches(folder: Path, count: int, workers: int = 0, **changes: int) -> list[Batch]:
+    wanted = {"start": 0, "process": 0, "batch_tokens": 512, "copy_rounds": 1, "step": 1, **changes}
+    plan = DataPlan(seed=5, round_size=24, longest=1100, **wanted)
+    return list(islice(load_batches(plan, load_tokenizer(folder), workers), count))
+
+
+def equal(first: list[Batch], second: list[Batch]) -> bool:
+    pairs = zip(first, second, strict=True)
+    return all(torch.equal(a, b) for x, y in pairs for a, b in zip(x, y, strict=True))
+
+
+def test_the_same_plan_reads_the_same_data_and_no_other_does(run_folder: Path) -> None:
+    first = batches(run_folder, 12)
+    assert equal(first, batches(run_folder, 12))
+    assert not equal(first[:1], batches(run_folder, 1, process=1))
+    assert not equal(first[:1], batches(run_folder, 1, start=1))
+
+
+def test_worker_processes_make_the_rounds_that_one_process_makes(run_folder: Path) -> None:
+    """A round is made by one worker whole; workers take turns batch by batch."""
+    alone = batches(run_folder, 60)
+    together = batches(run_folder, 12, workers=2)
+    assert all(any(equal([b], [a]) for a in alone) for b in together)
+
+
+def test_lengths_are_padded_to_few_values_for_a_gpu(run_folder: Path) -> None:
+    for tokens, targets in batches(run_folder, 20, step=64):
+        assert tokens.shape == targets.shape
+        assert tokens.shape[1] % 64 == 0
+        assert (targets[tokens == 0] == NO_TARGET).all()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_processes_that_train_together_end_with_one_model(run_folder: Path, tmp_path: Path) -> None:
+    shutil.copy(run_folder / "tokenizer.json", tmp_path)
+    train(small_plan(tmp_path, minutes=0.03, processes=2))
+    progress = json.loads((tmp_path / RECORD).read_text())["progress"]
+    assert progress["seconds"] >= 0.03 * 60
+    assert progress["steps"] > 1
+    assert load_checkpoint(tmp_path).shape == load_checkpoint(run_folder).shape
+
+
+def test_an_average_is_that_of_all_processes() -> None:
+    weights = [nn.Linear(2, 2), nn.Linear(2, 2)]
+    for value, layer in enumerate(weights):
+        layer.weight.grad = torch.full((2, 2), float(value))
+        layer.bias.grad = torch.full((2,), 4.0 * value)
+    teams = make_teams(2, 6)
+    with ThreadPoolExecutor(2) as pool:
+        seconds = list(pool.map(lambda i: teams[i].average(weights[i], 10.0 * i), range(2)))
+    assert seconds == [5.0, 5.0]
+    for layer in weights:
+        assert layer.weight.grad is not None
+        assert (layer.weight.grad == 0.5).all()
 
 
 @pytest.mark.slow

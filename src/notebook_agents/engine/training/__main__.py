@@ -1,6 +1,7 @@
 """Command line of the training: generate, train, export, evaluate, card.
 
-`python -m notebook_agents.engine.training train --minutes 40 --output run` makes the model.
+`python -m notebook_agents.engine.training train --output run` makes the model on two CPU cores,
+`… train --plan gpu --output run` a larger one on a GPU.
 """
 
 from __future__ import annotations
@@ -37,7 +38,12 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--count", type=int, default=100, help="number of conversations")
     train = commands.add_parser("train", parents=[shared], help="train from nothing or go on")
     train.set_defaults(run_command=_train)
-    train.add_argument("--minutes", type=float, default=40.0, help="time of the whole run")
+    train.add_argument("--plan", default="cpu", choices=("cpu", "gpu"),
+                       help="1.5 million parameters on two cores, 7 million on a GPU")  # fmt: skip
+    train.add_argument("--minutes", type=float, help="time of the whole run; else the plan's")
+    train.add_argument("--processes", type=int, help="processes that train together on a CPU")
+    train.add_argument("--data-workers", type=int, help="processes that only make data")
+    train.add_argument("--device", help="torch device, such as cpu or cuda")
     train.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     export = commands.add_parser("export", parents=[shared], help="write a transformers folder")
     export.set_defaults(run_command=_export)
@@ -69,10 +75,11 @@ def _generate(options: argparse.Namespace) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
-    from notebook_agents.engine.training.trainer import TrainingPlan, train
+    from notebook_agents.engine.training.trainer import adapted, train
 
-    plan = TrainingPlan(options.output, options.minutes, options.seed, options.threads)
-    train(plan, resume=options.resume)
+    names = ("minutes", "seed", "threads", "processes", "data_workers", "device")
+    changes = {name: getattr(options, name) for name in names}
+    train(adapted(options.plan, options.output, **changes), resume=options.resume)
 
 
 def _export(options: argparse.Namespace) -> None:

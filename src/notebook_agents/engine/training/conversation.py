@@ -16,7 +16,8 @@ PYTHON = "python_executor"
 SQL = "database_query"
 READER = "file_reader"
 LISTER = "list_files"
-TOOLS = (PYTHON, SQL, READER, LISTER)
+INSPECTOR = "inspect_variable"
+TOOLS = (PYTHON, SQL, READER, LISTER, INSPECTOR)
 """The tools the model knows."""
 
 START, END = "<|im_start|>", "<|im_end|>"
@@ -64,6 +65,7 @@ class Conversation:
     tables: dict[str, Table] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     shown_files: tuple[str, ...] = ()
+    """The items of the line of files, tables with their columns where these are known."""
     uses_held: bool = False
 
     def context(self) -> str:
@@ -73,7 +75,7 @@ class Conversation:
             shown = [f"{name}({', '.join(t.names)})" for name, t in self.frames.items()]
             lines.append("Dataframes: " + "; ".join(shown))
         if self.shown_files:
-            lines.append("Files: " + ", ".join(self.shown_files))
+            lines.append("Files: " + "; ".join(self.shown_files))
         return "\n".join(lines)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
-from notebook_agents.engine.training.words import FOLDERS, STEMS, WORDS
+from notebook_agents.engine.training.words import ACCENTED, FOLDERS, STEMS, WORDS
 
 KINDS_OF_NUMBERS = ("int", "float", "large")
 _VOWELS = "aeiou"
@@ -73,6 +73,8 @@ class Names:
         dice = self.rng.random()
         if dice < 0.5:
             return self.rng.choice(WORDS[self.held])
+        if dice < 0.52:
+            return self.rng.choice(ACCENTED[self.held])
         if dice < 0.85 and self.pieces:
             return "".join(self.rng.choices(self.pieces, k=self.rng.randint(1, 3)))[:16]
         return self._foreign() if dice > 0.99 else self._made_up()
@@ -129,9 +131,11 @@ class Names:
     def _compound(self, glues: tuple[str, ...]) -> str:
         word = self.word()
         dice = self.rng.random()
-        if dice < 0.25:
+        if dice < 0.05:
+            return word.capitalize() + self.word().capitalize()
+        if dice < 0.27:
             word += self.rng.choice(glues) + self.word()
-        elif dice < 0.32:
+        elif dice < 0.34:
             word += self.rng.choice(("", "_", "-")) + self.number(4)
         style = self.rng.random()
         if style < 0.1:
@@ -175,10 +179,13 @@ def make_table(names: Names, rng: random.Random, *, n_rows: int | None = None) -
     columns = [Column(names.column(), "word")]
     columns += [Column(names.column(), rng.choice(("word", "date"))) for _ in range(n_words - 1)]
     columns += [Column(names.column(), rng.choice(KINDS_OF_NUMBERS)) for _ in range(n_numbers)]
+    if rng.random() < 0.12:
+        similar = f"{rng.choice(('unit', 'total', 'net', names.word()))}_{columns[-2].name}"
+        columns[-1] = Column(similar, columns[-1].kind)
     if rng.random() < 0.3:
         rng.shuffle(columns)
     pools = {c.name: _cells(c, names, rng) for c in columns}
-    count = n_rows or rng.choice((2, 3, 3, 4, 4, 5, 6, 8, 12))
+    count = n_rows or rng.choice((2, 3, 3, 3, 4, 4, 4, 5, 5, 6, 6, 8, 8, 12, 20))
     rows = tuple(tuple(rng.choice(pools[c.name]) for c in columns) for _ in range(count))
     return Table(tuple(columns), rows)
 

@@ -39,7 +39,10 @@ class Optimizer:
             else:
                 others.append(weight)
         self.stacks = list(shapes.values())
-        self.momenta = [torch.zeros(len(stack), *stack[0].shape) for stack in self.stacks]
+        self.momenta = [
+            torch.zeros(len(stack), *stack[0].shape, device=stack[0].device)
+            for stack in self.stacks
+        ]
         self.adam = torch.optim.AdamW(others, other_rate, (0.9, 0.98), weight_decay=0.0)
 
     @torch.no_grad()

@@ -18,6 +18,8 @@ from notebook_agents.engine.training.pools import Picker
 from notebook_agents.engine.training.questions import Question
 
 _SLOT = re.compile(r"(\{\w+\})")
+MOST_FILES = 12
+"""Items of the line of files."""
 _FRAME_NOUNS = ("dataframe", "dataframe", "df", "frame", "data frame", "table")
 _FILE_NOUNS = ("file", "file", "table", "csv file", "csv", "data file", "dataset")
 
@@ -45,6 +47,8 @@ class Scene:
     tables: dict[str, Table] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     hidden: set[str] = field(default_factory=set)
+    shows_columns: bool = True
+    """Whether the line of files names the columns of tables."""
 
     def chance(self, share: float) -> bool:
         """Whether a thing that happens with this share happens now."""
@@ -58,6 +62,10 @@ class Scene:
         self.tables[path] = table or make_table(self.names, self.rng)
         return Source(path, path, False, self.tables[path])
 
+    def knows_columns(self, source: Source) -> bool:
+        """Whether the context names the columns of a table."""
+        return source.is_frame or (self.shows_columns and source.name not in self.hidden)
+
     def add_frame(self) -> Source:
         """Put a new dataframe into the kernel."""
         name = self.names.frame()
@@ -68,18 +76,24 @@ class Scene:
 
     def clutter(self) -> None:
         """Add dataframes and files that the conversation is not about."""
-        for _ in range(self.rng.choice((0, 0, 0, 0, 1, 1, 2, 3))):
+        for _ in range(self.rng.choice((0, 0, 0, 0, 0, 1, 1, 2))):
             self.add_frame()
-        for _ in range(self.rng.choice((0, 0, 1, 1, 2, 3, 6))):
+        for _ in range(self.rng.choice((0, 0, 0, 1, 1, 2, 4))):
             self.add_file()
         self.clutter_texts()
 
     def clutter_texts(self) -> None:
         """Add text files that the conversation is not about."""
-        for _ in range(self.rng.choice((0, 0, 1, 1, 2, 4))):
+        for _ in range(self.rng.choice((0, 0, 0, 1, 2, 4))):
             path = self.names.text_path()
             if not path.endswith(".csv"):
                 self.texts[path] = ""
+
+    def known_source(self) -> Source:
+        """A table that the conversation has already, named in full; a new one where it has none."""
+        known = [Source(name, name, True, table) for name, table in self.frames.items()]
+        known += [Source(path, path, False, table) for path, table in self.tables.items()]
+        return self.rng.choice(known) if known else self.add_file()
 
     def source(self) -> Source:
         """Choose a table and how it is named."""
@@ -96,15 +110,20 @@ class Scene:
             stem = stem if dice < 0.38 else stem.rsplit(".", 1)[0]
             self.clutter_texts()
             return Source(found.name, stem, False, found.table)
-        if self.chance(0.3):
+        if self.chance(0.2):
             self.hidden.add(found.name)
+        elif self.chance(0.12):
+            self.add_file(Table(found.table.columns, found.table.rows[::-1]))
         self.clutter()
         return found
 
     def _unsaid(self) -> Source:
+        """A table that the context alone decides: by its columns, or because it is the only one."""
         frame = self.chance(0.5)
         found = self.add_frame() if frame else self.add_file()
-        if frame:
+        if self.shows_columns:
+            self.clutter()
+        elif frame:
             for _ in range(self.rng.choice((0, 0, 1, 2, 3, 4))):
                 self.add_file()
             for _ in range(self.rng.choice((0, 0, 1))):
@@ -113,10 +132,26 @@ class Scene:
         return Source(found.name, "", found.is_frame, found.table)
 
     def shown_files(self) -> tuple[str, ...]:
-        """The paths of the line of files, in random order."""
-        found = [path for path in (*self.tables, *self.texts) if path not in self.hidden]
-        self.rng.shuffle(found)
-        return tuple(found)
+        """The items of the line of files: tables first, each group in random order."""
+        tables = [path for path in self.tables if path not in self.hidden]
+        texts = [path for path in self.texts if path not in self.hidden | {*tables}]
+        self.rng.shuffle(tables)
+        self.rng.shuffle(texts)
+        return tuple([*map(self._item, tables), *texts][:MOST_FILES])
+
+    def _item(self, path: str) -> str:
+        if not self.shows_columns:
+            return path
+        return f"{path}({', '.join(self.tables[path].names)})"
+
+    def loosely(self, name: str) -> str:
+        """A column as users say it who see its name: other case, spaces, a plural."""
+        spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+        spaced = re.sub(r"[_-]+", " ", spaced).strip()
+        other = name[:-1] if name.endswith("s") else f"{name}s"
+        forms = (spaced, spaced, spaced.lower(), name.lower(), name.capitalize(), name.upper(),
+                 other if name.isalpha() else spaced.lower())  # fmt: skip
+        return self.rng.choice(forms) or name
 
     def source_phrase(self, source: Source) -> str:
         """Words such as `in the file sales.csv`, empty when the source is not said."""
@@ -161,7 +196,20 @@ def table_request(scene: Scene, question: Question, source: Source) -> str:
         fallback = "the dataframe" if source.is_frame else "the file"
         phrase = phrase.replace("{S}", fallback)
     phrase = phrase.replace(" ,", ",").lstrip(" ,:").replace(" :", ":")
-    return scene.words(phrase, {**question.slots, "S": source.said})
+    slots = {name: _said(scene, name, text, source) for name, text in question.slots.items()}
+    return scene.words(phrase, {**slots, "S": source.said})
+
+
+def _said(scene: Scene, slot: str, text: str, source: Source) -> str:
+    """A slot as the user writes it: columns loosely, large numbers with separators."""
+    if text in source.table.names:
+        is_loose = scene.knows_columns(source) and scene.chance(0.16)
+        return scene.loosely(text) if is_loose else text
+    if slot != "n" and text.isdigit() and int(text) >= 1000:
+        if text.endswith("000") and scene.chance(0.25):
+            return f"{text[:-3]}k"
+        return f"{int(text):,}" if scene.chance(0.25) else text
+    return text
 
 
 def table_step(question: Question, source: Source, left_out: str = "") -> Step:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from notebook_agents.engine.training import replies
 from notebook_agents.engine.training.conversation import (
     CALL_CLOSE,
     CALL_OPEN,
@@ -29,6 +30,19 @@ SPECIAL = (PADDING, START, END)
 TAGS = (CALL_OPEN, CALL_CLOSE, RESULT_OPEN, RESULT_CLOSE)
 SCAFFOLD = ('{"name": "', '", "arguments": {"', '"}}', *TOOLS)
 """Texts of every call, one token each."""
+CODE = (
+    "SELECT * FROM '", "SELECT COUNT(*) FROM '", "SELECT ", ", COUNT(*) FROM '", " FROM '",
+    " WHERE ", " GROUP BY ", " ORDER BY 1", " ORDER BY ", " DESC LIMIT ", " ASC LIMIT ", " LIMIT ",
+    " HAVING ", "ROUND(AVG(", "ROUND(MEDIAN(", "ROUND(STDDEV(", "), 4)", "SUM(", "MIN(", "MAX(",
+    "COUNT(DISTINCT ", "print(round(", ", 6))", ", 4))", "print(len(", "print(", ".groupby('",
+    "']['", "'].", ".head(", ".to_csv(index=False))", ".to_csv())",
+    "import plotly.express as px\\npx.", "import plotly.express as px\\n",
+    "import pandas as pd\\n", "df = pd.read_csv('", "from datetime import date\\nprint(",
+    "import math\\nprint(", "import statistics\\nprint(", ".reset_index(), ",
+)  # fmt: skip
+"""Texts of many queries and programs, one token each: short calls are quick to write."""
+REPLIES = tuple(part for reply in replies.FIXED for part in reply.split("{t}"))
+"""The fixed sentences, one token each: the model can say them whole or not at all."""
 
 PIECES = r"""\\[nt"\\]|\p{L}+|\p{N}|[^\p{L}\p{N}]"""
 """The cut before BPE; the first alternative keeps `\\nplt` from becoming the letters `nplt`."""
@@ -56,7 +70,8 @@ def train_tokenizer(seed: int, n_conversations: int = N_TRAINING_CONVERSATIONS) 
     made = islice(Generator(seed), n_conversations)
     tokenizer.train_from_iterator(("".join(p for p, _ in render(c)) for c in made), trainer)
     tokenizer.add_special_tokens([AddedToken(t, special=True, normalized=False) for t in SPECIAL])
-    ordinary = [AddedToken(t, special=False, normalized=False) for t in (*TAGS, *SCAFFOLD)]
+    added = (*TAGS, *SCAFFOLD, *CODE, *REPLIES)
+    ordinary = [AddedToken(t, special=False, normalized=False) for t in added]
     tokenizer.add_tokens(ordinary)
     return tokenizer
 

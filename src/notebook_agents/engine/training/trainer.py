@@ -1,4 +1,4 @@
-"""Trains the model on fresh conversations for a given time on a few threads.
+"""Trains the model on fresh conversations for a given time, on CPU cores or on one GPU.
 
 The learning rate follows the elapsed time, so the decay completes however fast the machine is. A
 checkpoint is written every minute; a resumed run goes on with the time it had left.
@@ -10,31 +10,24 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer
-from torch import Tensor
+from torch import Tensor, multiprocessing
 from torch.nn import functional
 
-from notebook_agents.engine.training.generator import Generator
+from notebook_agents.engine.training.batches import NO_TARGET, Batch, DataPlan, load_batches
 from notebook_agents.engine.training.model import Linear, Shape, TinyModel
 from notebook_agents.engine.training.optimizer import Optimizer
-from notebook_agents.engine.training.tokenizer import (
-    encode,
-    letter_pieces,
-    load_tokenizer,
-    train_tokenizer,
-)  # fmt: skip
+from notebook_agents.engine.training.team import Team, make_teams
+from notebook_agents.engine.training.tokenizer import load_tokenizer, train_tokenizer
 
 logger = logging.getLogger(__name__)
 
 CHECKPOINT = "checkpoint.pt"
 RECORD = "training.json"
-_POOL = 384
-"""Conversations sorted by length at a time."""
 
 
 @dataclass(frozen=True)
@@ -44,18 +37,54 @@ class TrainingPlan:
     folder: Path
     minutes: float
     seed: int = 0
+    device: str = "cpu"
+    processes: int = 1
+    """Processes that train together, on a CPU."""
     threads: int = 1
+    """Threads of each process."""
+    data_workers: int = 0
+    """Processes that only make data, for a GPU."""
     width: int = 128
     layers: int = 4
     heads: int = 4
     hidden: int = 384
     batch_tokens: int = 4096
+    """Tokens of one step of one process, padding included."""
     matrix_rate: float = 0.02
     other_rate: float = 4e-3
+    warm_up: int = 30
+    """Steps until the learning rate is full."""
     flat_until: float = 0.3
+    """The share of the time after which the learning rate falls to nearly nothing."""
+    round_size: int = 384
+    copy_rounds: int = 30
     longest: int = 1100
     """Longer conversations are left out, in tokens."""
+    length_step: int = 1
     checkpoint_seconds: float = 60.0
+
+
+CPU_PLAN = TrainingPlan(Path("run"), minutes=90.0, processes=2, width=160, heads=5, hidden=448)
+"""About 1.5 million parameters on two cores."""
+GPU_PLAN = TrainingPlan(
+    Path("run"),
+    minutes=7.0,
+    device="cuda",
+    data_workers=12,
+    width=256,
+    layers=8,
+    heads=8,
+    hidden=768,
+    batch_tokens=131_072,
+    matrix_rate=0.015,
+    other_rate=2e-3,
+    warm_up=100,
+    round_size=4096,
+    copy_rounds=12,
+    length_step=64,
+)
+"""About 7 million parameters in less than ten minutes of one data-centre GPU."""
+PLANS = {"cpu": CPU_PLAN, "gpu": GPU_PLAN}
 
 
 @dataclass
@@ -63,129 +92,113 @@ class Progress:
     """How far a run is; saved with every checkpoint."""
 
     seconds: float = 0.0
+    starts: int = 0
     steps: int = 0
     tokens: int = 0
+    """Tokens read, padding not counted."""
     targets: int = 0
-    rounds: int = 0
     loss: float = 7.0
     log: list[dict[str, float]] = field(default_factory=list)
 
 
 def train(plan: TrainingPlan, *, resume: bool = False) -> None:
     """Train, or go on training, and leave the last checkpoint in the folder."""
-    torch.set_num_threads(plan.threads)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     plan.folder.mkdir(parents=True, exist_ok=True)
     if not (plan.folder / "tokenizer.json").exists():
         train_tokenizer(plan.seed).save(str(plan.folder / "tokenizer.json"))
-    tokenizer = load_tokenizer(plan.folder)
-    shape = Shape(
-        tokenizer.get_vocab_size(), plan.width, plan.layers, plan.heads, hidden=plan.hidden
-    )
-    model = TinyModel(shape, torch.Generator().manual_seed(plan.seed))
-    optimizer = Optimizer(model, matrix_rate=plan.matrix_rate, other_rate=plan.other_rate)
+    n_weights = sum(w.numel() for w in _model(plan).parameters())
+    teams = make_teams(plan.processes, n_weights)
+    if len(teams) == 1:
+        _work(0, plan, teams, resume)
+    else:
+        multiprocessing.spawn(_work, (plan, teams, resume), nprocs=len(teams))  # type: ignore[no-untyped-call]
+
+
+def rate_scale(done: float, steps: int, plan: TrainingPlan) -> float:
+    """The share of the full learning rate after the share `done` of the time."""
+    warm_up = min(1.0, (steps + 1) / plan.warm_up)
+    if done <= plan.flat_until:
+        return warm_up
+    return warm_up * max(0.02, 1 - 0.98 * (done - plan.flat_until) / (1 - plan.flat_until))
+
+
+def _work(rank: int, plan: TrainingPlan, teams: list[Team], resume: bool) -> None:
+    """One process: its own data, the same weights as the others."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    torch.set_num_threads(plan.threads)
+    model = _model(plan).to(plan.device)
+    rates = {"matrix_rate": plan.matrix_rate, "other_rate": plan.other_rate}
+    optimizer = Optimizer(model, **rates)
     progress = Progress()
     if resume:
-        progress = _load(plan.folder, model, optimizer)
+        progress = _load(plan, model, optimizer)
     Linear.fast = True
     try:
-        _run(plan, model, optimizer, tokenizer, progress)
+        _run(plan, teams[rank], (model, optimizer), progress)
     finally:
         Linear.fast = False
 
 
-def rate_scale(done: float, steps: int, flat_until: float) -> float:
-    """The share of the full learning rate after the share `done` of the time."""
-    warm_up = min(1.0, (steps + 1) / 30)
-    if done <= flat_until:
-        return warm_up
-    return warm_up * max(0.02, 1 - 0.98 * (done - flat_until) / (1 - flat_until))
+def _model(plan: TrainingPlan) -> TinyModel:
+    n_entries = _tokenizer(plan).get_vocab_size()
+    shape = Shape(n_entries, plan.width, plan.layers, plan.heads, hidden=plan.hidden)
+    return TinyModel(shape, torch.Generator().manual_seed(plan.seed))
 
 
-def batches(
-    plan: TrainingPlan, tokenizer: Tokenizer, progress: Progress
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield tokens and targets [batch, sequence], padded; a place without a target is -100."""
-    pieces = letter_pieces(tokenizer)
-    limit = plan.minutes * 60
-    while True:
-        progress.rounds += 1
-        generator = Generator(plan.seed * 1_000_003 + progress.rounds, pieces=pieces)
-        share = 0.4 if progress.seconds < 0.08 * limit else 0.05
-        made: list[tuple[list[int], list[bool]]] = []
-        while len(made) < _POOL:
-            copying = generator.rng.random() < share
-            conversation = generator.copy_exercise() if copying else generator.conversation()
-            pair = encode(tokenizer, conversation)
-            if len(pair[0]) <= plan.longest:
-                made.append(pair)
-        made.sort(key=lambda pair: len(pair[0]))
-        groups = list(_groups(made, plan.batch_tokens))
-        generator.rng.shuffle(groups)
-        yield from map(_padded, groups)
-
-
-def _groups(
-    made: list[tuple[list[int], list[bool]]], n_tokens: int
-) -> Iterator[list[tuple[list[int], list[bool]]]]:
-    group: list[tuple[list[int], list[bool]]] = []
-    for pair in made:
-        if group and (len(group) + 1) * len(pair[0]) > n_tokens:
-            yield group
-            group = []
-        group.append(pair)
-    yield group
-
-
-def _padded(group: list[tuple[list[int], list[bool]]]) -> tuple[Tensor, Tensor]:
-    longest = max(len(ids) for ids, _ in group)
-    tokens = torch.zeros(len(group), longest - 1, dtype=torch.long)
-    targets = torch.full((len(group), longest - 1), -100)
-    for row, (ids, written) in enumerate(group):
-        found = torch.tensor(ids)
-        tokens[row, : len(ids) - 1] = found[:-1]
-        kept = torch.where(torch.tensor(written[1:]), found[1:], -100)
-        targets[row, : len(ids) - 1] = kept
-    return tokens, targets
+def _tokenizer(plan: TrainingPlan) -> Tokenizer:
+    return load_tokenizer(plan.folder)
 
 
 def _run(
-    plan: TrainingPlan,
-    model: TinyModel,
-    optimizer: Optimizer,
-    tokenizer: Tokenizer,
-    progress: Progress,
+    plan: TrainingPlan, team: Team, parts: tuple[TinyModel, Optimizer], progress: Progress
 ) -> None:
     limit = plan.minutes * 60
     begin, saved = time.monotonic() - progress.seconds, progress.seconds
-    for tokens, targets in batches(plan, tokenizer, progress):
-        scale = rate_scale(progress.seconds / limit, progress.steps, plan.flat_until)
-        loss = _step(model, optimizer, (tokens, targets), scale)
-        progress.steps += 1
-        progress.tokens += tokens.numel()
-        progress.targets += int((targets >= 0).sum())
-        progress.loss += 0.02 * (loss - progress.loss)
-        progress.seconds = time.monotonic() - begin
+    data = DataPlan(
+        seed=plan.seed,
+        start=progress.starts,
+        process=team.rank,
+        batch_tokens=plan.batch_tokens,
+        round_size=plan.round_size,
+        copy_rounds=plan.copy_rounds,
+        longest=plan.longest,
+        step=plan.length_step,
+    )
+    progress.starts += 1
+    for batch in load_batches(data, _tokenizer(plan), plan.data_workers):
+        scale = rate_scale(progress.seconds / limit, progress.steps, plan)
+        loss = _gradient(parts[0], batch, plan.device)
+        progress.seconds = team.average(parts[0], time.monotonic() - begin)
+        parts[1].step(scale)
+        _count(progress, batch, loss, team.size)
         is_done = progress.seconds >= limit
         if is_done or progress.seconds - saved >= plan.checkpoint_seconds:
             saved = progress.seconds
-            _save(plan, model, optimizer, progress)
+            if team.rank == 0:
+                _save(plan, parts, progress)
         if is_done:
             return
 
 
-def _step(
-    model: TinyModel, optimizer: Optimizer, batch: tuple[Tensor, Tensor], scale: float
-) -> float:
-    tokens, targets = batch
-    wanted = targets >= 0
+def _gradient(model: TinyModel, batch: Batch, device: str) -> Tensor:
+    tokens, targets = (part.to(device, non_blocking=True) for part in batch)
+    wanted = targets != NO_TARGET
     loss = functional.cross_entropy(model(tokens, wanted), targets[wanted])
     loss.backward()  # type: ignore[no-untyped-call]
-    optimizer.step(scale)
-    return loss.item()
+    return loss.detach()
 
 
-def _save(plan: TrainingPlan, model: TinyModel, optimizer: Optimizer, progress: Progress) -> None:
+def _count(progress: Progress, batch: Batch, loss: Tensor, processes: int) -> None:
+    tokens, targets = batch
+    progress.steps += 1
+    progress.tokens += processes * int(tokens.count_nonzero())
+    progress.targets += processes * int((targets != NO_TARGET).sum())
+    progress.loss += 0.02 * (loss.item() - progress.loss)
+
+
+def _save(plan: TrainingPlan, parts: tuple[TinyModel, Optimizer], progress: Progress) -> None:
+    model, optimizer = parts
     point = {"minutes": round(progress.seconds / 60, 2), "tokens": progress.tokens,
              "loss": round(progress.loss, 5)}  # fmt: skip
     progress.log.append(point)
@@ -199,8 +212,14 @@ def _save(plan: TrainingPlan, model: TinyModel, optimizer: Optimizer, progress: 
     (plan.folder / RECORD).write_text(json.dumps(record, indent=1))
 
 
-def _load(folder: Path, model: TinyModel, optimizer: Optimizer) -> Progress:
-    state = torch.load(folder / CHECKPOINT, weights_only=True)
+def _load(plan: TrainingPlan, model: TinyModel, optimizer: Optimizer) -> Progress:
+    state = torch.load(plan.folder / CHECKPOINT, map_location=plan.device, weights_only=True)
     model.load_state_dict(state["model"])
     optimizer.load(state["optimizer"])
     return Progress(**state["progress"])
+
+
+def adapted(name: str, folder: Path, **changes: object) -> TrainingPlan:
+    """A named plan with some of its settings changed; None leaves a setting as it is."""
+    wanted = {key: value for key, value in changes.items() if value is not None}
+    return replace(PLANS[name], folder=folder, **wanted)

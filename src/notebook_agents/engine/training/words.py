@@ -47,6 +47,34 @@ _FOLDERS = """
 data data data docs src input output files results logs raw tests reports
 """
 
+ACCENTED: tuple[tuple[str, ...], tuple[str, ...]] = (
+    (
+        "café",
+        "größe",
+        "año",
+        "niño",
+        "prénom",
+        "número",
+        "température",
+        "señor",
+        "Müller",
+        "Zürich",
+    ),
+    (
+        "déjà",
+        "piñata",
+        "straße",
+        "façade",
+        "jalapeño",
+        "Malmö",
+        "Göteborg",
+        "über",
+        "crème",
+        "élève",
+    ),
+)
+"""Words with accents, for training and held out."""
+
 WORDS: tuple[tuple[str, ...], tuple[str, ...]] = (tuple(_TRAIN.split()), tuple(_HELD.split()))
 """Training words and held-out words; index by whether the vocabulary is held out."""
 
