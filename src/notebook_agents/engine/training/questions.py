@@ -26,7 +26,6 @@ LABELS = {
     "median": "Median",
     "std": "Standard deviation of",
 }
-CONDITIONS = {"=": "equal", ">": "greater", "<": "less"}
 GROUP_KINDS = ("mean", "mean", "sum", "sum", "sum", "min", "max", "median")
 
 
@@ -74,6 +73,9 @@ class Subject:
     def measure(self, op: str) -> str:
         """A phrase of an aggregate."""
         return self.picker.pick(op)
+
+
+QuestionMaker = Callable[[Subject], Question]
 
 
 def scalar(s: Subject, op: str = "", c: str = "") -> Question:
@@ -159,38 +161,6 @@ def distinct(s: Subject) -> Question:
     return Question("rows", phrase, {"g": g}, sql, code, [g], rows, head, "items", [g])
 
 
-def filter_count(s: Subject) -> Question:
-    """The number of rows that fulfil a condition."""
-    phrase, slots, where, mask, rows = _condition(s, s.picker.pick("filter_count"))
-    sql, code = f"SELECT COUNT(*) FROM '{{S}}' WHERE {where}", f"print(len({{S}}[{mask}]))"
-    head = "The number of matching rows in {S} is "
-    found: list[Row] = [(len(rows),)]
-    return Question("filter", phrase, slots, sql, code, ["count_star()"], found, head, "value")
-
-
-def filter_rows(s: Subject) -> Question:
-    """The rows that fulfil a condition."""
-    phrase, slots, where, mask, rows = _condition(s, s.picker.pick("filter_rows"))
-    sql = f"SELECT * FROM '{{S}}' WHERE {where} LIMIT 20"
-    code = f"print({{S}}[{mask}].head(20).to_csv(index=False))"
-    head = "Matching rows in {S}:"
-    return Question("filter", phrase, slots, sql, code, s.table.names, rows, head, "rows")
-
-
-def filter_aggregate(s: Subject) -> Question:
-    """An aggregate of the rows that fulfil a condition."""
-    op, c = s.rng.choice(("mean", "sum", "min", "max")), s.number()
-    phrase = s.picker.pick("filter_agg").replace("{A}", s.measure(op))
-    phrase, slots, where, mask, rows = _condition(s, phrase, word_only=True)
-    sql = f"SELECT {rel.SQL_NAMES[op].format(quoted(c))} FROM '{{S}}' WHERE {where}"
-    code = f"print({{S}}[{mask}]['{c}'].{rel.PANDAS_NAMES[op]})"
-    value = rel.aggregate([row[s.table.index(c)] for row in rows], op)
-    head = f"The {LABELS[op].lower()} {c} of the matching rows in {{S}} is "
-    columns = [rel.HEADERS[op].format(shown(c))]
-    slots["c"] = c
-    return Question("filter", phrase, slots, sql, code, columns, [(value,)], head, "value")
-
-
 def head_rows(s: Subject) -> Question:
     """The first rows."""
     n = s.rng.choice((2, 3, 3, 4, 5, 5, 6, 7, 8, 10, 12, 15, 20))
@@ -253,22 +223,111 @@ def value_range(s: Subject) -> Question:
     )
 
 
-QuestionMaker = Callable[[Subject], Question]
+def grouped_by_two(s: Subject) -> Question:
+    """An aggregate for each pair of values of two columns."""
+    words = [c.name for c in s.table.columns if not c.is_number]
+    if len(words) < 2:
+        return grouped(s)
+    op, c = s.rng.choice(GROUP_KINDS), s.number()
+    g, h = s.rng.sample(words, 2)
+    phrase = s.picker.pick("grouped_two").replace("{A}", s.measure(op))
+    names = f"{quoted(g)}, {quoted(h)}"
+    measure = rel.SQL_NAMES[op].format(quoted(c))
+    sql = f"SELECT {names}, {measure} FROM '{{S}}' GROUP BY {names} ORDER BY 1, 2"
+    code = f"print({{S}}.groupby(['{g}', '{h}'])['{c}'].{rel.PANDAS_NAMES[op]}.to_csv())"
+    head = f"{LABELS[op]} {c} by {g} and {h} in {{S}}:"
+    columns = [g, h, rel.HEADERS[op].format(shown(c))]
+    rows, slots = rel.grouped_by_two(s.table, (g, h), c, op), {"c": c, "g": g, "h": h}
+    return Question("group", phrase, slots, sql, code, columns, rows, head, "rows", [g, h, c])
 
 
-def _condition(
-    s: Subject, phrase: str, *, word_only: bool = False
-) -> tuple[str, dict[str, str], str, str, list[Row]]:
-    words = [c.name for c in s.table.columns if c.kind == "word"]
-    equal = bool(words) and (word_only or s.rng.random() < 0.5)
-    sign = "=" if equal else s.rng.choice("<>")
-    column = s.rng.choice(words) if equal else s.number()
-    value = s.rng.choice(s.table.values(column))
-    if not equal and not word_only and s.rng.random() < 0.6:
-        value = s.rng.choice((5, 10, 50, 100, 1000, s.rng.randint(0, 999), s.rng.randint(0, 99999)))
-    rows = rel.filtered(s.table, column, sign, value)
-    said = s.picker.pick(CONDITIONS[sign])
-    text = f"'{value}'" if equal else str(value)
-    mask = f"{{S}}['{column}'] {'==' if equal else sign} {text}"
-    slots = {"k": column, "v": str(value)}
-    return phrase.replace("{W}", said), slots, f"{quoted(column)} {sign} {text}", mask, rows
+def having(s: Subject) -> Question:
+    """The groups whose aggregate is above or below a number."""
+    op, c, g = s.rng.choice(("sum", "sum", "mean", "max", "min")), s.number(), s.group()
+    above = s.rng.random() < 0.65
+    phrase = s.picker.pick("having_above" if above else "having_below")
+    phrase = phrase.replace("{A}", s.measure(op))
+    groups, sign = rel.grouped(s.table, g, c, op), ">" if above else "<"
+    v = _border(s, [float(str(row[1])) for row in groups])
+    plain = rel.SQL_PLAIN[op].format(quoted(c))
+    sql = f"SELECT {quoted(g)}, {rel.SQL_NAMES[op].format(quoted(c))} FROM '{{S}}'"
+    sql += f" GROUP BY {quoted(g)} HAVING {plain} {sign} {v} ORDER BY 1"
+    measured = f"{{S}}.groupby('{g}')['{c}'].{rel.PANDAS_NAMES[op]}"
+    code = f"print({measured}.loc[lambda x: x {sign} {v}].to_csv())"
+    rows = [row for row in groups if (float(str(row[1])) > v) == above]
+    head = f"{LABELS[op]} {c} {'above' if above else 'below'} {v} by {g} in {{S}}:"
+    columns, slots = [g, rel.HEADERS[op].format(shown(c))], {"c": c, "g": g, "v": str(v)}
+    return Question("having", phrase, slots, sql, code, columns, rows, head, "pairs", [g, c])
+
+
+def having_count(s: Subject) -> Question:
+    """The groups with more or less than a number of rows."""
+    g, above, n = s.group(), s.rng.random() < 0.7, s.rng.choice((1, 1, 2, 2, 3, 4, 5, 10, 20, 100))
+    phrase = s.picker.pick("having_more" if above else "having_fewer")
+    sign = ">" if above else "<"
+    sql = f"SELECT {quoted(g)}, COUNT(*) FROM '{{S}}' GROUP BY {quoted(g)}"
+    sql += f" HAVING COUNT(*) {sign} {n} ORDER BY 1"
+    counted = f"{{S}}['{g}'].value_counts().sort_index()"
+    code = f"print({counted}.loc[lambda x: x {sign} {n}].to_csv())"
+    counts = [(row, int(str(row[1]))) for row in rel.grouped(s.table, g, None, "count")]
+    rows = [row for row, count in counts if (count > n if above else count < n)]
+    head = f"Values of {g} with {'more' if above else 'fewer'} than {n} rows in {{S}}:"
+    columns, slots = [g, "count_star()"], {"g": g, "n": str(n)}
+    return Question("having", phrase, slots, sql, code, columns, rows, head, "pairs", [g, "count"])
+
+
+def shares(s: Subject) -> Question:
+    """The percentage of the total that each group has."""
+    c, g = s.number(), s.group()
+    total = rel.aggregate(s.table.values(c), "sum")
+    if not total:
+        return grouped(s, "sum", c, g)
+    phrase = s.picker.pick("shares")
+    share = f"ROUND(100.0 * SUM({quoted(c)}) / SUM(SUM({quoted(c)})) OVER (), 4)"
+    sql = f"SELECT {quoted(g)}, {share} AS percent FROM '{{S}}' GROUP BY {quoted(g)} ORDER BY 1"
+    sums = f"{{S}}.groupby('{g}')['{c}'].sum()"
+    code = f"print((100 * {sums} / {{S}}['{c}'].sum()).round(4).to_csv())"
+    found = rel.grouped(s.table, g, c, "sum")
+    rows: list[Row] = [(key, round(100 * float(str(part)) / total, 4)) for key, part in found]
+    head, columns = f"Percentage of {c} by {g} in {{S}}:", [g, "percent"]
+    slots = {"c": c, "g": g}
+    return Question("percent", phrase, slots, sql, code, columns, rows, head, "pairs", [g, c])
+
+
+def row_shares(s: Subject) -> Question:
+    """The percentage of the rows that each group has."""
+    g = s.group()
+    phrase = s.picker.pick("row_shares")
+    share = "ROUND(100.0 * COUNT(*) / SUM(COUNT(*)) OVER (), 4)"
+    sql = f"SELECT {quoted(g)}, {share} AS percent FROM '{{S}}' GROUP BY {quoted(g)} ORDER BY 1"
+    counts = f"{{S}}['{g}'].value_counts().sort_index()"
+    code = f"print((100 * {counts} / len({{S}})).round(4).to_csv())"
+    found = rel.grouped(s.table, g, None, "count")
+    n_rows = len(s.table.rows)
+    rows: list[Row] = [(key, round(100 * int(str(n)) / n_rows, 4)) for key, n in found]
+    head, columns = f"Percentage of rows by {g} in {{S}}:", [g, "percent"]
+    return Question(
+        "percent", phrase, {"g": g}, sql, code, columns, rows, head, "pairs", [g, "count"]
+    )
+
+
+KINDS: tuple[tuple[QuestionMaker, int], ...] = (
+    (scalar, 20), (grouped, 26), (count_rows, 5), (count_groups, 10), (distinct_count, 4),
+    (distinct, 4), (head_rows, 8), (schema, 4), (summary, 3), (value_range, 3),
+    (grouped_by_two, 5), (having, 4), (having_count, 2), (shares, 3), (row_shares, 2),
+)  # fmt: skip
+"""Kinds of questions about aggregates and whole tables, and their weights."""
+
+
+def _border(s: Subject, values: list[float]) -> float:
+    """A number that may divide values; never one of them."""
+    value = s.rng.choice(values)
+    dice = s.rng.random()
+    if dice < 0.6:
+        size = s.rng.choice((1, 1, 10, 50, 100))
+        border: float = int(value) // size * size + (1 if dice < 0.1 else 0)
+    else:
+        border = s.rng.choice((1, 5, 10, 50, 100, 200, 500, 1000, 5000, s.rng.randint(0, 9999)))
+    while border in values:
+        border += 1
+    return border

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from notebook_agents.engine.training import relations as rel
 from notebook_agents.engine.training.fixtures import Table
-from notebook_agents.engine.training.questions import LABELS, Question, Subject
+from notebook_agents.engine.training.questions import LABELS, Question, QuestionMaker, Subject
 from notebook_agents.engine.training.relations import Row, quoted, shown
 
 
@@ -113,6 +113,148 @@ def selected(s: Subject) -> Question:
     rows = _columns(s.table, (g, c), s.table.rows)
     head, slots = f"Columns {g} and {c} of {{S}}:", {"c": c, "g": g}
     return Question("rows", phrase, slots, sql, code, [g, c], rows, head, "rows")
+
+
+def value_counts(s: Subject) -> Question:
+    """How often each value occurs, the most frequent first."""
+    g = s.group()
+    phrase = s.picker.pick("value_counts")
+    found = rel.counted(s.table, g)
+    sql = f"SELECT {quoted(g)}, COUNT(*) FROM '{{S}}' GROUP BY {quoted(g)} ORDER BY 2 DESC, 1"
+    code = f"print({{S}}['{g}'].value_counts().to_csv())"
+    head = f"Values of {g} in {{S}} by frequency:"
+    details = {"op": "count", "c": "", "g": g, "csv": rel.csv_text([g, "count"], found)}
+    columns, rows = [g, "count_star()"], _by_count(found)
+    return Question(
+        "group", phrase, {"g": g}, sql, code, columns, rows, head, "pairs", None, details
+    )
+
+
+def most_common(s: Subject) -> Question:
+    """The most or least frequent values."""
+    g = s.group()
+    pool, n, down = s.rng.choice(
+        (("most_common", 1, True), ("most_common_n", 0, True), ("least_common", 1, False))
+    )
+    n = n or s.rng.choice((2, 3, 3, 4, 5, 5, 10))
+    found = rel.counted(s.table, g)
+    order = "2 DESC, 1" if down else "2, 1"
+    sql = f"SELECT {quoted(g)}, COUNT(*) FROM '{{S}}' GROUP BY {quoted(g)}"
+    sql += f" ORDER BY {order} LIMIT {n}"
+    code = f"print({{S}}['{g}'].value_counts().{'head' if down else 'tail'}({n}).to_csv())"
+    kept = found[:n] if down else found[-n:]
+    head = f"{'Most' if down else 'Least'} frequent {g} in {{S}}:"
+    details = {"csv": rel.csv_text([g, "count"], kept)}
+    columns, rows = [g, "count_star()"], _by_count(found, down=down)[:n]
+    slots, phrase = {"g": g, "n": str(n)}, s.picker.pick(pool)
+    return Question("top", phrase, slots, sql, code, columns, rows, head, "pairs", None, details)
+
+
+def quantile(s: Subject) -> Question:
+    """A percentile or quartile of a column."""
+    c, dice = s.number(), s.rng.random()
+    if dice < 0.25:
+        pool, percent = s.rng.choice((("first_quartile", 25), ("third_quartile", 75)))
+    else:
+        pool, percent = "quantile", s.rng.choice((*_PERCENTILES, s.rng.randint(2, 98)))
+    share = percent / 100
+    phrase = s.picker.pick(pool)
+    sql = f"SELECT ROUND(QUANTILE_CONT({quoted(c)}, {share}), 4) FROM '{{S}}'"
+    code = f"print(round({{S}}['{c}'].quantile({share}), 4))"
+    value = rel.quantile(s.table.values(c), share)
+    head = f"The {share} quantile of {c} in {{S}} is "
+    columns = [f"round(quantile_cont({shown(c)}, {share}), 4)"]
+    slots = {"c": c, "n": str(percent), "o": _ordinal(percent), "q": str(share)}
+    return Question("summary", phrase, slots, sql, code, columns, [(value,)], head, "value")
+
+
+def duplicates(s: Subject) -> Question:
+    """The number of rows that repeat another row."""
+    n_rows = len(s.table.rows)
+    sql = "SELECT COUNT(*) - (SELECT COUNT(*) FROM (SELECT DISTINCT * FROM '{S}')) FROM '{S}'"
+    code = "print({S}.duplicated().sum())"
+    rows: list[Row] = [(n_rows - len(set(s.table.rows)),)]
+    head, phrase = "The number of duplicate rows in {S} is ", s.picker.pick("duplicates")
+    columns = ["(count_star() - (SELECT count_star() FROM (SELECT DISTINCT *)))"]
+    return Question("count", phrase, {}, sql, code, columns, rows, head, "value")
+
+
+def repeated_values(s: Subject) -> Question:
+    """The number of values of a column that occurred before."""
+    g = s.group()
+    sql = f"SELECT COUNT({quoted(g)}) - COUNT(DISTINCT {quoted(g)}) FROM '{{S}}'"
+    code = f"print({{S}}['{g}'].duplicated().sum())"
+    values = s.table.values(g)
+    rows: list[Row] = [(len(values) - len(set(values)),)]
+    head, phrase = f"The number of duplicate {g} values in {{S}} is ", s.picker.pick("repeated")
+    columns = [f"(count({shown(g)}) - count(DISTINCT {shown(g)}))"]
+    return Question("count", phrase, {"g": g}, sql, code, columns, rows, head, "value")
+
+
+def missing_by_column(s: Subject) -> Question:
+    """The number of missing values of every column."""
+    inner = "SELECT COUNT(*) - COUNT(COLUMNS(*)) FROM '{S}'"
+    sql = f"SELECT * FROM (UNPIVOT ({inner}) ON COLUMNS(*))"
+    code = "print({S}.isna().sum().to_csv())"
+    rows: list[Row] = [(c, sum(v is None for v in s.table.values(c))) for c in s.table.names]
+    head, phrase = "Missing values by column in {S}:", s.picker.pick("missing_columns")
+    columns = ["name", "value"]
+    return Question("missing", phrase, {}, sql, code, columns, rows, head, "pairs", ["", "0"])
+
+
+def missing_rows(s: Subject) -> Question:
+    """The rows in which a column has no value."""
+    c = s.number()
+    place = s.table.index(c)
+    phrase = s.picker.pick("missing_rows")
+    sql = f"SELECT * FROM '{{S}}' WHERE {quoted(c)} IS NULL LIMIT 20"
+    code = f"print({{S}}[{{S}}['{c}'].isna()].head(20).to_csv(index=False))"
+    rows = [row for row in s.table.rows if row[place] is None]
+    head, slots, columns = f"Rows of {{S}} without {c}:", {"c": c}, s.table.names
+    details = {"csv": rel.csv_text(columns, _as_floats(s.table, rows))}
+    return Question("missing", phrase, slots, sql, code, columns, rows, head, "rows", None, details)
+
+
+def incomplete_rows(s: Subject) -> Question:
+    """The number of rows with a missing value in any column."""
+    complete = "SELECT COUNT(*) FROM '{S}' WHERE COLUMNS(*) IS NOT NULL"
+    sql = f"SELECT COUNT(*) - ({complete}) FROM '{{S}}'"
+    code = "print({S}.isna().any(axis=1).sum())"
+    rows: list[Row] = [(sum(None in row for row in s.table.rows),)]
+    head, phrase = "The number of rows with missing values in {S} is ", s.picker.pick("incomplete")
+    return Question("missing", phrase, {}, sql, code, ["count"], rows, head, "value")
+
+
+KINDS: tuple[tuple[QuestionMaker, int], ...] = (
+    (top_rows, 6), (sorted_rows, 3), (top_groups, 6), (arg_max, 5), (missing, 3), (related, 3),
+    (selected, 3), (value_counts, 3), (most_common, 3), (quantile, 3), (duplicates, 2),
+    (repeated_values, 1), (missing_by_column, 2), (missing_rows, 2), (incomplete_rows, 1),
+)  # fmt: skip
+"""Kinds of questions about orders, frequencies and gaps, and their weights."""
+
+WITH_GAPS: tuple[QuestionMaker, ...] = (missing, missing_by_column, missing_rows, incomplete_rows)
+"""Kinds of questions that need a table with missing values."""
+
+_PERCENTILES = (90, 90, 95, 95, 99, 10, 5, 25, 75, 80, 20)
+
+
+def _ordinal(number: int) -> str:
+    ends = {1: "st", 2: "nd", 3: "rd"}
+    return str(number) + ("th" if number in (11, 12, 13) else ends.get(number % 10, "th"))
+
+
+def _by_count(rows: list[Row], *, down: bool = True) -> list[Row]:
+    sign = -1 if down else 1
+    return sorted(rows, key=lambda row: (sign * int(str(row[1])), str(row[0])))
+
+
+def _as_floats(table: Table, rows: list[Row]) -> list[Row]:
+    """The rows as pandas keeps them: whole numbers of a column with gaps become floats."""
+    gaps = [None in table.values(name) for name in table.names]
+    return [
+        tuple(float(v) if gap and isinstance(v, int) else v for v, gap in zip(r, gaps, strict=True))
+        for r in rows
+    ]
 
 
 def _ranked(rows: list[Row], down: bool) -> list[Row]:

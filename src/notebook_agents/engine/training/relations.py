@@ -23,6 +23,13 @@ SQL_NAMES = {
     "median": "ROUND(MEDIAN({}), 4)",
     "std": "ROUND(STDDEV({}), 4)",
 }
+SQL_PLAIN = {
+    "mean": "AVG({})",
+    "sum": "SUM({})",
+    "min": "MIN({})",
+    "max": "MAX({})",
+}
+"""The aggregates without rounding, as a condition on groups needs them."""
 HEADERS = {
     "mean": "round(avg({}), 4)",
     "sum": "sum({})",
@@ -66,16 +73,31 @@ def grouped(table: Table, group: str, column: str | None, kind: str) -> list[Row
     return found
 
 
-def filtered(table: Table, column: str, sign: str, value: object) -> list[Row]:
-    """The rows that fulfil one condition."""
-    place = table.index(column)
-    tests: dict[str, Callable[[float], bool]] = {
-        ">": lambda x: x > float(str(value)),
-        "<": lambda x: x < float(str(value)),
-    }
-    if sign == "=":
-        return [row for row in table.rows if row[place] == value]
-    return [row for row in table.rows if tests[sign](float(str(row[place])))]
+def grouped_by_two(table: Table, groups: tuple[str, str], column: str, kind: str) -> list[Row]:
+    """One row per pair of values that occurs, ordered by both."""
+    pairs = list(zip(*(table.values(name) for name in groups), strict=True))
+    values = table.values(column)
+    found: list[Row] = []
+    for pair in sorted(set(pairs), key=lambda p: (str(p[0]), str(p[1]))):
+        members = [v for p, v in zip(pairs, values, strict=True) if p == pair]
+        found.append((*pair, aggregate(members, kind)))
+    return found
+
+
+def counted(table: Table, column: str) -> list[Row]:
+    """The values of a column and how often each occurs, the most frequent and then first ones."""
+    values = table.values(column)
+    found: list[Row] = [(value, values.count(value)) for value in dict.fromkeys(values)]
+    return sorted(found, key=lambda row: -int(str(row[1])))
+
+
+def quantile(values: Iterable[object], share: float) -> float:
+    """A quantile with linear interpolation."""
+    numbers = sorted(float(str(v)) for v in values)
+    place = (len(numbers) - 1) * share
+    low = math.floor(place)
+    high = min(low + 1, len(numbers) - 1)
+    return round(numbers[low] + (numbers[high] - numbers[low]) * (place - low), 4)
 
 
 def ordered(table: Table, column: str, *, descending: bool) -> list[Row]:
