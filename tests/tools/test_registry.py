@@ -20,7 +20,7 @@ from notebook_agents.tools.registry import GROUP, Registry
 
 from .conftest import ToolBench
 
-BUILT_IN = ["database_query", "file_reader", "list_files", "python_executor"]
+BUILT_IN = ["database_query", "file_reader", "inspect_variable", "list_files", "python_executor"]
 PLUGIN = """
 from notebook_agents.tools.definition import define_tool
 

@@ -16,6 +16,7 @@ RESULT_WORDS: Mapping[str, str] = {
     "SqlDenied": "SQL_DENIED",
     "FileMissing": "FileNotFoundError",
     "FileUnreadable": "OSError",
+    "VariableMissing": "NameError",
     "SqlFailed": "SQL_ERROR",
     "TimeoutError": "TIMEOUT",
 }
