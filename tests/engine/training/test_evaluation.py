@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
-import sys
 from datetime import date
 from pathlib import Path
-from types import ModuleType
 
 import duckdb
 import pytest
@@ -17,9 +15,9 @@ from notebook_agents.engine.training.card import write_card
 from notebook_agents.engine.training.conversation import Call, Exchange, Step
 from notebook_agents.engine.training.dialogue import Reply
 from notebook_agents.engine.training.evaluate import Report, judged, written_spans
-from notebook_agents.engine.training.exchanges import FIGURE
 from notebook_agents.engine.training.execution import Workspace
 from notebook_agents.engine.training.export import MODEL_ID
+from notebook_agents.engine.training.plotting import FIGURE
 from notebook_agents.engine.training.trainer import RECORD
 
 QUERY = Call(
@@ -37,24 +35,20 @@ def test_code_that_never_ends_is_stopped(tmp_path: Path) -> None:
     assert signal.getsignal(signal.SIGALRM) == before
 
 
-def test_figures_of_code_that_fails_are_not_those_of_the_next(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    figures: list[int] = []
-    pyplot = ModuleType("matplotlib.pyplot")  # The plotting library is optional.
-    vars(pyplot).update(
-        figure=lambda: figures.append(1),
-        get_fignums=lambda: figures,
-        close=lambda _which: figures.clear(),
-    )
-    monkeypatch.setitem(sys.modules, "matplotlib", ModuleType("matplotlib"))
-    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", pyplot)
-    draw = "from matplotlib.pyplot import figure\nfigure()\n"
+def test_a_figure_is_the_last_value_of_code(tmp_path: Path) -> None:
+    draw = "import plotly.express as px\nfigure = px.bar(x=[1], y=[2])\n"
     with Workspace(tmp_path) as workspace:
-        assert workspace.run(Call("python_executor", {"code": draw})) == FIGURE
-        failed = workspace.run(Call("python_executor", {"code": draw + "1 / 0"}))
-        assert failed.startswith("Error: ZeroDivisionError")
+        assert workspace.run(Call("python_executor", {"code": draw + "figure"})) == FIGURE
+        assert workspace.run(Call("python_executor", {"code": draw})) == ""
         assert workspace.run(Call("python_executor", {"code": "'next'"})) == "'next'"
+
+
+def test_variables_are_inspected_as_the_product_does(tmp_path: Path) -> None:
+    with Workspace(tmp_path) as workspace:
+        assert workspace.run(Call("python_executor", {"code": "x = [1, 2]"})) == ""
+        assert workspace.run(Call("inspect_variable", {"name": "x"})) == "list, 2 items: [1, 2]"
+        missing = workspace.run(Call("inspect_variable", {"name": "y"}))
+        assert missing == "Error: there is no variable 'y'; variables here: x"
 
 
 def test_leaving_a_workspace_closes_its_database(tmp_path: Path) -> None:
@@ -80,6 +74,7 @@ def test_files_are_queried_read_and_listed(tmp_path: Path) -> None:
     assert workspace.run(read) == "beta second\ngamma third\n... 3 more lines"
     listed = workspace.run(Call("list_files", {"path": "data", "pattern": "*.csv"}))
     assert listed == "data/sales.csv"
+    assert workspace.run(Call("list_files", {"path": ".", "pattern": "*.no"})) == "No files found."
 
 
 def test_an_answer_must_contain_every_value_of_the_result() -> None:

@@ -10,17 +10,18 @@ import ast
 import contextlib
 import importlib
 import io
-import os
 import signal
 from collections.abc import Callable, Iterator
+from inspect import ismodule
 from pathlib import Path
 from typing import Any, Self
 
 import duckdb
 import pandas as pd
 
-from notebook_agents.core.formatting import format_table, more_line
+from notebook_agents.core.formatting import MAX_ROWS, format_table, more_line
 from notebook_agents.engine.training.conversation import (
+    INSPECTOR,
     LISTER,
     PYTHON,
     READER,
@@ -29,8 +30,9 @@ from notebook_agents.engine.training.conversation import (
     Conversation,
     Step,
 )  # fmt: skip
-from notebook_agents.engine.training.exchanges import FIGURE
 from notebook_agents.engine.training.fixtures import Column, Table
+from notebook_agents.engine.training.listings import NOTHING
+from notebook_agents.engine.training.plotting import FIGURE
 
 MOST_CHARS = 1500
 """What a model gets to see of one result."""
@@ -72,6 +74,7 @@ class Workspace:
             SQL: self._query,
             READER: self._read,
             LISTER: self._list,
+            INSPECTOR: self._inspect,
         }
         if call.name not in tools:
             return f"Error: there is no tool {call.name}"
@@ -122,15 +125,13 @@ class Workspace:
         if step.call.name == LISTER:
             folder = str(step.call.arguments["path"])
             self._place(f"{folder}/x")
-            for line in lines if "." in step.result else []:
-                inside = line.startswith(folder + "/") or folder == "."
-                path = line if inside else f"{folder}/{line}"
-                if line.endswith("/"):
+            for path in lines if step.result != NOTHING else []:
+                if path.endswith("/"):
                     self._place(f"{path}x")
-                elif not line.startswith(("No ", "(")):
-                    self.add_table(path, _SAMPLE) if _is_table(path) else self.add_text(
-                        path, "a\nb"
-                    )
+                elif _is_table(path):
+                    self.add_table(path, _SAMPLE)
+                else:
+                    self.add_text(path, "a\nb")
 
     def _place(self, path: str) -> Path:
         place = self.folder / path
@@ -138,16 +139,15 @@ class Workspace:
         return place
 
     def _python(self, code: str, timeout: float = LONGEST_S) -> str:
-        os.environ.setdefault("MPLBACKEND", "Agg")
         tree = ast.parse(code)
         last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
         output = io.StringIO()
-        with contextlib.redirect_stdout(output), _figures(output), _limited(timeout):
+        with contextlib.redirect_stdout(output), _limited(timeout):
             exec(compile(tree, "<call>", "exec"), self.namespace)  # noqa: S102
             if isinstance(last, ast.Expr):
                 code_of_last = compile(ast.Expression(last.value), "<call>", "eval")
                 value = eval(code_of_last, self.namespace)  # noqa: S307
-                output.write("" if value is None else repr(value))
+                output.write("" if value is None else _shown(value))
         return output.getvalue().strip()
 
     def _query(self, query: str) -> str:
@@ -160,10 +160,19 @@ class Workspace:
         return "\n".join([*lines[:max_lines], *([more_line(rest, "lines")] if rest > 0 else [])])
 
     def _list(self, path: str = ".", pattern: str = "*") -> str:
-        found = sorted(Path(path).glob(pattern))
-        names = [f"{p.as_posix()}/" if p.is_dir() else p.as_posix() for p in found]
-        rest = len(names) - 20
-        return "\n".join([*names[:20], *([more_line(rest, "files")] if rest > 0 else [])])
+        found = _product("reading").list_folder(".", path, pattern)["files"]
+        rest = len(found) - MAX_ROWS
+        more = [more_line(rest, "files")] if rest > 0 else []
+        return "\n".join([*found[:MAX_ROWS], *more]) or NOTHING
+
+    def _inspect(self, name: str) -> str:
+        if name not in self.namespace:
+            made = [n for n, v in self.namespace.items() if n[0] != "_" and not ismodule(v)]
+            here = ", ".join(made) or "none"
+            return f"Error: there is no variable {name!r}; variables here: {here}"
+        found = _product("inspecting").described(self.namespace[name])
+        more = [more_line(found.n_more, "columns")] if found.n_more else []
+        return "\n".join([*found.lines, *more])
 
 
 _SAMPLE = Table((Column("name", "word"), Column("size", "int")), (("a", 1), ("b", 2)))
@@ -173,23 +182,13 @@ def _is_table(path: str) -> bool:
     return path.endswith((".csv", ".parquet"))
 
 
-@contextlib.contextmanager
-def _figures(output: io.StringIO) -> Iterator[None]:
-    """Write the text of every figure that the code drew; close them, also after an error."""
-    try:
-        yield
-        if (pyplot := _pyplot()) is not None:
-            output.write("\n".join([FIGURE] * len(pyplot.get_fignums())))
-    finally:
-        if (pyplot := _pyplot()) is not None:
-            pyplot.close("all")
+def _product(module: str) -> Any:
+    """What the product's tools run in a kernel; they name it by a string, too."""
+    return importlib.import_module(f"notebook_agents.tools.{module}")
 
 
-def _pyplot() -> Any:
-    try:
-        return importlib.import_module("matplotlib.pyplot")
-    except ImportError:
-        return None
+def _shown(value: object) -> str:
+    return FIGURE if type(value).__module__ == "plotly.graph_objs._figure" else repr(value)
 
 
 class _TimeUp(BaseException):

@@ -1,38 +1,47 @@
-"""Second questions that change one part of the first: aggregate, column, group or table."""
+"""Second requests that change one part of the first, correct it, narrow it, rank or draw it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
 
-from notebook_agents.engine.training import exchanges, questions
+from notebook_agents.engine.training import conditions, plotting, questions
+from notebook_agents.engine.training import relations as rel
 from notebook_agents.engine.training.conversation import PYTHON, Call, Exchange, Step
 from notebook_agents.engine.training.fixtures import Table
-from notebook_agents.engine.training.questions import Question, Subject
+from notebook_agents.engine.training.questions import LABELS, Question, Subject
+from notebook_agents.engine.training.relations import Row, quoted
 from notebook_agents.engine.training.scene import Scene, Source, table_exchange
 
 OPERATION_WORDS = {
     "mean": ("average", "mean", "avg"),
     "sum": ("total", "sum"),
-    "min": ("minimum", "min", "smallest", "lowest"),
-    "max": ("maximum", "max", "largest", "highest"),
+    "min": ("minimum", "min"),
+    "max": ("maximum", "max"),
     "median": ("median",),
-    "std": ("standard deviation", "std"),
+    "std": ("standard deviation", "std", "stddev"),
 }
+EXTREME_WORDS = {"min": ("smallest", "lowest"), "max": ("largest", "highest")}
+"""Only of one value: of groups they ask which group it is."""
+
+CATEGORY = "follow-up"
+Maker = Callable[[Scene, Question, Source], Exchange | None]
 
 
 def follow_up(scene: Scene, first: Question, source: Source) -> Exchange | None:
     """A second question about a table, or None when the first one allows none."""
     if "op" not in first.details:
         return None
-    makers: list[Callable[[Scene, Question, Source], Exchange]] = [_other_group]
+    makers: list[tuple[Maker, int]] = [(_other_group, 5), (_narrowed, 5)]
     if first.details["op"] != "count":
-        makers += [_other_operation, _other_operation, _other_column]
-    if first.form == "pairs":
-        makers += [_plot_it, _plot_it]
+        makers += [(_other_operation, 9), (_other_column, 6)]
+    if first.details["g"]:
+        makers += [(_drawn, 10), (_one_group, 5), (_ranked, 12)]
     if not source.is_frame:
-        makers.append(_other_source)
-    return scene.rng.choice(makers)(scene, first, source)
+        makers.append((_other_source, 5))
+    kinds, weights = zip(*makers, strict=True)
+    maker: Maker = scene.rng.choices(kinds, weights)[0]
+    return maker(scene, first, source)
 
 
 def _asked(
@@ -40,7 +49,12 @@ def _asked(
 ) -> Exchange:
     made = table_exchange(scene, question, source)
     text = scene.words(scene.picker.pick(pool), slots)
-    return replace(made, request=text, category="follow-up")
+    return replace(made, request=text, category=CATEGORY)
+
+
+def _changed(scene: Scene, part: str) -> str:
+    """The pool of a change of mind, in four of ten cases put as a correction."""
+    return f"correct_{part}" if scene.chance(0.4) else f"other_{part}"
 
 
 def _question(subject: Subject, op: str, c: str, g: str) -> Question:
@@ -55,31 +69,30 @@ def _other_operation(scene: Scene, first: Question, source: Source) -> Exchange:
         op for op in OPERATION_WORDS if op != details["op"] and (op != "std" or not details["g"])
     ]
     op = scene.rng.choice(kinds)
-    subject = Subject(source.table, scene.picker)
-    question = _question(subject, op, details["c"], details["g"])
-    slots = {"w": scene.rng.choice(OPERATION_WORDS[op])}
-    return _asked(scene, "other_aggregate", slots, question, source)
+    question = _question(_subject(scene, source), op, details["c"], details["g"])
+    words = OPERATION_WORDS[op] if details["g"] else OPERATION_WORDS[op] + EXTREME_WORDS.get(op, ())
+    slots = {"w": scene.rng.choice(words)}
+    return _asked(scene, _changed(scene, "aggregate"), slots, question, source)
 
 
 def _other_column(scene: Scene, first: Question, source: Source) -> Exchange:
     details = first.details
     columns = [c.name for c in source.table.columns if c.is_number and c.name != details["c"]]
     c = scene.rng.choice(columns)
-    question = _question(Subject(source.table, scene.picker), details["op"], c, details["g"])
-    return _asked(scene, "other_column", {"c": c}, question, source)
+    question = _question(_subject(scene, source), details["op"], c, details["g"])
+    return _asked(scene, _changed(scene, "column"), {"c": c}, question, source)
 
 
-def _other_group(scene: Scene, first: Question, source: Source) -> Exchange:
+def _other_group(scene: Scene, first: Question, source: Source) -> Exchange | None:
     details = first.details
-    op = details["op"] if details["op"] != "std" else "mean"
-    g = source.table.pick(scene.rng, number=False)
-    subject = Subject(source.table, scene.picker)
-    exchange = _asked(
-        scene, "other_group", {"g": g}, _question(subject, op, details["c"], g), source
-    )
-    if op != details["op"]:
-        return _other_column(scene, first, source)
-    return exchange
+    before = details["g"]
+    columns = [c.name for c in source.table.columns if not c.is_number and c.name != before]
+    if details["op"] == "std" or not columns:
+        return None
+    g = scene.rng.choice(columns)
+    question = _question(_subject(scene, source), details["op"], details["c"], g)
+    pool = _changed(scene, "group") if before else "other_group"
+    return _asked(scene, pool, {"g": g, "h": before}, question, source)
 
 
 def _other_source(scene: Scene, first: Question, source: Source) -> Exchange:
@@ -88,16 +101,103 @@ def _other_source(scene: Scene, first: Question, source: Source) -> Exchange:
     scene.rng.shuffle(rows)
     kept = tuple(rows[: max(2, len(rows) // 2)])
     other = scene.add_file(Table(source.table.columns, kept))
-    subject = Subject(other.table, scene.picker)
+    subject = _subject(scene, other)
     question = _question(subject, details["op"], details["c"], details["g"])
-    return _asked(scene, "other_source", {"S": other.name}, question, other)
+    return _asked(scene, _changed(scene, "source"), {"S": other.name}, question, other)
 
 
-def _plot_it(scene: Scene, first: Question, source: Source) -> Exchange:
+def _narrowed(scene: Scene, first: Question, source: Source) -> Exchange | None:
+    """The same of the rows that fulfil a condition."""
+    if first.details["op"] == "std":
+        return None
+    subject = _subject(scene, source)
+    w = conditions.fruitful(subject, compound=0.0)
+    question = _filtered(subject, first.details, w)
+    return _asked(scene, "narrow", w.slots, replace(question, phrase=w.said), source)
+
+
+def _one_group(scene: Scene, first: Question, source: Source) -> Exchange | None:
+    """The value of one of the groups just shown."""
+    g = first.details["g"]
+    if next(c.kind for c in source.table.columns if c.name == g) != "word":
+        return None
+    v, place = str(scene.rng.choice(first.rows[:20])[0]), source.table.index(g)
+    sql, mask = f"{quoted(g)} = '{v}'", f"{{S}}['{g}'] == '{v}'"
+    w = conditions.Condition("", {"v": v}, sql, mask, lambda row: str(row[place]) == v)
+    question = _filtered(_subject(scene, source), {**first.details, "g": ""}, w)
+    return _asked(scene, "narrow_value", {"v": v}, question, source)
+
+
+def _filtered(s: Subject, details: dict[str, str], w: conditions.Condition) -> Question:
+    """A question of the kind of the first one, about the rows that fulfil a condition."""
+    op, c, g = details["op"], details["c"], details["g"]
+    kept = Subject(Table(s.table.columns, tuple(w.rows(s.table))), s.picker)
+    if op == "count" and not g:
+        base = questions.count_rows(kept)
+    else:
+        base = _question(kept, op, c, g)
+    sql = base.sql.replace(" GROUP BY", f" WHERE {w.sql} GROUP BY") if g else (
+        f"{base.sql} WHERE {w.sql}"
+    )  # fmt: skip
+    code = base.code.replace("{S}", f"{{S}}[{w.mask}]", 1)
+    if not g and op != "count":
+        code = f"print({{S}}[{w.mask}]['{c}'].{rel.PANDAS_NAMES[op]})"
+    head = base.head.replace("umber of rows", "umber of matching rows")
+    if op != "count":
+        head = base.head.replace(" in {S}", " of the matching rows in {S}")
+    return replace(base, sql=sql, code=code, head=head)
+
+
+def _ranked(scene: Scene, first: Question, source: Source) -> Exchange:
+    """The groups just shown in the order of their values, all or the first of them."""
     details = first.details
-    text = scene.words(scene.picker.pick("plot_it"), {})
-    code = exchanges.bar_code(details["g"], details["c"], details["op"])
-    call = Call(PYTHON, {"code": exchanges.plot_code(source, code)})
-    what = f"{details['c']} by {details['g']}" if details["c"] else details["g"]
-    answer = f"Here is the bar chart of {what} in {source.name}."
-    return Exchange("follow-up", text, (Step(call, exchanges.FIGURE),), answer)
+    pool, n, down = scene.rng.choice(
+        (("top_of_those", scene.rng.choice((2, 3, 3, 4, 5, 5, 10)), True), ("sort_that", 0, True),
+         ("which_largest", 1, True), ("which_smallest", 1, False))
+    )  # fmt: skip
+    question = _in_order(details, source.table, n, down=down)
+    w = scene.rng.choice(OPERATION_WORDS.get(details["op"], ("count", "number")))
+    slots = {"n": str(n), "c": details["c"] or "count", "w": w}
+    return _asked(scene, pool, slots, question, source)
+
+
+def _in_order(details: dict[str, str], table: Table, n: int, *, down: bool) -> Question:
+    op, c, g = details["op"], details["c"], details["g"]
+    order, rank = ("DESC", "Highest") if down else ("ASC", "Lowest")
+    limit = f" LIMIT {n}" if n else ""
+    found = rel.grouped(table, g, c or None, op)
+    rows = _by_value(found, down=down)[: n or None]
+    if op == "count":
+        measure, header, name = "COUNT(*)", "count_star()", "number of rows"
+        measured, c = f"{{S}}['{g}'].value_counts().sort_index()", "count"
+    else:
+        measure = rel.SQL_NAMES[op].format(quoted(c))
+        header, name = rel.HEADERS[op].format(rel.shown(c)), f"{LABELS[op].lower()} {c}"
+        measured = f"{{S}}.groupby('{g}')['{c}'].{rel.PANDAS_NAMES[op]}"
+    sql = f"SELECT {quoted(g)}, {measure} FROM '{{S}}' GROUP BY {quoted(g)} ORDER BY 2 {order}"
+    method = f"{'nlargest' if down else 'nsmallest'}({n})" if n else (
+        f"sort_values(ascending={not down})"
+    )  # fmt: skip
+    code = f"print({measured}.{method}.to_csv())"
+    head = f"{rank} {name} by {g} in {{S}}:"
+    return Question("top", "", {}, sql + limit, code, [g, header], rows, head, "pairs", [g, c])
+
+
+def _drawn(scene: Scene, first: Question, source: Source) -> Exchange:
+    """The groups just shown as a bar chart or a pie."""
+    details, pie = first.details, scene.chance(0.3)
+    kind = ("pie" if pie else "bar") + ("" if details["c"] else "_count")
+    plot = next(plot for plot in plotting.PLOTS if plot.pool == kind)
+    columns = plotting.Columns(details["c"], "", details["g"], details["op"])
+    text = scene.words(scene.picker.pick("plot_pie" if pie else "plot_it"), {})
+    call = Call(PYTHON, {"code": plotting.plot_code(source, plot.code(columns))})
+    answer = f"Here is the {plot.what(columns)} in {source.name}."
+    return Exchange(CATEGORY, text, (Step(call, plotting.FIGURE),), answer)
+
+
+def _subject(scene: Scene, source: Source) -> Subject:
+    return Subject(source.table, scene.picker)
+
+
+def _by_value(rows: list[Row], *, down: bool) -> list[Row]:
+    return sorted(rows, key=lambda row: float(str(row[1])), reverse=down)
