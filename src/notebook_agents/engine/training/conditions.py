@@ -15,7 +15,7 @@ from notebook_agents.engine.training.fixtures import Table
 from notebook_agents.engine.training.questions import LABELS, Question, QuestionMaker, Subject
 from notebook_agents.engine.training.relations import Row, quoted, shown
 
-_SIGNS: dict[str, tuple[str, Callable[[object, object], bool]]] = {
+_SIGNS: dict[str, tuple[str, Callable[[float, float], bool]]] = {
     "greater": (">", operator.gt),
     "less": ("<", operator.lt),
     "at_least": (">=", operator.ge),
@@ -29,9 +29,9 @@ _TEXT_TESTS: dict[str, tuple[str, str, Callable[[str, str], bool]]] = {
 }
 _WEIGHTS = {
     "equal": 34, "greater": 17, "less": 15, "at_least": 6, "at_most": 6,
-    "between": 7, "not_equal": 6, "contains": 4, "starts": 3, "ends": 2,
+    "between": 7, "not_equal": 6, "contains": 4, "starts": 3, "ends": 2, "one_of": 4,
 }  # fmt: skip
-_REGEXES = ("^{}", "^{}.*", "{}$", ".*{}$", "^{}.*{}$", "{}.*{}", "^[{}{}]", "[{}{}]$", "^[A-Z]",
+_REGEXES = ("^{}", "^{}.*", "{}$", "^{}.*{}$", "{}.*{}", "^[{}{}]", "[{}{}]$", "^[A-Z]",
             "^[a-z]+$", "[0-9]", "[0-9]+$", "^.{{{n}}}$", "^{}|{}$", "{}+", "^[^{}]")  # fmt: skip
 _LETTERS = "aeiounrstlmdAS"
 
@@ -200,7 +200,9 @@ def _simple(s: Subject) -> Condition:
         return _compared(s, kind)
     if kind in _TEXT_TESTS:
         return _text(s, kind)
-    return _between(s) if kind == "between" else _word(s, kind)
+    if kind == "between":
+        return _between(s)
+    return _one_of(s) if kind == "one_of" else _word(s, kind)
 
 
 def _joined(s: Subject, first: Condition, second: Condition, *, either: bool) -> Condition:
@@ -221,7 +223,9 @@ def _compared(s: Subject, kind: str) -> Condition:
     place, v = s.table.index(k), _threshold(s, k)
     mask, slots = f"{{S}}['{k}'] {sign} {v}", {"k": k, "v": str(v)}
     sql = f"{quoted(k)} {sign} {v}"
-    return Condition(s.picker.pick(kind), slots, sql, mask, lambda row: holds(row[place], v))
+    return Condition(
+        s.picker.pick(kind), slots, sql, mask, lambda row: holds(_number(row[place]), v)
+    )
 
 
 def _between(s: Subject) -> Condition:
@@ -235,7 +239,7 @@ def _between(s: Subject) -> Condition:
         slots,
         sql,
         mask,
-        lambda row: low <= float(str(row[place])) <= high,
+        lambda row: low <= _number(row[place]) <= high,
     )
 
 
@@ -247,6 +251,19 @@ def _word(s: Subject, kind: str) -> Condition:
     slots, is_equal = {"k": k, "v": v}, kind == "equal"
     return Condition(
         s.picker.pick(kind), slots, sql, mask, lambda row: (str(row[place]) == v) == is_equal
+    )
+
+
+def _one_of(s: Subject) -> Condition:
+    place, k = _word_column(s)
+    found = list(dict.fromkeys(map(str, s.table.values(k))))
+    if len(found) < 2:
+        return _word(s, "equal")
+    v, u = s.rng.sample(found, 2)
+    sql, mask = f"{quoted(k)} IN ('{v}', '{u}')", f"{{S}}['{k}'].isin(['{v}', '{u}'])"
+    slots = {"k": k, "v": v, "u": u}
+    return Condition(
+        s.picker.pick("one_of"), slots, sql, mask, lambda row: str(row[place]) in (v, u)
     )
 
 
@@ -278,8 +295,7 @@ def _word_column(s: Subject) -> tuple[int, str]:
 
 
 def _threshold(s: Subject, c: str) -> float:
-    value = s.rng.choice(s.table.values(c))
-    assert isinstance(value, int | float)
+    value = _number(s.rng.choice(s.table.values(c)))
     dice = s.rng.random()
     if dice < 0.4:
         return value
@@ -291,6 +307,11 @@ def _threshold(s: Subject, c: str) -> float:
     return s.rng.choice(
         (s.rng.randint(0, 999), s.rng.randint(0, 99999), s.rng.random().__round__(2))
     )
+
+
+def _number(value: object) -> float:
+    assert isinstance(value, int | float)
+    return value
 
 
 def _cells(table: Table, c: str, rows: list[Row]) -> list[object]:

@@ -223,6 +223,37 @@ def value_range(s: Subject) -> Question:
     )
 
 
+def tail_rows(s: Subject) -> Question:
+    """The last rows."""
+    n = s.rng.choice((1, 2, 3, 3, 4, 5, 5, 6, 8, 10, 15, 20))
+    named = s.rng.random() < 0.75
+    pool, n = ("tail_n", n) if named else ("tail", 5)
+    first = f"SELECT GREATEST(COUNT(*) - {n}, 0) FROM '{{S}}'"
+    sql, code = (
+        f"SELECT * FROM '{{S}}' OFFSET ({first})",
+        f"print({{S}}.tail({n}).to_csv(index=False))",
+    )
+    rows, columns = s.table.rows[-n:], s.table.names
+    phrase, head = s.picker.pick(pool), f"Last {n} rows of {{S}}:"
+    return Question("rows", phrase, {"n": str(n)}, sql, code, columns, rows, head, "rows")
+
+
+def described(s: Subject) -> Question:
+    """Statistics of every column."""
+    measures = "column_name, min, max, ROUND(TRY_CAST(avg AS DOUBLE), 4) AS mean"
+    sql = f"SELECT {measures} FROM (SUMMARIZE SELECT * FROM '{{S}}')"
+    code = "print({S}.describe().round(4).to_csv())"
+    rows = [(c.name, *rel.extremes(s.table, c)) for c in s.table.columns]
+    numbers = [c.name for c in s.table.columns if c.is_number]
+    described = zip(*(rel.describe(s.table.values(c)) for c in numbers), strict=True)
+    parts = ("count", "mean", "std", "min", "25%", "50%", "75%", "max")
+    named = ((part, *values) for part, values in zip(parts, described, strict=True))
+    details = {"csv": rel.csv_text(["", *numbers], named)}
+    head, phrase = "Statistics of {S}:", s.picker.pick("describe")
+    columns = ["column_name", "min", "max", "mean"]
+    return Question("summary", phrase, {}, sql, code, columns, rows, head, "rows", None, details)
+
+
 def grouped_by_two(s: Subject) -> Question:
     """An aggregate for each pair of values of two columns."""
     words = [c.name for c in s.table.columns if not c.is_number]
@@ -314,6 +345,7 @@ def row_shares(s: Subject) -> Question:
 KINDS: tuple[tuple[QuestionMaker, int], ...] = (
     (scalar, 20), (grouped, 26), (count_rows, 5), (count_groups, 10), (distinct_count, 4),
     (distinct, 4), (head_rows, 8), (schema, 4), (summary, 3), (value_range, 3),
+    (tail_rows, 3), (described, 4),
     (grouped_by_two, 5), (having, 4), (having_count, 2), (shares, 3), (row_shares, 2),
 )  # fmt: skip
 """Kinds of questions about aggregates and whole tables, and their weights."""

@@ -10,6 +10,11 @@ from notebook_agents.engine.training.fixtures import Table
 from notebook_agents.engine.training.questions import LABELS, Question, QuestionMaker, Subject
 from notebook_agents.engine.training.relations import Row, quoted, shown
 
+_GROUP_RANKS = (
+    (1, "top_group", True), (1, "low_group", False), (0, "top_groups", True),
+    (0, "low_groups", False),
+)  # fmt: skip
+
 
 def top_rows(s: Subject) -> Question:
     """The rows with the largest or smallest values."""
@@ -42,9 +47,7 @@ def sorted_rows(s: Subject) -> Question:
 def top_groups(s: Subject) -> Question:
     """The groups with the largest or smallest aggregates."""
     op, c, g = s.rng.choice(("mean", "sum", "sum")), s.number(), s.group()
-    n, pool, down = s.rng.choice(
-        ((1, "top_group", True), (1, "low_group", False), (0, "top_groups", True))
-    )
+    n, pool, down = s.rng.choices(_GROUP_RANKS, (3, 3, 3, 1))[0]
     n = n or s.rng.choice((2, 3, 3, 4, 5, 10))
     phrase = s.picker.pick(pool).replace("{A}", s.measure(op))
     rows = _ranked(rel.grouped(s.table, g, c, op), down)[:n]
@@ -60,6 +63,58 @@ def top_groups(s: Subject) -> Question:
     columns = [g, rel.HEADERS[op].format(shown(c))]
     slots = {"n": str(n), "c": c, "g": g}
     return Question("top", phrase, slots, sql, code, columns, rows, head, "pairs", [g, c])
+
+
+def ranked_groups(s: Subject) -> Question:
+    """All groups in the order of their aggregates."""
+    op, c, g = s.rng.choice(("mean", "sum", "sum")), s.number(), s.group()
+    down = s.rng.random() < 0.75
+    phrase = s.picker.pick("ranked_groups" if down else "ranked_groups_up")
+    phrase = phrase.replace("{A}", s.measure(op))
+    measure = rel.SQL_NAMES[op].format(quoted(c))
+    sql = f"SELECT {quoted(g)}, {measure} FROM '{{S}}' GROUP BY {quoted(g)}"
+    sql += " ORDER BY 2 DESC" if down else " ORDER BY 2"
+    measured = f"{{S}}.groupby('{g}')['{c}'].{rel.PANDAS_NAMES[op]}"
+    code = f"print({measured}.sort_values({'ascending=False' if down else ''}).to_csv())"
+    rows = _ranked(rel.grouped(s.table, g, c, op), down)
+    head = f"{LABELS[op]} {c} by {g} in {{S}}, {'highest' if down else 'lowest'} first:"
+    columns, slots = [g, rel.HEADERS[op].format(shown(c))], {"c": c, "g": g}
+    return Question("top", phrase, slots, sql, code, columns, rows, head, "pairs", [g, c])
+
+
+def distinct_by_group(s: Subject) -> Question:
+    """The number of different values of a column for each value of another."""
+    g = s.group()
+    h = s.rng.choice([c.name for c in s.table.columns if c.name != g])
+    phrase = s.picker.pick("distinct_by_group")
+    measure = f"COUNT(DISTINCT {quoted(h)})"
+    sql = f"SELECT {quoted(g)}, {measure} FROM '{{S}}' GROUP BY {quoted(g)} ORDER BY 1"
+    code = f"print({{S}}.groupby('{g}')['{h}'].nunique().to_csv())"
+    pairs = set(zip(s.table.values(g), s.table.values(h), strict=True))
+    rows: list[Row] = [
+        (key, sum(key == first for first, _ in pairs))
+        for key, _ in rel.grouped(s.table, g, None, "count")
+    ]
+    head = f"Different {h} values by {g} in {{S}}:"
+    columns, slots = [g, f"count(DISTINCT {shown(h)})"], {"g": g, "h": h}
+    return Question("group", phrase, slots, sql, code, columns, rows, head, "pairs", [g, h])
+
+
+def two_measures(s: Subject) -> Question:
+    """The same aggregate of two columns for each value of a third."""
+    numbers = [c.name for c in s.table.columns if c.is_number]
+    op, g = s.rng.choice(("mean", "sum", "sum", "max", "min")), s.group()
+    c, d = s.rng.sample(numbers, 2)
+    phrase = s.picker.pick("two_measures").replace("{A}", s.picker.pick(f"{op}_of_two"))
+    measures = ", ".join(rel.SQL_NAMES[op].format(quoted(name)) for name in (c, d))
+    sql = f"SELECT {quoted(g)}, {measures} FROM '{{S}}' GROUP BY {quoted(g)} ORDER BY 1"
+    code = f"print({{S}}.groupby('{g}')[['{c}', '{d}']].{rel.PANDAS_NAMES[op]}.to_csv())"
+    first, second = rel.grouped(s.table, g, c, op), rel.grouped(s.table, g, d, op)
+    rows: list[Row] = [(*a, b[1]) for a, b in zip(first, second, strict=True)]
+    head = f"{LABELS[op]} {c} and {d} by {g} in {{S}}:"
+    columns = [g, *(rel.HEADERS[op].format(shown(name)) for name in (c, d))]
+    slots = {"c": c, "d": d, "g": g}
+    return Question("group", phrase, slots, sql, code, columns, rows, head, "rows", [g, c, d])
 
 
 def arg_max(s: Subject) -> Question:
@@ -229,6 +284,7 @@ KINDS: tuple[tuple[QuestionMaker, int], ...] = (
     (top_rows, 6), (sorted_rows, 3), (top_groups, 6), (arg_max, 5), (missing, 3), (related, 3),
     (selected, 3), (value_counts, 3), (most_common, 3), (quantile, 3), (duplicates, 2),
     (repeated_values, 1), (missing_by_column, 2), (missing_rows, 2), (incomplete_rows, 1),
+    (ranked_groups, 4), (distinct_by_group, 2), (two_measures, 3),
 )  # fmt: skip
 """Kinds of questions about orders, frequencies and gaps, and their weights."""
 

@@ -11,7 +11,7 @@ import re
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 
-from notebook_agents.engine.training.fixtures import Table
+from notebook_agents.engine.training.fixtures import Column, Table
 
 Row = tuple[object, ...]
 
@@ -104,6 +104,23 @@ def ordered(table: Table, column: str, *, descending: bool) -> list[Row]:
     """All rows ordered by a column of numbers; equal rows keep their order."""
     place = table.index(column)
     return sorted(table.rows, key=lambda row: float(str(row[place])), reverse=descending)
+
+
+def extremes(table: Table, column: Column) -> Row:
+    """Minimum, maximum and average of a column as `SUMMARIZE` writes them."""
+    values = table.values(column.name)
+    if not column.is_number:
+        texts = sorted(map(str, values))
+        return texts[0], texts[-1], None
+    low, high = (str(aggregate(values, kind)) for kind in ("min", "max"))
+    return low, high, aggregate(values, "mean")
+
+
+def describe(values: Sequence[object]) -> tuple[float, ...]:
+    """The statistics of `DataFrame.describe`."""
+    low, high, mean, std = (float(aggregate(values, k)) for k in ("min", "max", "mean", "std"))
+    quarters = (quantile(values, share) for share in (0.25, 0.5, 0.75))
+    return float(len(values)), mean, std, low, *quarters, high
 
 
 def correlation(table: Table, first: str, second: str) -> float | None:
