@@ -1,16 +1,17 @@
-"""Measures an exported model folder on the project's own synthetic data and writes a report.
+"""Measures the shipped model on the project's own synthetic data and on requests written by hand.
 
-Teacher forcing gives the exact matches of many turns; the end-to-end part executes the calls. All
-numbers come from the exported files, never from the training code.
+Teacher forcing gives the exact matches of many turns of any exported folder. Everything else goes
+through the product: its engine, parser, loop, tools and sandbox, with the model that it ships.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
-import re
 import tempfile
 from collections import defaultdict
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from itertools import islice, pairwise
 from pathlib import Path
 
@@ -18,23 +19,21 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from notebook_agents.engine.training import prompts
-from notebook_agents.engine.training.conversation import (
-    PYTHON,
-    READER,
-    Conversation,
-    Exchange,
-    messages,
-)  # fmt: skip
-from notebook_agents.engine.training.dialogue import Dialogue, Reply
+from notebook_agents.engine.training.conversation import Conversation, Exchange
 from notebook_agents.engine.training.execution import Workspace
 from notebook_agents.engine.training.fixtures import Names
 from notebook_agents.engine.training.generator import SPLITS, Generator
+from notebook_agents.engine.training.judging import judged, judged_natural, judged_refusal
+from notebook_agents.engine.training.natural import Request, natural_sets
+from notebook_agents.engine.training.product import Product, Reply, Setting, open_product
+from notebook_agents.engine.training.report import Report, Scores
+from notebook_agents.engine.training.settings import generated_setting, written_setting
 from notebook_agents.engine.training.tokenizer import encode, load_tokenizer
 
 EVALUATION_SEED = 77_000_001
 """A seed that no training run uses."""
-
-Scores = dict[str, dict[str, list[bool]]]
+AT_ONCE = 2
+"""Conversations of the product that go on at the same time."""
 
 
 @dataclass(frozen=True)
@@ -44,45 +43,28 @@ class EvaluationPlan:
     model: Path
     output: Path
     n_forced: int = 1000
-    n_executed: int = 200
+    n_executed: int = 500
+    """Conversations per split."""
     n_copies: int = 200
+    natural: bool = True
     threads: int = 1
 
 
-@dataclass
-class Report:
-    """Shares of right answers in per cent, by measure and category, with the number of items."""
+@dataclass(frozen=True)
+class Item:
+    """One conversation with the product, and how its replies are judged."""
 
-    tables: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
-    failures: list[str] = field(default_factory=list)
-
-    def add(self, title: str, scores: Scores) -> None:
-        """Add one table: a row per category, a column per measure, and a row for all."""
-        everything: dict[str, list[bool]] = defaultdict(list)
-        for measures in scores.values():
-            for measure, found in measures.items():
-                everything[measure] += found
-        rows = {**dict(sorted(scores.items())), "all": everything}
-        self.tables[title] = {name: _shares(measures) for name, measures in rows.items()}
-
-    def markdown(self) -> str:
-        """All tables as markdown."""
-        return "\n".join(_markdown(title, rows) for title, rows in self.tables.items())
+    setting: Setting
+    requests: tuple[str, ...]
 
 
 def evaluate(plan: EvaluationPlan) -> Report:
     """Run all measurements and write `evaluation.json` and `evaluation.md`."""
     torch.set_num_threads(plan.threads)
     report = Report()
-    for split in SPLITS:
+    for split in SPLITS if plan.n_forced else ():
         report.add(f"exact match, {split}", forced_scores(plan, split))
-    dialogue = Dialogue(plan.model)
-    for split in SPLITS[1:]:
-        scores = executed_scores(dialogue, split, plan.n_executed, report.failures)
-        report.add(f"end to end, {split}", scores)
-    report.add("copying of names", copy_scores(dialogue, plan.n_copies, report.failures))
-    report.add("hand-written requests", hand_written_scores(dialogue, report.failures))
-    report.add("out of domain", refusal_scores(dialogue, report.failures))
+    asyncio.run(_measure_product(plan, report))
     plan.output.mkdir(parents=True, exist_ok=True)
     found = {"tables": report.tables, "failures": report.failures}
     text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
@@ -110,128 +92,154 @@ def forced_scores(plan: EvaluationPlan, split: str) -> Scores:
     return scores
 
 
-def executed_scores(dialogue: Dialogue, split: str, count: int, failures: list[str]) -> Scores:
-    """Requests answered with executed calls; a unit is one exchange after the right history."""
+async def executed_scores(product: Product, split: str, count: int, failures: list[str]) -> Scores:
+    """Whole conversations answered by the product; a unit is one exchange."""
+    made = [c for c in islice(Generator(EVALUATION_SEED + 1, split), 2 * count) if _is_real(c)]
+    made = made[:count]
+    items = [Item(generated_setting(c), tuple(e.request for e in c.exchanges)) for c in made]
     scores: Scores = defaultdict(lambda: defaultdict(list))
-    for conversation in islice(Generator(EVALUATION_SEED + 1, split), count):
-        for number, exchange in enumerate(conversation.exchanges):
-            if exchange.category == "error":
-                continue
-            found = _executed(dialogue, conversation, number, failures)
+    number = 0
+    async for replies in answered(product, items):
+        conversation = made[number]
+        number += 1
+        results = await asyncio.to_thread(expected_results, conversation)
+        for exchange, expected, reply in zip(conversation.exchanges, results, replies, strict=True):
+            found = judged(exchange, expected, reply)
             for measure, value in found.items():
                 scores[exchange.category][measure].append(value)
+            if not found["end to end"]:
+                failures.append(f"{exchange.category}: {exchange.request!r} -> {shown(reply)}")
     return scores
 
 
-def copy_scores(dialogue: Dialogue, count: int, failures: list[str]) -> Scores:
+async def copy_scores(product: Product, count: int, failures: list[str]) -> Scores:
     """Whether the path of a request arrives unchanged in the call, by the length of its name."""
-    rng = Generator(EVALUATION_SEED + 2, "vocabulary").rng
-    names = Names(rng, held=True)
-    scores: Scores = defaultdict(lambda: defaultdict(list))
-    with tempfile.TemporaryDirectory() as folder, Workspace(Path(folder)) as workspace:
-        for _ in range(count):
-            path = names.path(rng.choice(("txt", "md", "log")))
-            text = f"read the first 3 lines of {path}"
-            reply = dialogue.ask([{"role": "user", "content": text}], workspace)
-            call = reply.calls[0] if reply.calls else None
-            is_right = call is not None and call.arguments == {"path": path, "max_lines": 3}
-            bucket = f"{len(path) // 10 * 10:02d} to {len(path) // 10 * 10 + 9:02d} characters"
-            scores[bucket]["path exact"].append(is_right)
-            if not is_right:
-                failures.append(f"copy: {text} -> {call}")
-    return scores
-
-
-def hand_written_scores(dialogue: Dialogue, failures: list[str]) -> Scores:
-    """Requests written by hand, executed; the answer must contain the expected texts."""
-    scores: Scores = defaultdict(lambda: defaultdict(list))
-    for request in prompts.REQUESTS:
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            prompts.workspace(Path(folder)) as workspace,
-        ):
-            reply = dialogue.ask(prompts.start(request.text), workspace)
-        is_right = all(text in reply.answer for text in request.expected)
-        tool = reply.calls[0].name if reply.calls else ""
-        scores[request.category]["tool"].append(tool == request.tool)
-        scores[request.category]["end to end"].append(is_right and tool == request.tool)
-        if not is_right:
-            failures.append(f"hand: {request.text} -> {_shown(reply)}")
-    return scores
-
-
-def refusal_scores(dialogue: Dialogue, failures: list[str]) -> Scores:
-    """Requests outside the domain: a fixed reply is right, own words are an invention."""
-    scores: Scores = defaultdict(lambda: defaultdict(list))
-    with tempfile.TemporaryDirectory() as folder:
-        for text in prompts.OUT_OF_DOMAIN:
-            with Workspace(Path(folder)) as workspace:
-                reply = dialogue.ask(prompts.start(text), workspace)
-            fixed = reply.answer in prompts.FIXED_REPLIES and not reply.calls
-            invented = not reply.calls and reply.answer not in prompts.FIXED_REPLIES
-            scores["all prompts"]["refused"].append(fixed and reply.answer in prompts.REFUSALS)
-            scores["all prompts"]["other fixed reply"].append(
-                fixed and reply.answer not in prompts.REFUSALS
-            )
-            scores["all prompts"]["needless call"].append(bool(reply.calls))
-            scores["all prompts"]["invention"].append(invented)
-            if not fixed:
-                failures.append(f"out of domain: {text} -> {_shown(reply)}")
-    return scores
-
-
-def _executed(
-    dialogue: Dialogue, conversation: Conversation, number: int, failures: list[str]
-) -> dict[str, bool]:
-    exchange = conversation.exchanges[number]
-    before = Conversation(
-        conversation.exchanges[:number], conversation.tools, conversation.frames,
-        shown_files=conversation.shown_files,
-    )  # fmt: skip
-    history: list[dict[str, object]] = [
-        *messages(before),
-        {"role": "user", "content": exchange.request},
+    names = Names(Generator(EVALUATION_SEED + 2, "vocabulary").rng, held=True)
+    paths = [names.path(names.rng.choice(("txt", "md", "log"))) for _ in range(count)]
+    items = [
+        Item(Setting({path: b"one\ntwo\nthree\nfour"}), (f"read the first 3 lines of {path}",))
+        for path in paths
     ]
-    with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
-        expected = []
-        for step in exchange.steps:
-            with Workspace(Path(first), conversation) as workspace:
-                expected.append(workspace.run(step.call))
-        with Workspace(Path(second), conversation) as workspace:
-            reply = dialogue.ask(history, workspace, conversation.tools)
-    found = judged(exchange, expected, reply)
-    if not found["end to end"]:
-        failures.append(f"{exchange.category}: {exchange.request!r} -> {_shown(reply)}")
-    return found
+    scores: Scores = defaultdict(lambda: defaultdict(list))
+    index = 0
+    async for (reply,) in answered(product, items):
+        path = paths[index]
+        index += 1
+        wanted = {"path": path, "max_lines": 3}
+        is_right = bool(reply.calls) and reply.calls[0].arguments == wanted
+        bucket = f"{len(path) // 10 * 10:02d} to {len(path) // 10 * 10 + 9:02d} characters"
+        scores[bucket]["path exact"].append(is_right)
+        if not is_right:
+            failures.append(f"copy: {path!r} -> {shown(reply)}")
+    return scores
 
 
-def judged(exchange: Exchange, expected: list[str], reply: Reply) -> dict[str, bool]:
-    """Judge a reply: valid calls, the right tool and result, and the values in the answer."""
-    calls = tuple(step.call for step in exchange.steps)
-    tool = [c.name for c in reply.calls[:1]] == [c.name for c in calls[:1]]
-    found = {"valid": reply.is_valid, "tool": tool}
-    if not calls:
-        return {**found, "end to end": not reply.calls and reply.answer == exchange.answer}
-    same = reply.calls == calls
-    draws = calls[-1].name == PYTHON and "plt.show()" in str(calls[-1].arguments)
-    result = same if draws else bool(reply.results) and reply.results[-1] == expected[-1]
-    found = {**found, "call": same, "result": result}
-    copied = draws or _values(expected[-1], calls[-1].name) <= _words(reply.answer)
-    if result:
-        found["copied, given the result"] = copied
-    return {**found, "end to end": result and copied}
+async def natural_scores(product: Product, failures: list[str]) -> tuple[Scores, Scores]:
+    """Requests written without sight of the phrasings: inside the domain, and outside of it."""
+    inside: Scores = defaultdict(lambda: defaultdict(list))
+    outside: Scores = defaultdict(lambda: defaultdict(list))
+    for found in natural_sets():
+        setting = written_setting(found.files, found.frames)
+        items = [Item(setting, request.turns) for request in found.requests]
+        items += [Item(setting, (text,)) for text in found.out_of_domain]
+        wanted: list[Request | str] = [*found.requests, *found.out_of_domain]
+        index = 0
+        async for replies in answered(product, items):
+            request, reply = wanted[index], replies[-1]
+            index += 1
+            if isinstance(request, str):
+                _add(outside[found.name], judged_refusal(reply))
+                if not judged_refusal(reply)["refused"]:
+                    failures.append(f"out of domain: {request!r} -> {shown(reply)}")
+                continue
+            verdict = judged_natural(request, reply)
+            _add(inside[f"{found.name}: {request.category}"], verdict)
+            if not verdict["end to end"]:
+                failures.append(f"natural {found.name}: {request.turns} -> {shown(reply)}")
+    return inside, outside
 
 
-def _values(result: str, tool: str) -> set[str]:
-    lines = result.split("\n")
-    if result.startswith("Error: "):
-        return _words(lines[0].removeprefix("Error: "))
-    is_table = tool not in (READER, PYTHON) and len(lines) > 1 and ", " in lines[0]
-    return _words("\n".join(lines[1:] if is_table or lines[0].endswith(")") else lines))
+async def demo_scores(product: Product, failures: list[str]) -> Scores:
+    """The documented demo requests and paraphrases of them by the author of the phrasings."""
+    items = [Item(prompts.setting(), (request.text,)) for request in prompts.REQUESTS]
+    scores: Scores = defaultdict(lambda: defaultdict(list))
+    index = 0
+    async for (reply,) in answered(product, items):
+        request = prompts.REQUESTS[index]
+        index += 1
+        tool = reply.calls[0].name if reply.calls else ""
+        is_right = all(text in reply.answer for text in request.expected)
+        found = {"tool": tool == request.tool, "end to end": is_right and tool == request.tool}
+        _add(scores[request.category], found)
+        if not found["end to end"]:
+            failures.append(f"demo: {request.text!r} -> {shown(reply)}")
+    return scores
 
 
-def _words(text: str) -> set[str]:
-    return {word.strip(".:") for word in re.split(r"[\s,:`]+", text)} | {""}
+async def answered(product: Product, items: Sequence[Item]) -> AsyncIterator[list[Reply]]:
+    """The replies to every item, in order, a few conversations at the same time."""
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(item: Item) -> list[Reply]:
+        async with gate:
+            return await product.ask(item.setting, item.requests)
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(item)) for item in items]
+        for task in tasks:
+            yield await task
+
+
+def expected_results(conversation: Conversation) -> list[list[str]]:
+    """What the reference calls of every exchange really give."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Workspace(Path(folder), conversation) as workspace,
+    ):
+        return [[workspace.run(s.call) for s in e.steps] for e in conversation.exchanges]
+
+
+def written_spans(written: list[bool]) -> list[tuple[int, int]]:
+    """The places of the turns that the model writes."""
+    changes = [i for i in range(len(written)) if i == 0 or written[i] != written[i - 1]]
+    borders = [*changes, len(written)]
+    return [(begin, end) for begin, end in pairwise(borders) if written[begin]]
+
+
+def shown(reply: Reply) -> str:
+    """A reply on one line, for the list of failures."""
+    calls = "; ".join(call.json() for call in reply.calls)
+    return f"{calls} => {reply.answer[:200]!r}"
+
+
+async def _measure_product(plan: EvaluationPlan, report: Report) -> None:
+    with tempfile.TemporaryDirectory() as home:
+        async with open_product(Path(home)) as product:
+            for split in SPLITS[1:]:
+                scores = await executed_scores(product, split, plan.n_executed, report.failures)
+                report.add(f"end to end, {split}", scores)
+            if plan.n_copies:
+                report.add(
+                    "copying of names", await copy_scores(product, plan.n_copies, report.failures)
+                )
+            report.add("demo requests", await demo_scores(product, report.failures))
+            if plan.natural:
+                inside, outside = await natural_scores(product, report.failures)
+                report.add("natural requests", inside)
+                report.add("out of domain", outside)
+
+
+def _add(scores: dict[str, list[bool]], found: dict[str, bool]) -> None:
+    for measure, value in found.items():
+        scores[measure].append(value)
+
+
+def _is_real(conversation: Conversation) -> bool:
+    """Whether real tools behave as the reference says: a made-up failure cannot be repeated."""
+    return not any(e.category in UNREAL for e in conversation.exchanges)
+
+
+UNREAL = frozenset({"error", "clock", "why"})
 
 
 def _score_turn(
@@ -244,29 +252,3 @@ def _score_turn(
         return
     scores["tool"].append(all(right[:4]))
     scores["call"].append(all(right))
-
-
-def written_spans(written: list[bool]) -> list[tuple[int, int]]:
-    """The places of the turns that the model writes."""
-    changes = [i for i in range(len(written)) if i == 0 or written[i] != written[i - 1]]
-    borders = [*changes, len(written)]
-    return [(begin, end) for begin, end in pairwise(borders) if written[begin]]
-
-
-def _shares(measures: dict[str, list[bool]]) -> dict[str, float]:
-    shares = {k: round(100 * sum(v) / len(v), 1) for k, v in measures.items() if v}
-    return {"n": max((len(v) for v in measures.values()), default=0), **shares}
-
-
-def _markdown(title: str, rows: dict[str, dict[str, float]]) -> str:
-    columns = list(dict.fromkeys(name for row in rows.values() for name in row))
-    lines = [f"### {title}", "", f"| category | {' | '.join(columns)} |"]
-    lines.append("|---" * (len(columns) + 1) + "|")
-    for name, row in rows.items():
-        lines.append(f"| {name} | " + " | ".join(str(row.get(c, "")) for c in columns) + " |")
-    return "\n".join([*lines, ""])
-
-
-def _shown(reply: Reply) -> str:
-    calls = "; ".join(call.json() for call in reply.calls)
-    return f"{calls} => {reply.answer[:200]!r}"

@@ -10,13 +10,10 @@ generator never reads this module.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-import pandas as pd
-
-from notebook_agents.engine.training import replies
 from notebook_agents.engine.training.conversation import LISTER, PYTHON, READER, SQL
-from notebook_agents.engine.training.execution import Workspace
+from notebook_agents.engine.training.product import Setting
+from notebook_agents.engine.training.settings import written_setting
 
 FILES = {
     "data/sales.csv": "region,product,price,quantity,revenue\neast,lamp,20,3,60\nwest,desk,150,1,150\n"
@@ -27,8 +24,6 @@ FILES = {
     "README.md": "# Demo\n\nThis folder is small.\nIt has two tables.\nEnjoy.\nLast line.\n",
 }
 """The working directory of the hand-written requests."""
-
-CONTEXT = "Dataframes: df(city, temperature, humidity)\nFiles: " + ", ".join(FILES)
 
 
 @dataclass(frozen=True)
@@ -173,78 +168,10 @@ MORE = [
 DEMOS = (COMPUTE, GROUP, READ)
 REQUESTS = [*COMPUTE, *GROUP, *READ, *LIST, *OTHER, *FRAMES, *MORE]
 
-OUT_OF_DOMAIN = tuple(
-    line.strip()
-    for line in """
-    Who was the first person on the moon?
-    What is the tallest mountain in the world?
-    When did the second world war end?
-    Explain quantum entanglement to a child.
-    What is the capital of Australia?
-    Who wrote Romeo and Juliet?
-    Why is the sky blue?
-    How do I bake sourdough bread?
-    Write a haiku about autumn leaves.
-    Translate good morning into Spanish.
-    What's the weather in Berlin tomorrow?
-    Book me a flight to Lisbon on Friday.
-    Send a message to my boss that I am late.
-    Who will win the next election?
-    What is the meaning of life?
-    Recommend a good science fiction novel.
-    How many people live in Tokyo?
-    Give me legal advice about my landlord.
-    Is aspirin safe with ibuprofen?
-    What should I name my new puppy?
-    Tell me a joke about programmers.
-    Play some jazz.
-    Order a pizza with mushrooms.
-    What is photosynthesis?
-    Define entropy.
-    How far is the sun from the earth?
-    Who painted the Mona Lisa?
-    What languages are spoken in Switzerland?
-    Turn off the kitchen lights.
-    Remind me to call mom at six.
-    Search the web for cheap laptops.
-    What is the current price of bitcoin?
-    How do vaccines work?
-    What do you think about pineapple on pizza?
-    Compose an email asking for a raise.
-    Which phone should I buy?
-    Summarize the plot of Hamlet.
-    How old is the universe?
-    What is the best programming language?
-    Post this on twitter.
-    Can dogs eat chocolate?
-    Why do cats purr?
-    Who is the king of England?
-    Draw me a picture of a dragon.
-    Set a timer for ten minutes.
-    What time is it in New York?
-    Deploy my website.
-    How does a combustion engine work?
-    What happened in 1969?
-    Give me a recipe for pancakes.
-    """.strip().splitlines()
-)
-
-REFUSALS = (replies.NO_KNOWLEDGE, replies.NO_TOOL)
-FIXED_REPLIES = (*REFUSALS, *replies.SMALL_TALK, *replies.ASK_BACK)
+DATA_FRAMES = {"df": "city,temperature,humidity\noslo,12,55\nrome,25,40\noslo,14,65\nrome,27,50\n"}
+"""The data frames of the hand-written requests, as CSV."""
 
 
-def start(text: str) -> list[dict[str, object]]:
-    """The messages that open a conversation about the hand-written files."""
-    return [{"role": "system", "content": CONTEXT}, {"role": "user", "content": text}]
-
-
-def workspace(folder: Path) -> Workspace:
-    """A workspace with the files and the dataframe of the hand-written requests."""
-    made = Workspace(folder)
-    for path, text in FILES.items():
-        made.add_text(path, text)
-    cities = ["oslo", "rome", "oslo", "rome"]
-    made.namespace["df"] = pd.DataFrame(
-        {"city": cities, "temperature": [12, 25, 14, 27], "humidity": [55, 40, 65, 50]}
-    )
-    return made
+def setting() -> Setting:
+    """The files and the dataframe of the hand-written requests."""
+    return written_setting(FILES, DATA_FRAMES)
