@@ -1,5 +1,8 @@
 """Second requests that change one part of the first, correct it, narrow it, rank or draw it."""
 
+# The SQL is training text about made-up tables; nothing here reaches a database of anybody.
+# ruff: noqa: S608
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -10,8 +13,8 @@ from notebook_agents.engine.training import relations as rel
 from notebook_agents.engine.training.conversation import PYTHON, Call, Exchange, Step
 from notebook_agents.engine.training.fixtures import Table
 from notebook_agents.engine.training.questions import LABELS, Question, Subject
-from notebook_agents.engine.training.relations import Row, quoted
-from notebook_agents.engine.training.scene import Scene, Source, table_exchange
+from notebook_agents.engine.training.relations import quoted
+from notebook_agents.engine.training.scene import Scene, Source, table_answer, table_step
 
 OPERATION_WORDS = {
     "mean": ("average", "mean", "avg"),
@@ -45,16 +48,16 @@ def follow_up(scene: Scene, first: Question, source: Source) -> Exchange | None:
 
 
 def _asked(
-    scene: Scene, pool: str, slots: dict[str, str], question: Question, source: Source
+    scene: Scene, phrase: str, slots: dict[str, str], question: Question, source: Source
 ) -> Exchange:
-    made = table_exchange(scene, question, source)
-    text = scene.words(scene.picker.pick(pool), slots)
-    return replace(made, request=text, category=CATEGORY)
+    text = scene.words(phrase, slots)
+    step = table_step(question, source)
+    return Exchange(CATEGORY, text, (step,), table_answer(question, source, step.result))
 
 
 def _changed(scene: Scene, part: str) -> str:
-    """The pool of a change of mind, in four of ten cases put as a correction."""
-    return f"correct_{part}" if scene.chance(0.4) else f"other_{part}"
+    """A phrase for another part, in four of ten cases put as a correction."""
+    return scene.picker.pick(f"correct_{part}" if scene.chance(0.4) else f"other_{part}")
 
 
 def _question(subject: Subject, op: str, c: str, g: str) -> Question:
@@ -91,8 +94,8 @@ def _other_group(scene: Scene, first: Question, source: Source) -> Exchange | No
         return None
     g = scene.rng.choice(columns)
     question = _question(_subject(scene, source), details["op"], details["c"], g)
-    pool = _changed(scene, "group") if before else "other_group"
-    return _asked(scene, pool, {"g": g, "h": before}, question, source)
+    phrase = _changed(scene, "group") if before else scene.picker.pick("other_group")
+    return _asked(scene, phrase, {"g": g, "h": before}, question, source)
 
 
 def _other_source(scene: Scene, first: Question, source: Source) -> Exchange:
@@ -112,8 +115,8 @@ def _narrowed(scene: Scene, first: Question, source: Source) -> Exchange | None:
         return None
     subject = _subject(scene, source)
     w = conditions.fruitful(subject, compound=0.0)
-    question = _filtered(subject, first.details, w)
-    return _asked(scene, "narrow", w.slots, replace(question, phrase=w.said), source)
+    phrase = scene.picker.pick("narrow").replace("{W}", w.said)
+    return _asked(scene, phrase, w.slots, _filtered(subject, first.details, w), source)
 
 
 def _one_group(scene: Scene, first: Question, source: Source) -> Exchange | None:
@@ -125,20 +128,16 @@ def _one_group(scene: Scene, first: Question, source: Source) -> Exchange | None
     sql, mask = f"{quoted(g)} = '{v}'", f"{{S}}['{g}'] == '{v}'"
     w = conditions.Condition("", {"v": v}, sql, mask, lambda row: str(row[place]) == v)
     question = _filtered(_subject(scene, source), {**first.details, "g": ""}, w)
-    return _asked(scene, "narrow_value", {"v": v}, question, source)
+    return _asked(scene, scene.picker.pick("narrow_value"), {"v": v}, question, source)
 
 
 def _filtered(s: Subject, details: dict[str, str], w: conditions.Condition) -> Question:
     """A question of the kind of the first one, about the rows that fulfil a condition."""
     op, c, g = details["op"], details["c"], details["g"]
     kept = Subject(Table(s.table.columns, tuple(w.rows(s.table))), s.picker)
-    if op == "count" and not g:
-        base = questions.count_rows(kept)
-    else:
-        base = _question(kept, op, c, g)
-    sql = base.sql.replace(" GROUP BY", f" WHERE {w.sql} GROUP BY") if g else (
-        f"{base.sql} WHERE {w.sql}"
-    )  # fmt: skip
+    base = questions.count_rows(kept) if op == "count" and not g else _question(kept, op, c, g)
+    where = f" WHERE {w.sql}"
+    sql = base.sql.replace(" GROUP BY", f"{where} GROUP BY") if g else base.sql + where
     code = base.code.replace("{S}", f"{{S}}[{w.mask}]", 1)
     if not g and op != "count":
         code = f"print({{S}}[{w.mask}]['{c}'].{rel.PANDAS_NAMES[op]})"
@@ -158,29 +157,42 @@ def _ranked(scene: Scene, first: Question, source: Source) -> Exchange:
     question = _in_order(details, source.table, n, down=down)
     w = scene.rng.choice(OPERATION_WORDS.get(details["op"], ("count", "number")))
     slots = {"n": str(n), "c": details["c"] or "count", "w": w}
-    return _asked(scene, pool, slots, question, source)
+    return _asked(scene, scene.picker.pick(pool), slots, question, source)
 
 
 def _in_order(details: dict[str, str], table: Table, n: int, *, down: bool) -> Question:
+    """The groups ordered by their values, `n` of them or all."""
     op, c, g = details["op"], details["c"], details["g"]
-    order, rank = ("DESC", "Highest") if down else ("ASC", "Lowest")
-    limit = f" LIMIT {n}" if n else ""
-    found = rel.grouped(table, g, c or None, op)
-    rows = _by_value(found, down=down)[: n or None]
     if op == "count":
-        measure, header, name = "COUNT(*)", "count_star()", "number of rows"
-        measured, c = f"{{S}}['{g}'].value_counts().sort_index()", "count"
-    else:
-        measure = rel.SQL_NAMES[op].format(quoted(c))
-        header, name = rel.HEADERS[op].format(rel.shown(c)), f"{LABELS[op].lower()} {c}"
-        measured = f"{{S}}.groupby('{g}')['{c}'].{rel.PANDAS_NAMES[op]}"
+        return _by_frequency(g, table, n, down=down)
+    order, rank = ("DESC", "Highest") if down else ("ASC", "Lowest")
+    found = rel.grouped(table, g, c, op)
+    rows = sorted(found, key=lambda row: float(str(row[1])), reverse=down)[: n or None]
+    measure = rel.SQL_NAMES[op].format(quoted(c))
     sql = f"SELECT {quoted(g)}, {measure} FROM '{{S}}' GROUP BY {quoted(g)} ORDER BY 2 {order}"
-    method = f"{'nlargest' if down else 'nsmallest'}({n})" if n else (
-        f"sort_values(ascending={not down})"
-    )  # fmt: skip
+    measured = f"{{S}}.groupby('{g}')['{c}'].{rel.PANDAS_NAMES[op]}"
+    method = f"{'nlargest' if down else 'nsmallest'}({n})" if n else "sort_values(ascending=False)"
     code = f"print({measured}.{method}.to_csv())"
-    head = f"{rank} {name} by {g} in {{S}}:"
-    return Question("top", "", {}, sql + limit, code, [g, header], rows, head, "pairs", [g, c])
+    head, columns = f"{rank} {LABELS[op].lower()} {c} by {g} in {{S}}:", [g, _header(op, c)]
+    return Question("top", "", {}, _limited(sql, n), code, columns, rows, head, "pairs", [g, c])
+
+
+def _by_frequency(g: str, table: Table, n: int, *, down: bool) -> Question:
+    """The values of a column by how often they occur, `n` of them or all."""
+    found = rel.counted(table, g)
+    order = "2 DESC, 1" if down else "2, 1"
+    sql = f"SELECT {quoted(g)}, COUNT(*) FROM '{{S}}' GROUP BY {quoted(g)} ORDER BY {order}"
+    part = f".{'head' if down else 'tail'}({n})" if n else ""
+    code = f"print({{S}}['{g}'].value_counts(){part}.to_csv())"
+    kept = (found[:n] if down else found[-n:]) if n else found
+    head = f"{'Most' if down else 'Least'} frequent {g} in {{S}}:"
+    head = head if n else f"Values of {g} in {{S}} by frequency:"
+    sign = -1 if down else 1
+    rows = sorted(found, key=lambda row: (sign * int(str(row[1])), str(row[0])))[: n or None]
+    details, columns = {"csv": rel.csv_text([g, "count"], kept)}, [g, "count_star()"]
+    return Question(
+        "top", "", {}, _limited(sql, n), code, columns, rows, head, "pairs", None, details
+    )
 
 
 def _drawn(scene: Scene, first: Question, source: Source) -> Exchange:
@@ -199,5 +211,9 @@ def _subject(scene: Scene, source: Source) -> Subject:
     return Subject(source.table, scene.picker)
 
 
-def _by_value(rows: list[Row], *, down: bool) -> list[Row]:
-    return sorted(rows, key=lambda row: float(str(row[1])), reverse=down)
+def _header(op: str, c: str) -> str:
+    return rel.HEADERS[op].format(rel.shown(c))
+
+
+def _limited(sql: str, n: int) -> str:
+    return f"{sql} LIMIT {n}" if n else sql
