@@ -81,9 +81,12 @@ def _about_the_world(scene: Scene, phrase: str) -> str:
 
 
 def _topic(scene: Scene) -> str:
+    """A thing that the context does not know."""
     if scene.chance(0.35):
         return _listed(scene, "topics")
-    return " ".join(scene.names.word() for _ in range(scene.rng.choice((1, 1, 2))))
+    known = {*scene.frames, *(n for t in scene.tables.values() for n in t.names)}
+    words = [scene.names.word() for _ in range(scene.rng.choice((1, 1, 2)))]
+    return _topic(scene) if known.intersection(words) else " ".join(words)
 
 
 def _person(scene: Scene) -> str:
