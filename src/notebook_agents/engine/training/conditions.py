@@ -301,7 +301,7 @@ def _threshold(s: Subject, c: str) -> float:
         return value
     if dice < 0.6:
         size = s.rng.choice((1, 5, 10, 50, 100))
-        return int(value) // size * size
+        return int(value) // size * size or size
     if dice < 0.8:
         return s.rng.choice((1, 2, 5, 10, 20, 25, 50, 100, 200, 500, 1000, 2000, 5000, 10000))
     return s.rng.choice(

@@ -357,7 +357,7 @@ def _border(s: Subject, values: list[float]) -> float:
     dice = s.rng.random()
     if dice < 0.6:
         size = s.rng.choice((1, 1, 10, 50, 100))
-        border: float = int(value) // size * size + (1 if dice < 0.1 else 0)
+        border: float = int(value) // size * size or size
     else:
         border = s.rng.choice((1, 5, 10, 50, 100, 200, 500, 1000, 5000, s.rng.randint(0, 9999)))
     while border in values:

@@ -211,7 +211,10 @@ def quantile(s: Subject) -> Question:
     if dice < 0.25:
         pool, percent = s.rng.choice((("first_quartile", 25), ("third_quartile", 75)))
     else:
-        pool, percent = "quantile", s.rng.choice((*_PERCENTILES, s.rng.randint(2, 98)))
+        pool, percent = (
+            "quantile",
+            s.rng.choice((*_PERCENTILES, s.rng.randint(2, 49), s.rng.randint(51, 98))),
+        )
     share = percent / 100
     phrase = s.picker.pick(pool)
     sql = f"SELECT ROUND(QUANTILE_CONT({quoted(c)}, {share}), 4) FROM '{{S}}'"
