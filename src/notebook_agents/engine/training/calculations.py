@@ -2,90 +2,92 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import keyword
 from collections.abc import Callable
 
+from notebook_agents.engine.training import dates, values, word_problems
 from notebook_agents.engine.training.conversation import PYTHON, Call, Exchange, Step
-from notebook_agents.engine.training.fixtures import random_date
+from notebook_agents.engine.training.python_calls import (
+    Amount,
+    asked,
+    count,
+    execute,
+    finished,
+    number,
+    percent,
+    price,
+    printed,
+    said,
+    signed,
+)  # fmt: skip
 from notebook_agents.engine.training.scene import Scene, failure
 
 BINARY = {
-    "{a} + {b}": "plus",
-    "{a} - {b}": "minus",
-    "{a} * {b}": "times",
-    "round({a} / {b}, 6)": "over",
-    "{a} ** {b}": "power",
-    "{a} % {b}": "modulo",
-    "{a} // {b}": "floor",
-    "round({b} * {a} / 100, 6)": "percent",
-    "round(100 * {a} / {b}, 6)": "share",
-    "math.gcd({a}, {b})": "gcd",
-    "math.lcm({a}, {b})": "lcm",
+    "plus": "{a} + {b}",
+    "minus": "{a} - {b}",
+    "times": "{a} * {b}",
+    "over": "{a} / {b}",
+    "power": "{a} ** {b}",
+    "modulo": "{a} % {b}",
+    "floor": "{a} // {b}",
+    "percent": "{b} * {a} / 100",
+    "share": "100 * {a} / {b}",
+    "gcd": "math.gcd({a}, {b})",
+    "lcm": "math.lcm({a}, {b})",
+    "round_to": "round({a}, {b})",
+    "two_max": "max({a}, {b})",
+    "two_min": "min({a}, {b})",
+    "larger_than": "{a} > {b}",
+    "smaller_than": "{a} < {b}",
+    "is_equal": "{a} == {b}",
+    "divisible": "{a} % {b} == 0",
+    "distance": "abs({a} - {b})",
+    "nth_root": "round({a} ** (1 / {b}), 6)",
+    "choose": "math.comb({a}, {b})",
 }
 UNARY = {
-    "round(math.sqrt({a}), 6)": "root",
-    "{a} ** 2": "square",
-    "{a} ** 3": "cube",
-    "math.factorial({a})": "factorial",
-    "round({a} / 2, 6)": "half",
-    "{a} * 2": "double",
-    "round(math.log({a}), 6)": "log",
-    "sum(range(1, {a} + 1))": "sum_to",
-    "bin({a})[2:]": "binary",
-    "hex({a})[2:]": "hex",
-    "round(({a} - 32) * 5 / 9, 2)": "celsius",
-    "round({a} * 9 / 5 + 32, 2)": "fahrenheit",
+    "root": "round(math.sqrt({a}), 6)",
+    "square": "{a} ** 2",
+    "cube": "{a} ** 3",
+    "factorial": "math.factorial({a})",
+    "half": "{a} / 2",
+    "double": "{a} * 2",
+    "triple": "{a} * 3",
+    "third": "{a} / 3",
+    "quarter": "{a} / 4",
+    "log": "round(math.log({a}), 6)",
+    "log10": "round(math.log10({a}), 6)",
+    "log2": "round(math.log2({a}), 6)",
+    "sum_to": "sum(range(1, {a} + 1))",
+    "binary": "bin({a})[2:]",
+    "octal": "oct({a})[2:]",
+    "hex": "hex({a})[2:]",
+    "celsius": "round(({a} - 32) * 5 / 9, 2)",
+    "fahrenheit": "round({a} * 9 / 5 + 32, 2)",
+    "absolute": "abs({a})",
+    "round_whole": "round({a})",
+    "round_down": "math.floor({a})",
+    "round_up": "math.ceil({a})",
+    "is_even": "{a} % 2 == 0",
+    "is_odd": "{a} % 2 == 1",
+    "digit_count": "len(str({a}))",
+    "digit_sum": "sum(int(d) for d in str({a}))",
+    "divisors": "[n for n in range(1, {a} + 1) if {a} % n == 0]",
+    "inverse": "1 / {a}",
+    "table_of": "[{a} * n for n in range(1, 11)]",
 }
-WORD_PROBLEM = {
-    "{a} * {b}": "boxes",
-    "{a} - {b}": "gone",
-    "{a} + {b}": "more",
-    "round({a} / {b}, 6)": "shared",
-}
-LISTS = {
-    "sum([{l}])": "list_sum",
-    "round(sum([{l}]) / len([{l}]), 6)": "list_mean",
-    "max([{l}])": "list_max",
-    "min([{l}])": "list_min",
-    "sorted([{l}])": "list_sort",
-    "statistics.median([{l}])": "list_median",
-}
-WORDS = {
-    "'{w}'[::-1]": "reverse",
-    "len('{w}')": "length",
-    "'{w}'.upper()": "upper",
-    "'{w}'.lower()": "lower",
-    "'{w}'.count('{x}')": "count_letter",
-}
+BASES = {"from_binary": ("int('{a}', 2)", "b"), "from_hex": ("int('{a}', 16)", "x"),
+         "from_octal": ("int('{a}', 8)", "o")}  # fmt: skip
 NO_OUTPUT = "The code ran without output."
 _SIMPLE_OPS = ("+", "-", "*", "+", "-", "*", "/", "**", "%", "//")
-_PRIME_CODE = "print({a} > 1 and all({a} % i for i in range(2, int({a} ** 0.5) + 1)))"
-_PRIMES_CODE = "print([n for n in range(2, {a}) if all(n % i for i in range(2, n))])"
-_FIBONACCI_CODE = "x = [0, 1]\nwhile len(x) < {a}:\n    x.append(x[-1] + x[-2])\nprint(x[:{a}])"
-_DAYS_CODE = "from datetime import date\nprint((date({q}) - date({p})).days)"
-_WEEKDAY_CODE = "from datetime import date\nprint(date({p}).strftime('%A'))"
-
-
-def execute(code: str) -> str:
-    """Run code in a fresh namespace and return what it prints, or the line of its error."""
-    output = io.StringIO()
-    try:
-        with contextlib.redirect_stdout(output):
-            exec(compile(code, "<call>", "exec"), {"__name__": "__main__"})  # noqa: S102
-    except Exception as error:  # noqa: BLE001
-        return f"Error: {type(error).__name__}: {error}"
-    return output.getvalue().strip()
+_SPOKEN = {"+": "plus", "-": "minus", "*": "times", "/": "divided by"}
+_FRACTIONS = frozenset(("plus", "minus", "times", "over", "two_max", "two_min", "distance",
+                        "larger_than", "smaller_than", "is_equal"))  # fmt: skip
 
 
 def calculation(scene: Scene) -> Exchange:
     """A calculation of any kind."""
-    makers: tuple[tuple[Callable[[Scene], Exchange], int], ...] = (
-        (_expression, 34), (_binary, 18), (_unary, 10), (_list, 9), (_word, 10),
-        (_numbers, 6), (_dates, 5), (_story, 7),
-    )  # fmt: skip
-    maker = scene.rng.choices([m for m, _ in makers], [w for _, w in makers])[0]
+    maker = scene.rng.choices([m for m, _ in ALL_KINDS], [w for _, w in ALL_KINDS])[0]
     return maker(scene)
 
 
@@ -105,164 +107,154 @@ def output_answer(result: str) -> str:
     return f"Output:\n```\n{result}\n```" if "\n" in result else f"The output is {result}"
 
 
-def finished(text: str, code: str, category: str = "arithmetic") -> Exchange:
-    """An exchange whose answer is the printed result."""
-    result = execute(code)
-    answer = failure(result) if result.startswith("Error: ") else f"The result is {result}."
-    return Exchange(category, text, (Step(Call(PYTHON, {"code": code}), result),), answer)
-
-
-def operand(scene: Scene, most_digits: int = 6) -> str:
-    """A whole or decimal number."""
-    number = scene.names.number(12 if scene.chance(0.05) else most_digits)
-    if scene.chance(0.15):
-        number += "." + str(scene.rng.randint(1, 999))
-    return number
-
-
 def _expression(scene: Scene) -> Exchange:
-    expression = _random_expression(scene)
-    said = expression
-    if scene.chance(0.1) and "**" not in said:
-        said = said.replace("*", scene.rng.choice(("x", "\u00d7", " x ")))
-    said = said.replace("**", "^") if scene.chance(0.4) else said
-    first = expression.split("*")[0]
-    if scene.chance(0.12) and "." not in expression and first.isdigit():
-        said = f"{int(first):,}" + said[len(first) :]
+    parts = _random_parts(scene)
+    space = " " if scene.chance(0.4) else ""
+    expression = space.join(part.code for part in parts)
+    text = space.join(part.said for part in parts)
+    if scene.chance(0.08) and all(p.code in _SPOKEN for p in parts[1::2]):
+        text = " ".join(_SPOKEN.get(part.said, part.said) for part in parts)
+    elif scene.chance(0.1) and "**" not in text:
+        text = text.replace("*", scene.rng.choice(("x", "\u00d7", " x ")))
+        text = (
+            text.replace("/", scene.rng.choice(("\u00f7", ":", "/"))) if "//" not in text else text
+        )
+    text = text.replace("**", "^") if scene.chance(0.4) else text
     inexact = "/" in expression.replace("//", "") or "." in expression
     code = f"print(round({expression}, 6))" if inexact else f"print({expression})"
-    text = scene.words(scene.picker.pick("expression"), {"e": said})
-    return finished(text, code)
+    return finished(scene.words(scene.picker.pick("expression"), {"e": text}), code)
 
 
-def _random_expression(scene: Scene) -> str:
-    space = " " if scene.chance(0.35) else ""
-    parts = [operand(scene)]
-    for _ in range(scene.rng.choice((1, 1, 1, 1, 2, 2, 3))):
-        op = scene.rng.choice(_SIMPLE_OPS)
-        power = op == "**"
-        if power and "**" in parts:
-            op, power = "+", False
-        number = str(scene.rng.randint(2, 12)) if power else operand(scene)
-        parts += [op, number]
-    if len(parts) > 4 and "**" not in parts and scene.chance(0.5):
-        parts[0], parts[2] = f"({parts[0]}", f"{parts[2]})"
-    if "**" in parts:
-        place = parts.index("**")
-        parts[place - 1] = str(scene.rng.randint(2, 999))
-    return space.join(parts)
+def _random_parts(scene: Scene) -> list[Amount]:
+    """Numbers and the operators between them; a bracket belongs to its number."""
+    powers = scene.chance(0.12)
+    parts = [_short(scene, 999, 2) if powers else signed(scene)]
+    for place in range(scene.rng.choice((1, 1, 1, 1, 2, 2, 3))):
+        op = "**" if powers and not place else scene.rng.choice(_SIMPLE_OPS)
+        if op == "**" and place:
+            op = "+"
+        parts.append(Amount(op, op))
+        parts.append(_short(scene, 12, 2) if op == "**" else number(scene))
+        if op == "**" and not powers:
+            parts[0] = _short(scene, 999, 2)
+    if len(parts) > 4 and not any(p.code == "**" for p in parts) and scene.chance(0.5):
+        parts[0] = Amount(f"({parts[0].said}", f"({parts[0].code}")
+        parts[2] = Amount(f"{parts[2].said})", f"{parts[2].code})")
+    elif len(parts) > 4 and parts[1].code != "**" and scene.chance(0.25):
+        parts[2] = Amount(f"({parts[2].said}", f"({parts[2].code}")
+        parts[4] = Amount(f"{parts[4].said})", f"{parts[4].code})")
+    return parts
 
 
-def _asked(scene: Scene, phrase: str) -> str:
-    if phrase.split()[0] in _VERBS:
-        return phrase
-    return scene.picker.pick("expression").replace("{e}", phrase).replace("? ?", "?")
-
-
-_VERBS = frozenset(
-    (
-        *("add", "sum", "subtract", "take", "multiply", "divide", "split", "square", "cube"),
-        *("double", "convert", "reverse", "write", "make", "put", "uppercase", "lowercase"),
-        *("count", "order", "how", "what", "is", "spell", "sort"),
-    )
-)
+def _short(scene: Scene, most: int, least: int = 1) -> Amount:
+    code = str(scene.rng.randint(least, most))
+    return Amount(code, code)
 
 
 def _binary(scene: Scene) -> Exchange:
-    form, pool = scene.rng.choice(list(BINARY.items()))
-    a, b = operand(scene), operand(scene, 5)
-    if "**" in form:
-        a, b = str(scene.rng.randint(2, 99)), str(scene.rng.randint(2, 12))
-    if "math" in form or "//" in form or "% " in form:
-        a, b = scene.names.number(6), scene.names.number(4)
-    return _math(scene, form, pool, {"a": a, "b": b})
+    weights = [5 if name in ("plus", "minus", "times", "over", "percent") else 2 for name in BINARY]
+    name = scene.rng.choices(list(BINARY), weights)[0]
+    a, b = _operands(scene, name)
+    amounts = {"a": a, "b": b}
+    phrase = asked(scene, name).replace("{b}th", "{o}").replace("{b}-th", "{o}")
+    text = scene.words(phrase, {**said(amounts), "o": _ordinal(b.said)})
+    return finished(text, printed(BINARY[name], amounts))
+
+
+def _ordinal(digits: str) -> str:
+    last = "" if digits[-2:-1] == "1" else digits[-1]
+    return digits + {"1": "st", "2": "nd", "3": "rd"}.get(last, "th")
+
+
+def _operands(scene: Scene, name: str) -> tuple[Amount, Amount]:
+    if name in _FRACTIONS:
+        b = signed(scene, 5)
+        return signed(scene), b if b.code.strip("-0.") else Amount("7", "7")
+    if name == "power":
+        return _short(scene, 99, 2), _short(scene, 12, 2)
+    if name == "nth_root":
+        return number(scene, 6, whole=True), _short(scene, 8, 3)
+    if name == "choose":
+        most = scene.rng.randint(3, 60)
+        return _short(scene, most + 4, most), _short(scene, min(most, 12))
+    if name == "percent":
+        return percent(scene), scene.rng.choice((number, price))(scene)
+    if name == "share":
+        return number(scene, 4), number(scene, 5)
+    if name == "round_to":
+        return _decimal(scene), _short(scene, 4)
+    a, b = number(scene, 6, whole=True), number(scene, 4, whole=True)
+    if name == "divisible":
+        b = _short(scene, scene.rng.choice((12, 99)), 2)
+    return a, b
+
+
+def _decimal(scene: Scene) -> Amount:
+    rng = scene.rng
+    sign = "-" if scene.chance(0.1) else ""
+    code = f"{sign}{rng.uniform(0, rng.choice((10, 1000, 100000))):.{rng.randint(2, 7)}f}"
+    return Amount(code, code)
 
 
 def _unary(scene: Scene) -> Exchange:
-    form, pool = scene.rng.choice(list(UNARY.items()))
-    a = str(scene.rng.randint(2, 20)) if "factorial" in form else scene.names.number(5)
-    return _math(scene, form, pool, {"a": a})
+    weights = [3 if name in ("root", "square", "celsius", "fahrenheit") else 1 for name in UNARY]
+    name = scene.rng.choices(list(UNARY), weights)[0]
+    amounts = {"a": _operand(scene, name)}
+    text = scene.words(asked(scene, name), said(amounts))
+    return finished(text, printed(UNARY[name], amounts))
 
 
-def _list(scene: Scene) -> Exchange:
-    form, pool = scene.rng.choice(list(LISTS.items()))
-    numbers = [operand(scene, 4) for _ in range(scene.rng.randint(3, 6))]
-    said = ", ".join(numbers)
-    if scene.chance(0.3):
-        said = ", ".join(numbers[:-1]) + " and " + numbers[-1]
-    phrase = scene.picker.pick(pool)
-    text = scene.words(_asked(scene, phrase), {"l": said})
-    return finished(text, _with_import(form.replace("{l}", ", ".join(numbers))))
+def _operand(scene: Scene, name: str) -> Amount:
+    if name in ("factorial", "divisors"):
+        return _short(scene, 20 if name == "factorial" else 500, 2)
+    if name in ("celsius", "fahrenheit"):
+        code = f"{scene.rng.uniform(-30, 300):.{scene.rng.choice((0, 0, 0, 1))}f}".replace(
+            "-0", "0"
+        )
+        return Amount(code, code)
+    if name == "absolute":
+        made = number(scene)
+        return Amount(f"-{made.said}", f"-{made.code}")
+    if name in ("round_whole", "round_down", "round_up"):
+        return _decimal(scene)
+    if name in ("half", "double", "triple", "square", "third", "quarter"):
+        return number(scene, 5)
+    if name in ("table_of", "sum_to"):
+        return _short(scene, scene.rng.choice((20, 100, 1000, 5000)), 2)
+    return number(scene, 5, whole=True)
 
 
-def _word(scene: Scene) -> Exchange:
-    form, pool = scene.rng.choice(list(WORDS.items()))
-    word = scene.names.word()
-    said = scene.rng.choice((word, word, f"'{word}'", f'"{word}"'))
-    letter = scene.rng.choice(word)
-    text = scene.words(_asked(scene, scene.picker.pick(pool)), {"w": said, "x": letter})
-    return finished(text, f"print({form.replace('{w}', word).replace('{x}', letter)})")
+def _base(scene: Scene) -> Exchange:
+    name = scene.rng.choice(list(BASES))
+    form, letter = BASES[name]
+    code = format(scene.rng.randint(1, 5000), letter)
+    code = code.upper() if scene.chance(0.3) else code
+    spelled = ("0" + letter + code) if scene.chance(0.15) else code
+    if spelled != code:
+        code = spelled
+    text = scene.words(asked(scene, name), {"a": code})
+    return finished(text, printed(form, {"a": Amount(code, code)}))
 
 
-def _numbers(scene: Scene) -> Exchange:
-    code, pool, most = scene.rng.choice(
-        ((_PRIME_CODE, "is_prime", 9999), (_PRIMES_CODE, "primes", 60),
-         (_FIBONACCI_CODE, "fibonacci", 15))
-    )  # fmt: skip
-    a = str(scene.rng.randint(3, most))
-    text = scene.words(scene.picker.pick(pool), {"a": a})
-    return finished(text, code.replace("{a}", a))
+def _with_root(scene: Scene) -> Exchange:
+    """A root inside an expression."""
+    a, b, op = number(scene, 4, whole=True), count(scene), scene.rng.choice("+-*/")
+    root = scene.rng.choice(("sqrt({a})", "sqrt({a})", "sqrt {a}", "\u221a{a}", "math.sqrt({a})"))
+    left = scene.chance(0.5)
+    phrase = f"{root} {op} {{b}}" if left else f"{{b}} {op} {root}"
+    form = f"math.sqrt({{a}}) {op} {{b}}" if left else f"{{b}} {op} math.sqrt({{a}})"
+    amounts = {"a": a, "b": b}
+    pattern = scene.picker.pick("expression").replace("{e}", phrase)
+    return finished(scene.words(pattern, said(amounts)), printed(f"round({form}, 6)", amounts))
 
 
-def _dates(scene: Scene) -> Exchange:
-    p, q = random_date(scene.rng), random_date(scene.rng)
-    code, pool = scene.rng.choice(
-        ((_DAYS_CODE, "days"), (_WEEKDAY_CODE, "weekday"),
-         ("from datetime import date\nprint(date.today())", "today"),
-         ("import sys\nprint(sys.version.split()[0])", "version"))
-    )  # fmt: skip
-    text = scene.words(scene.picker.pick(pool), {"p": p, "q": q})
-    code = code.replace("{p}", _date_arguments(p)).replace("{q}", _date_arguments(q))
-    exchange = finished(text, code)
-    if pool not in ("today", "version"):
-        return exchange
-    fake = (
-        random_date(scene.rng)
-        if pool == "today"
-        else f"3.{scene.rng.randint(9, 16)}.{scene.rng.randint(0, 20)}"
-    )
-    step = Step(exchange.steps[0].call, fake)
-    return Exchange("clock", text, (step,), f"The result is {fake}.")
+KINDS: tuple[tuple[Callable[[Scene], Exchange], int], ...] = (
+    (_expression, 30), (_binary, 26), (_unary, 13), (_base, 2), (_with_root, 2),
+)  # fmt: skip
+"""Makers of calculations with bare numbers and how often each is drawn."""
 
-
-def _story(scene: Scene) -> Exchange:
-    form, pool = scene.rng.choice(list(WORD_PROBLEM.items()))
-    a, b = operand(scene, 3), operand(scene, 3)
-    slots = {"a": a, "b": b, "w": scene.names.word()}
-    text = scene.words(scene.picker.pick(pool), slots)
-    code = form.replace("{a}", a).replace("{b}", b)
-    inexact = "." in a + b and not form.startswith("round")
-    return finished(text, f"print(round({code}, 6))" if inexact else f"print({code})")
-
-
-def _math(scene: Scene, form: str, pool: str, slots: dict[str, str]) -> Exchange:
-    text = scene.words(_asked(scene, scene.picker.pick(pool)), slots)
-    code = form
-    for name, value in slots.items():
-        code = code.replace("{" + name + "}", value)
-    inexact = any("." in v for v in slots.values()) and not form.startswith("round")
-    return finished(text, _with_import(f"round({code}, 6)" if inexact else code))
-
-
-def _with_import(expression: str) -> str:
-    for module in ("math", "statistics"):
-        if f"{module}." in expression:
-            return f"import {module}\nprint({expression})"
-    return f"print({expression})"
-
-
-def _date_arguments(date: str) -> str:
-    return ", ".join(str(int(part)) for part in date.split("-"))
+ALL_KINDS = (*KINDS, *values.KINDS, *dates.KINDS, *word_problems.KINDS)
+"""Every maker of a calculation; the modules give their weights on one scale."""
 
 
 def _fenced(scene: Scene, code: str) -> str:
