@@ -114,6 +114,26 @@ def join_grouped(scene: Scene) -> Exchange:
     return _exchange(scene, question, pair)
 
 
+def join_top(scene: Scene) -> Exchange:
+    """The value of a column of one table with the largest aggregate of a column of the other."""
+    pair = _keyed_pair(scene)
+    op, (c, g) = scene.rng.choice(("sum", "sum", "mean")), _across(scene, pair)
+    table = joined(pair.first.table, pair.second.table, pair.key)
+    phrase = _phrase(scene, pair, "join_top").replace("{A}", scene.picker.pick(op))
+    measure = rel.SQL_NAMES[op].format(quoted(c))
+    sql = f"SELECT {quoted(g)}, {measure} FROM {pair.joined_sql}"
+    sql += f" GROUP BY {quoted(g)} ORDER BY 2 DESC LIMIT 1"
+    measured = f"{pair.merged}.groupby('{g}')['{c}'].{rel.PANDAS_NAMES[op]}"
+    rows = rel.grouped(table, g, c, op)
+    rows.sort(key=lambda row: float(str(row[1])), reverse=True)
+    question = Question(
+        "join", phrase, {**pair.slots, "c": c, "g": g}, sql,
+        f"print({measured}.nlargest(1).to_csv())", [g, rel.HEADERS[op].format(shown(c))],
+        rows[:1], f"Highest {LABELS[op].lower()} {c} by {g} in {pair.said}:", "pairs", [g, c],
+    )  # fmt: skip
+    return _exchange(scene, question, pair)
+
+
 def join_counts(scene: Scene) -> Exchange:
     """The number of rows of one table for each value of a column of the other."""
     pair = _keyed_pair(scene)
@@ -213,8 +233,8 @@ def stacked_aggregate(scene: Scene) -> Exchange:
 
 
 KINDS: tuple[tuple[Callable[[Scene], Exchange], int], ...] = (
-    (join_rows, 6), (join_keeping, 2), (join_grouped, 10), (join_counts, 4), (join_size, 3),
-    (unmatched, 4), (unmatched_count, 2), (stacked_rows, 3), (stacked_size, 2),
+    (join_rows, 6), (join_keeping, 2), (join_grouped, 10), (join_top, 3), (join_counts, 4),
+    (join_size, 3), (unmatched, 4), (unmatched_count, 2), (stacked_rows, 3), (stacked_size, 2),
     (stacked_aggregate, 2),
 )  # fmt: skip
 """Kinds of exchanges about two tables and their weights."""

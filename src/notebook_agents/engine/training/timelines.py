@@ -31,6 +31,11 @@ class Period:
     code: str
     cut: Callable[[str], str]
 
+    @property
+    def word(self) -> str:
+        """The unit as a noun."""
+        return self.pool.removeprefix("per_")
+
     def sql_of(self, column: str) -> str:
         """The SQL expression of the unit."""
         return self.sql.replace("{t}", quoted(column))
@@ -164,6 +169,27 @@ def aggregate_by_period(scene: Scene) -> Exchange:
     )  # fmt: skip
 
 
+def best_period(scene: Scene) -> Exchange:
+    """The month, year or weekday with the largest or smallest aggregate."""
+    line, period, op = _timeline(scene), scene.rng.choice(PERIODS), scene.rng.choice(AGGREGATES[:5])
+    c, down = line.source.table.pick(scene.rng, number=True), scene.chance(0.65)
+    phrase = line.phrase(scene, "period_top" if down else "period_low")
+    phrase = phrase.replace("{A}", scene.picker.pick(op)).replace("{M}", period.word)
+    measure, order = rel.SQL_NAMES[op].format(quoted(c)), "DESC" if down else "ASC"
+    unit = period.sql_of(line.column)
+    sql = f"SELECT {unit}, {measure} FROM '{{S}}' GROUP BY 1 ORDER BY 2 {order} LIMIT 1"
+    grouped = f"{{S}}.groupby({period.code_of(line.column)})['{c}'].{rel.PANDAS_NAMES[op]}"
+    code = _imported(f"print({grouped}.{'nlargest' if down else 'nsmallest'}(1).to_csv())")
+    rows = rel.grouped(_by_period(line, period), line.column, c, op)
+    rows.sort(key=lambda row: float(str(row[1])), reverse=down)
+    columns = [period.header_of(line.column), rel.HEADERS[op].format(shown(c))]
+    head = f"{'Highest' if down else 'Lowest'} {LABELS[op].lower()} {c} {_unit_words(period)}"
+    return _exchange(
+        scene, line, phrase, sql, code, columns, rows[:1], f"{head} of {line.column} in {{S}}:",
+        form="pairs", csv=rel.csv_text([line.column, c], rows[:1]), slots={"c": c},
+    )  # fmt: skip
+
+
 def rows_of_span(scene: Scene) -> Exchange:
     """The rows between two dates, before or after one, or of a month or year."""
     line = _timeline(scene)
@@ -210,7 +236,8 @@ def aggregate_of_span(scene: Scene) -> Exchange:
 
 KINDS: tuple[tuple[Callable[[Scene], Exchange], int], ...] = (
     (first_or_last, 4), (first_and_last, 2), (days_between, 2), (counted_by_period, 5),
-    (aggregate_by_period, 6), (rows_of_span, 5), (count_of_span, 4), (aggregate_of_span, 4),
+    (aggregate_by_period, 6), (best_period, 3), (rows_of_span, 5), (count_of_span, 4),
+    (aggregate_of_span, 4),
 )  # fmt: skip
 """Kinds of exchanges about dates and their weights."""
 
