@@ -11,6 +11,7 @@ import contextlib
 import importlib
 import io
 import signal
+import warnings
 from collections.abc import Callable, Iterator
 from inspect import ismodule
 from pathlib import Path
@@ -142,7 +143,9 @@ class Workspace:
         tree = ast.parse(code)
         last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
         output = io.StringIO()
-        with contextlib.redirect_stdout(output), _limited(timeout):
+        with contextlib.redirect_stdout(output), _limited(timeout), warnings.catch_warnings():
+            # Short code of users leaves its files open.
+            warnings.simplefilter("ignore", ResourceWarning)
             exec(compile(tree, "<call>", "exec"), self.namespace)  # noqa: S102
             if isinstance(last, ast.Expr):
                 code_of_last = compile(ast.Expression(last.value), "<call>", "eval")

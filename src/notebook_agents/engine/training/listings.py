@@ -44,7 +44,7 @@ class _Choice:
     said: str
     slots: dict[str, str]
     pattern: str
-    names: list[str]
+    paths: list[str]
     picked: str
 
 
@@ -93,16 +93,14 @@ def chain(scene: Scene) -> Exchange:
     is_table = pool not in ("list_then_read", "list_then_lines")
     x = rng.choice(("csv", "csv", "csv", "parquet") if is_table else _TEXT_ENDS)
     folder = scene.names.folder() if scene.chance(0.7) else "."
-    prefix = "" if folder == "." else f"{folder}/"
-    choice = _nth(scene, x) if pool == "which_and_count" else _choice(scene, x)
+    choice = (_nth if pool == "which_and_count" else _choice)(scene, x, folder)
     place = scene.picker.pick("place_here" if folder == "." else "place_folder")
     phrase = scene.picker.pick(pool).replace("{Q}", choice.said).replace("{P}", place)
     n = rng.choice((1, 2, 3, 3, 4, 5, 5, 6, 8, 10, 12, 15, 20))
     slots = {"d": said_path(scene, folder), "x": x, "n": number_word(rng, n), **choice.slots}
     text = scene.words(_kind_words(scene, phrase, x), slots)
-    listing = "\n".join(prefix + name for name in choice.names)
-    first = Step(Call(LISTER, {"path": folder, "pattern": choice.pattern}), listing)
-    path = prefix + choice.picked
+    call = Call(LISTER, {"path": folder, "pattern": choice.pattern})
+    first, path = Step(call, "\n".join(choice.paths)), choice.picked
     if is_table:
         second, answer = _table_step(scene, path, pool)
     else:
@@ -110,29 +108,29 @@ def chain(scene: Scene) -> Exchange:
     return Exchange("chain", text, (first, second), answer)
 
 
-def _choice(scene: Scene, x: str) -> _Choice:
+def _choice(scene: Scene, x: str, folder: str) -> _Choice:
     """The only file of a kind, the first or last of several, or the one with a name."""
-    dice = scene.rng.random()
+    dice, w = scene.rng.random(), _name_part(scene)
+    name, slots = f"{_before(scene)}{w}{_after(scene)}.{x}", {"w": w}
+    pool, pattern = "chosen_name", f"*{w}*"
     if dice < 0.3:
-        name = _file_name(scene, x)
-        return _Choice(scene.picker.pick("chosen_only"), {}, f"*.{x}", [name], name)
-    if dice < 0.65:
-        return _nth(scene, x)
-    w = _name_part(scene)
-    if dice < 0.87:
-        name = f"{_before(scene)}{w}{_after(scene)}.{x}"
-        return _Choice(scene.picker.pick("chosen_name"), {"w": w}, f"*{w}*", [name], name)
-    name = f"{w}{_after(scene)}.{x}"
-    return _Choice(scene.picker.pick("chosen_start"), {"w": w}, f"{w}*", [name], name)
+        name, slots, pool, pattern = _file_name(scene, x), {}, "chosen_only", f"*.{x}"
+    elif dice > 0.87:
+        name, pool, pattern = f"{w}{_after(scene)}.{x}", "chosen_start", f"{w}*"
+    if 0.3 <= dice < 0.65 or _known(scene, folder, pattern):
+        return _nth(scene, x, folder)
+    path = _start(folder) + name
+    return _Choice(scene.picker.pick(pool), slots, pattern, [path], path)
 
 
-def _nth(scene: Scene, x: str) -> _Choice:
-    count = scene.rng.choice((2, 2, 3, 3, 4, 5, 6, 8, 10, 12, 15, 20))
-    names = sorted({_file_name(scene, x) for _ in range(count)})
+def _nth(scene: Scene, x: str, folder: str) -> _Choice:
+    count = scene.rng.choice((2, 2, 3, 3, 4, 5, 6, 8, 10, 12, 15))
+    new = {_start(folder) + _file_name(scene, x) for _ in range(count)}
+    paths = sorted(new | _known(scene, folder, f"*.{x}"))
     is_first = scene.chance(0.65)
     slots = {"o": "first" if is_first else "last"}
-    picked = names[0] if is_first else names[-1]
-    return _Choice(scene.picker.pick("chosen_nth"), slots, f"*.{x}", names, picked)
+    picked = paths[0] if is_first else paths[-1]
+    return _Choice(scene.picker.pick("chosen_nth"), slots, f"*.{x}", paths, picked)
 
 
 def _text_step(scene: Scene, path: str, n: int) -> tuple[Step, str]:
@@ -146,10 +144,11 @@ def _text_step(scene: Scene, path: str, n: int) -> tuple[Step, str]:
 
 def _table_step(scene: Scene, path: str, pool: str) -> tuple[Step, str]:
     """The query of a table that is chosen from a listing."""
-    table = make_table(scene.names, scene.rng)
-    scene.tables[path] = table
-    if scene.chance(0.7):
-        scene.hidden.add(path)
+    if path not in scene.tables:
+        scene.tables[path] = make_table(scene.names, scene.rng)
+        if scene.chance(0.7):
+            scene.hidden.add(path)
+    table = scene.tables[path]
     if pool == "list_then_head":
         result = format_table(table.names, table.rows[:5])
         step = Step(Call(SQL, {"query": f"SELECT * FROM '{path}' LIMIT 5"}), result)
@@ -172,8 +171,7 @@ def _listed(scene: Scene, folder: str, pattern: str, x: str, w: str) -> str:
     if scene.chance(0.08):
         return _cut(found)
     count = rng.choice((1, 1, 2, 2, 3, 4, 5, 6, 7, 9, 12, 14, 17, 20, 26))
-    prefix = "" if folder == "." else f"{folder}/"
-    return _cut(found | {prefix + _matching(scene, pattern, x, w) for _ in range(count)})
+    return _cut(found | {_start(folder) + _matching(scene, pattern, x, w) for _ in range(count)})
 
 
 def _cut(found: set[str]) -> str:
@@ -185,7 +183,7 @@ def _cut(found: set[str]) -> str:
 
 def _known(scene: Scene, folder: str, pattern: str) -> set[str]:
     """The files of the conversation that a pattern finds, and their folders."""
-    start = "" if folder == "." else f"{folder}/"
+    start = _start(folder)
     inside = [p.removeprefix(start) for p in (*scene.tables, *scene.texts) if p.startswith(start)]
     if pattern.startswith("**/"):
         base = pattern.removeprefix("**/")
@@ -202,7 +200,7 @@ def _matching(scene: Scene, pattern: str, x: str, w: str) -> str:
             f"{_folder_name(scene)}/" if is_folder else _file_name(scene, scene.rng.choice(_ENDS))
         )
     if pattern.startswith("**/"):
-        inside = f"{scene.names.folder()}/" if scene.chance(0.65) else ""
+        inside = f"{_folder_name(scene)}/" if scene.chance(0.65) else ""
         return inside + _file_name(scene, x)
     if pattern.startswith("*."):
         return _file_name(scene, x)
@@ -211,31 +209,45 @@ def _matching(scene: Scene, pattern: str, x: str, w: str) -> str:
     return f"{before}{w}{_after(scene)}{end}"
 
 
+def _start(folder: str) -> str:
+    return "" if folder == "." else f"{folder}/"
+
+
 def _file_name(scene: Scene, x: str) -> str:
-    return scene.names.path(x).rsplit("/", 1)[-1]
+    while not (name := scene.names.path(x).rsplit("/", 1)[-1]).isprintable():
+        pass  # The tool writes other names with escapes.
+    return name
 
 
 def _folder_name(scene: Scene) -> str:
-    return scene.names.folder().split("/", maxsplit=1)[0]
+    while not (name := scene.names.folder().split("/", maxsplit=1)[0]).isprintable():
+        pass
+    return name
+
+
+def _word(scene: Scene) -> str:
+    while not (word := scene.names.word()).isprintable():
+        pass
+    return word
 
 
 def _name_part(scene: Scene) -> str:
     """A part of a name: a word, a year or a number."""
     if scene.chance(0.2):
         return str(scene.rng.randint(1995, 2029))
-    return scene.names.number(4) if scene.chance(0.05) else scene.names.word()
+    return scene.names.number(4) if scene.chance(0.05) else _word(scene)
 
 
 def _before(scene: Scene) -> str:
     glue = scene.rng.choice(("_", "-", "", " "))
-    return scene.names.word() + glue if scene.chance(0.7) else ""
+    return _word(scene) + glue if scene.chance(0.7) else ""
 
 
 def _after(scene: Scene) -> str:
     if scene.chance(0.3):
         return ""
     glue = scene.rng.choice(("_", "-", "", "."))
-    return glue + scene.rng.choice((scene.names.word(), scene.names.number(4)))
+    return glue + scene.rng.choice((_word(scene), scene.names.number(4)))
 
 
 def _kind_words(scene: Scene, phrase: str, x: str) -> str:
