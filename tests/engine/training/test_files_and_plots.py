@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from notebook_agents.engine.training import inspecting, listings, plotting, reading
-from notebook_agents.engine.training.conversation import TOOLS, Conversation, Exchange
+from notebook_agents.engine.training.conversation import TOOLS, Call, Conversation, Exchange
 from notebook_agents.engine.training.execution import Workspace
 from notebook_agents.engine.training.fixtures import Names
 from notebook_agents.engine.training.pools import Picker
@@ -62,8 +62,7 @@ def test_every_kind_of_plot_can_be_drawn(kind: plotting.PlotKind, tmp_path: Path
     word = source.table.pick(scene.rng, number=False)
     code = kind.code(plotting.Columns(numbers[0], numbers[1], word, "sum"))
     with Workspace(tmp_path, Conversation((), frames=dict(scene.frames))) as workspace:
-        workspace.namespace["code"] = plotting.plot_code(source, code)
-        call = plotting.Call("python_executor", {"code": plotting.plot_code(source, code)})
+        call = Call("python_executor", {"code": plotting.plot_code(source, code)})
         assert workspace.run(call) == plotting.FIGURE
 
 
