@@ -221,7 +221,7 @@ async def test_attached_files_are_saved_and_named_to_the_model(
 async def test_weak_isolation_is_a_warning_event(make_core: MakeCore, driver: Any) -> None:
     tools = ScriptedTools({"go": lambda: "went"}, enforced_level="low")
     core = make_core([call("go"), call("go")], "Done", tools=tools)
-    run = await driver.finish(core)
+    run = await driver.finish(core, model="other/model")
     warnings = [e.body for e in await driver.events(core, run) if isinstance(e.body, Warned)]
     assert [w.code for w in warnings] == ["sandbox_low"]
     assert "not a sandbox" in warnings[0].message

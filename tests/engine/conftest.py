@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -37,15 +37,19 @@ Tools:{% for tool in tools %} {{ tool.function.name }}{% endfor %}<|im_end|>
 {% endif %}"""
 
 
-def make_tokenizer() -> PreTrainedTokenizerFast:
-    """One token per byte: every character beyond ASCII is split."""
+def make_tokenizer(tags: str = "added") -> PreTrainedTokenizerFast:
+    """One token per byte: every character beyond ASCII is split.
+
+    The tags of tool calls are ``added`` tokens, ``special`` ones, or ``written`` byte by byte.
+    """
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocabulary = {character: index for index, character in enumerate(alphabet)}
     backend = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     backend.decoder = decoders.ByteLevel()
     backend.add_special_tokens([AddedToken(token, special=True) for token in CONTROL_TOKENS])
-    backend.add_tokens([AddedToken(tag, special=False) for tag in TAGS])
+    if tags != "written":
+        backend.add_tokens([AddedToken(tag, special=tags == "special") for tag in TAGS])
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=backend, eos_token="<|im_end|>", pad_token="<|endoftext|>"
     )
@@ -133,6 +137,12 @@ async def engine(worker_url: str, tmp_path: Path) -> AsyncIterator[RemoteEngine]
     engine = RemoteEngine(EngineConfig(run_dir=tmp_path, url=worker_url))
     yield engine
     await engine.aclose()
+
+
+@pytest.fixture(scope="session")
+def new_tokenizer() -> Callable[..., PreTrainedTokenizerFast]:
+    """Makes byte-level tokenizers, see `make_tokenizer`."""
+    return make_tokenizer
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,13 @@ from transformers import (
 )
 
 from notebook_agents.core.errors import EngineUnavailable, InvalidRequest
-from notebook_agents.core.messages import assistant_message, user_message
+from notebook_agents.core.messages import (
+    ToolCallPart,
+    ToolResultPart,
+    assistant_message,
+    tool_message,
+    user_message,
+)
 from notebook_agents.core.models import GenerateRequest, Sampling, ToolSchema
 from notebook_agents.engine.catalogue import Catalogue
 from notebook_agents.engine.engine import StepEngine
@@ -180,6 +186,44 @@ def test_a_checkpoint_may_say_how_long_an_answer_is(other_folder: Path) -> None:
     file.write_text(json.dumps(json.loads(file.read_text()) | {"max_new_tokens": 9}))
     request = GenerateRequest(model="", messages=(user_message("hi"),))
     assert make_row(load(other_folder), request, lambda _chunk: None).max_tokens == 9
+
+
+@pytest.mark.parametrize(("asked", "given"), [(None, 700), (900, 700), (50, 50)])
+def test_the_built_in_model_answers_with_700_tokens_at_most(
+    model: LoadedModel, asked: int | None, given: int
+) -> None:
+    bundled = replace(
+        model, info=replace(model.info, is_bundled=True), context_length=4096, max_tokens=512
+    )
+    sampling = Sampling(max_tokens=asked)
+    request = GenerateRequest(model="", messages=(user_message("hi"),), sampling=sampling)
+    assert make_row(bundled, request, lambda _chunk: None).max_tokens == given
+
+
+def test_the_built_in_model_reads_results_of_the_size_it_was_trained_on(
+    model: LoadedModel,
+) -> None:
+    bundled = replace(model, info=replace(model.info, is_bundled=True), context_length=4096)
+    call = ToolCallPart(call_id="1", name="python_executor")
+    result = ToolResultPart(
+        call_id="1", name="python_executor", content="\n".join(map(str, range(40)))
+    )
+    messages = (user_message("go"), assistant_message("", [call]), tool_message([result]))
+    request = GenerateRequest(model="", messages=messages)
+    assert "20\n... 19 more lines<|im_end|>" in bundled.tokenizer.decode(
+        bundled.prompt(request).ids
+    )
+    assert "39<|im_end|>" in model.tokenizer.decode(
+        replace(model, context_length=4096).prompt(request).ids
+    )
+
+
+def test_a_list_of_replies_comes_with_the_built_in_model(other_folder: Path) -> None:
+    (other_folder / "replies.json").write_text('["No.", "I see no {w}."]')
+    entry = Catalogue((str(other_folder),)).get(str(other_folder))
+    assert load_model(entry, "cpu").replies == ()
+    bundled = replace(entry, info=replace(entry.info, is_bundled=True))
+    assert load_model(bundled, "cpu").replies == ("No.", "I see no {w}.")
 
 
 def test_a_device_that_is_not_there_is_engine_unavailable() -> None:

@@ -64,6 +64,16 @@ def test_what_only_looks_like_a_tag_is_prose(text: str) -> None:
     assert parse(text) == [text]
 
 
+STRAY = f"So </tool_call>it is.{SUM}</tool_call>\n</tool_call> Done </tool_call>"
+
+
+@pytest.mark.parametrize("place", range(len(STRAY) + 1))
+def test_a_closing_tag_of_no_call_is_no_text(place: int) -> None:
+    expected: Pieces = ["So it is.", ("python_executor", {"code": "1 < 2"}), "Done "]
+    assert parse([STRAY[:place], STRAY[place:]]) == expected
+    assert parse(["It is.</tool_ca"], is_complete=False) == ["It is."]
+
+
 def test_a_call_that_was_cut_off_is_dropped() -> None:
     assert parse(["I look. " + SUM[:-20]], is_complete=False) == ["I look."]
     assert parse(["I look. <tool_c"], is_complete=False) == ["I look. "]

@@ -18,6 +18,7 @@ from notebook_agents.core.models import ToolSchema
 from notebook_agents.engine.prompt import (
     to_chat,
     to_tools,
+    with_short_results,
     without_final_mark,
     without_oldest_exchange,
 )
@@ -89,6 +90,57 @@ def test_one_final_mark_is_taken_off_what_users_said(said: str, read: str) -> No
         {"role": "system", "content": "Yes."},
         {"role": "user", "content": read},
     ]
+
+
+def result(content: str, name: str = "python_executor") -> str:
+    """What of a result is left for the built-in model."""
+    message = tool_message([ToolResultPart(call_id="1", name=name, content=content)])
+    (chat,) = with_short_results(to_chat([message], model="m"))
+    shown: str = chat["content"]
+    return shown
+
+
+def lines(n: int, width: int = 1) -> list[str]:
+    return [f"{index:0{width}}" for index in range(n)]
+
+
+@pytest.mark.parametrize("content", ["", "1", "\n".join(lines(21)), "x" * 1500, "Error: no"])
+def test_a_result_of_a_common_size_is_shown_whole(content: str) -> None:
+    assert result(content) == content
+
+
+@pytest.mark.parametrize(
+    ("name", "noun"),
+    [("database_query", "rows"), ("list_files", "files"), ("file_reader", "lines")],
+)
+def test_a_long_result_is_cut_after_a_header_and_twenty_lines(name: str, noun: str) -> None:
+    expected = [*lines(21), f"... 9 more {noun}"]
+    assert result("\n".join(lines(30)), name).split("\n") == expected
+
+
+def test_what_a_tool_left_out_is_counted_too() -> None:
+    content = "\n".join([*lines(30), "... 12 more rows"])
+    assert result(content).split("\n") == [*lines(21), "... 21 more rows"]
+
+
+def test_wide_lines_are_cut_at_a_number_of_characters() -> None:
+    shown = result("\n".join(lines(20, width=200)))
+    assert len(shown) <= 1500
+    assert shown.split("\n") == [*lines(7, width=200), "... 13 more lines"]
+    (first, *rest) = result("y" * 2000 + "\n" + "z").split("\n")
+    assert set(first) == {"y"}
+    assert rest[-1] == "... 1 more lines"
+
+
+def test_a_long_error_is_cut() -> None:
+    shown = result("Error: " + "e" * 1000)
+    assert shown.startswith("Error: eee")
+    assert len(shown) == 300
+
+
+def test_only_results_are_cut() -> None:
+    chat = to_chat([user_message("u" * 5000), assistant_message("a" * 5000)], model="m")
+    assert with_short_results(chat) == chat
 
 
 def test_the_oldest_exchange_is_dropped_whole_and_the_system_stays() -> None:

@@ -88,3 +88,46 @@ def test_numbers_out_of_range_are_refused(sampling: Sampling) -> None:
     with pytest.raises(InvalidRequest) as error:
         plan_sampling(sampling, SamplingPlan())
     assert error.value.details["field"] in {"temperature", "top_p", "top_k", "max_tokens", "stop"}
+
+
+class Only:
+    """A constraint that always allows the same tokens and notes what was accepted."""
+
+    def __init__(self, *allowed: int) -> None:
+        self.allowed = allowed
+        self.accepted: list[int] = []
+
+    def accept(self, token: int) -> bool:
+        self.accepted += [token] if token in self.allowed else []
+        return token in self.allowed
+
+    def mask(self) -> torch.Tensor:
+        mask = torch.zeros(50, dtype=torch.bool)
+        mask[list(self.allowed)] = True
+        return mask
+
+
+def test_greedy_takes_the_largest_that_is_allowed() -> None:
+    scores = logits(1)
+    best, _, third = scores.argsort(descending=True)[:3].tolist()
+    only = Only(third, int(scores.argmin()))
+    assert TokenSampler(SamplingPlan(), CPU, (), only).choose(scores) == third
+    free = Only(best, third)
+    assert TokenSampler(SamplingPlan(), CPU, (), free).choose(scores) == best
+    assert (only.accepted, free.accepted) == ([third], [best])
+
+
+def test_draws_among_allowed_tokens_keep_their_proportions() -> None:
+    only, scores = Only(4, 8, 15), logits(3) / 3
+    sampler = TokenSampler(SamplingPlan(temperature=1.0, seed=1), CPU, (), only)
+    n_draws = 6000
+    drawn = torch.bincount(torch.tensor([sampler.choose(scores) for _ in range(n_draws)]))
+    expected = scores[[4, 8, 15]].softmax(-1)
+    assert torch.allclose(drawn[[4, 8, 15]] / n_draws, expected, atol=0.025)
+
+
+def test_a_narrow_top_k_never_stands_in_the_way_of_a_constraint() -> None:
+    scores = logits(5)
+    last = int(scores.argmin())
+    plan = SamplingPlan(temperature=0.5, top_k=1, top_p=0.1, seed=2)
+    assert TokenSampler(plan, CPU, (), Only(last)).choose(scores) == last

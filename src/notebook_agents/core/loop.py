@@ -11,9 +11,9 @@ by cancelling the consuming task.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from notebook_agents.core.errors import InvalidRequest, LimitExceeded, NotebookAgentsError
@@ -29,6 +29,7 @@ from notebook_agents.core.events import (
     ToolStarted,
     Warned,
 )
+from notebook_agents.core.guardrails import is_told, repetition, tools_warning
 from notebook_agents.core.history import open_calls, result_part
 from notebook_agents.core.messages import (
     Message,
@@ -42,6 +43,8 @@ from notebook_agents.core.models import (
     GenerateRequest,
     GenerateText,
     GenerateToolCall,
+    ModelInfo,
+    Models,
     Usage,
 )
 from notebook_agents.core.policy import Level, strictest
@@ -81,6 +84,8 @@ class LoopTask:
     workspace: str
     level: Level
     memory_bytes: int
+    repetitions: Mapping[str, str] = field(default_factory=dict)
+    """By call id, why a call of this step is not made; the loop fills it in."""
 
 
 async def agent_loop(task: LoopTask, ports: LoopPorts) -> AsyncGenerator[EventBody, None]:
@@ -88,15 +93,22 @@ async def agent_loop(task: LoopTask, ports: LoopPorts) -> AsyncGenerator[EventBo
 
     Raises LimitExceeded when a budget is used up and whatever the engine raises.
     """
+    model = await Models(ports.engine).get(task.run.model)
     progress = _Progress(task)
+    if not task.run.n_steps and (warning := tools_warning(model, task.specs)):
+        yield warning
     while True:
         calls = open_calls(progress.history)
+        reasons = {call.call_id: repetition(model, call, progress.history) for call in calls}
+        task = replace(task, repetitions={id: reason for id, reason in reasons.items() if reason})
         waiting = _calls_to_ask(calls, task)
         for request in waiting:
             yield request
         if waiting:
             return
-        step = _tool_step(calls, task, ports) if calls else _model_step(progress, task, ports)
+        step = (
+            _tool_step(calls, task, ports) if calls else _model_step(progress, task, model, ports)
+        )
         async with aclosing(step) as bodies:
             async for body in bodies:
                 yield body
@@ -165,14 +177,14 @@ def _check_budget(run: Run, usage: Usage, step: int) -> None:
 
 
 async def _model_step(
-    progress: _Progress, task: LoopTask, ports: LoopPorts
+    progress: _Progress, task: LoopTask, model: ModelInfo, ports: LoopPorts
 ) -> AsyncGenerator[EventBody, None]:
     run, clock, step = task.run, ports.clock, progress.n_steps + 1
     _check_budget(run, progress.usage, progress.n_steps)
     request = GenerateRequest(
         model=run.model,
         messages=tuple(progress.history),
-        tools=tuple(spec.schema for spec in task.specs),
+        tools=tuple(spec.schema for spec in task.specs if is_told(model, spec)),
         sampling=replace(run.sampling, max_tokens=_step_tokens(run, progress.usage)),
         request_id=run.id,
     )
@@ -252,6 +264,7 @@ def _calls_to_ask(calls: Sequence[ToolCallPart], task: LoopTask) -> list[Approva
         for call in calls
         if call.name in effects
         and not call.invalid
+        and call.call_id not in task.repetitions
         and policy.decide(effects[call.name]) == "ask"
         and call.call_id not in decided
     ]
@@ -307,6 +320,8 @@ async def _checked_call(
         return _failure("UNKNOWN_TOOL", f"there is no tool {call.name!r}; available: {names}")
     if call.invalid:
         return _failure("INVALID_ARGUMENTS", call.invalid)
+    if reason := task.repetitions.get(call.call_id):
+        return _failure("REPEATED_CALL", reason)
     spec = specs[call.name]
     if denial := _denial(call, spec, task):
         return ToolResult(status="denied", content=f"Error: {denial}", error_type="DENIED")

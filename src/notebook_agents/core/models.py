@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 BUNDLED_MODEL = "notebook-agents/tiny"
 """The model in the box."""
+BUNDLED_TOOLS = (
+    "python_executor", "database_query", "file_reader", "list_files", "inspect_variable"
+)  # fmt: skip
+"""The tools that the model in the box was trained on; it is told of no others."""
 
 ModelStatus: TypeAlias = Literal["available", "loaded", "loading", "not_downloaded", "failed"]
 FinishReason: TypeAlias = Literal["stop", "length", "tool_calls", "cancelled"]

@@ -19,8 +19,6 @@ from notebook_agents.core.errors import EngineUnavailable, NotFound
 from notebook_agents.core.models import BUNDLED_MODEL, ModelInfo
 
 BUNDLED_FOLDER = Path(__file__).parent / "bundled"
-BUNDLED_TOOLS = ("python_executor", "database_query", "file_reader", "list_files")
-"""The tools the built-in model was trained on."""
 _LARGEST_HEADER = 100_000_000
 """Bytes; the limit of the safetensors format."""
 

@@ -190,9 +190,9 @@ def make_row(model: LoadedModel, request: GenerateRequest, emit: Callable[[Emiss
         model=model,
         prompt_ids=prompt.ids,
         n_dropped=prompt.n_dropped,
-        sampler=TokenSampler(plan, model.device, prompt.ids),
+        sampler=TokenSampler(plan, model.device, prompt.ids, model.constraint(request, prompt)),
         reader=reader,
-        max_tokens=min(room, request.sampling.max_tokens or model.max_tokens),
+        max_tokens=min(room, model.answer_length(request.sampling.max_tokens)),
         emit=emit,
     )
 

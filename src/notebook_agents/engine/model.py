@@ -7,6 +7,7 @@ checkpoint is never run, and only safetensors weights are read.
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -27,14 +28,17 @@ from transformers import (
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from notebook_agents.core.errors import EngineUnavailable, InvalidRequest
-from notebook_agents.core.models import GenerateRequest, ModelInfo, ToolSchema
+from notebook_agents.core.models import BUNDLED_TOOLS, GenerateRequest, ModelInfo, ToolSchema
 from notebook_agents.engine.cache import is_plain
-from notebook_agents.engine.catalogue import BUNDLED_TOOLS, Entry
+from notebook_agents.engine.catalogue import Entry
+from notebook_agents.engine.grammar import Constraint, Grammars
+from notebook_agents.engine.guardrails import Turn, turn_grammar
 from notebook_agents.engine.parser import CALL_CLOSE, CALL_OPEN
 from notebook_agents.engine.prompt import (
     ChatMessage,
     to_chat,
     to_tools,
+    with_short_results,
     without_final_mark,
     without_oldest_exchange,
 )
@@ -43,6 +47,8 @@ from notebook_agents.engine.sampling import SamplingPlan, defaults_of
 _DOWNLOADED = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.jinja", "*.txt", "*.model"]
 BUNDLED_PROMPT_TOKENS = 800
 """Prompt length up to which the built-in model saw conversations in its training."""
+BUNDLED_ANSWER_TOKENS = 700
+"""The longest answer of the built-in model."""
 ANSWER_TOKENS = 1024
 """Room kept for the answer before older exchanges are left out; a quarter of a small context."""
 _LARGEST_CONTEXT = 1_000_000
@@ -58,6 +64,8 @@ class Prompt:
     ids: list[int]
     n_dropped: int
     """Messages at the beginning of the conversation that did not fit."""
+    chat: list[ChatMessage]
+    """The messages that did."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -81,6 +89,9 @@ class LoadedModel:
     """The names ``model.forward`` takes."""
     has_plain_cache: bool
     """Whether its cache only ever appends keys and values."""
+    grammars: Grammars
+    replies: tuple[str, ...] = ()
+    """What the built-in model may say before it has used a tool; anything when there are none."""
 
     @property
     def backend(self) -> Tokenizer:
@@ -94,14 +105,16 @@ class LoadedModel:
         InvalidRequest when even the last exchange leaves no room for an answer.
         """
         chat: list[ChatMessage] | None = to_chat(request.messages, model=self.info.id)
+        if chat is not None and self.info.is_bundled:
+            chat = with_short_results(without_final_mark(chat))
         n_all = len(chat or ())
         while chat is not None:
-            ids = self._ids(chat, request.tools)
+            ids = self._ids(chat, self._tools(request))
             shorter = without_oldest_exchange(chat)
             if len(ids) <= self.prompt_length or (
                 shorter is None and len(ids) < self.context_length
             ):
-                return Prompt(ids=ids, n_dropped=n_all - len(chat))
+                return Prompt(ids=ids, n_dropped=n_all - len(chat), chat=chat)
             chat = shorter
         raise InvalidRequest(
             f"the prompt has {len(ids)} tokens and model {self.info.id!r} takes "
@@ -109,10 +122,20 @@ class LoadedModel:
             field="messages",
         )
 
-    def _ids(self, chat: list[ChatMessage], tools: Sequence[ToolSchema]) -> list[int]:
+    def constraint(self, request: GenerateRequest, prompt: Prompt) -> Constraint | None:
+        """What the answer to a prompt may be; None where it may be anything."""
+        tools = self._tools(request)
         if self.info.is_bundled:
-            chat = without_final_mark(chat)
-            tools = [tool for tool in tools if tool.name in BUNDLED_TOOLS]
+            turn = Turn(prompt.chat, tools, self.replies)
+            return self.grammars.constraint(turn_grammar(turn, self.grammars), keep=False)
+        return self.grammars.constraint(self.grammars.prose_with_calls(tools)) if tools else None
+
+    def _tools(self, request: GenerateRequest) -> Sequence[ToolSchema]:
+        if not self.info.is_bundled:
+            return request.tools
+        return [tool for tool in request.tools if tool.name in BUNDLED_TOOLS]
+
+    def _ids(self, chat: list[ChatMessage], tools: Sequence[ToolSchema]) -> list[int]:
         if tools and "tools" not in self.info.capabilities:
             raise InvalidRequest(
                 f"model {self.info.id!r} has a chat template without tools", field="tools"
@@ -128,6 +151,12 @@ class LoadedModel:
             ) from error
         ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids
+
+    def answer_length(self, asked: int | None) -> int:
+        """How many tokens an answer may have when a caller asks for ``asked``."""
+        if self.info.is_bundled:
+            return min(asked or BUNDLED_ANSWER_TOKENS, BUNDLED_ANSWER_TOKENS)
+        return asked or self.max_tokens
 
     @property
     def prompt_length(self) -> int:
@@ -156,12 +185,13 @@ def load_model(entry: Entry, device: str) -> LoadedModel:
             trust_remote_code=False,
         )
         model = model.to(where).eval()
+        replies = _replies(folder) if entry.info.is_bundled else ()
     except _LOAD_ERRORS as error:
         raise EngineUnavailable(
             f"model {entry.info.id!r} could not be loaded: {_first_line(error)}",
             model=entry.info.id,
         ) from error
-    return _described(entry, model, tokenizer)
+    return replace(_described(entry, model, tokenizer), replies=replies)
 
 
 def download(entry: Entry) -> None:
@@ -203,6 +233,7 @@ def _described(entry: Entry, model: Any, tokenizer: Any) -> LoadedModel:
             model=entry.info.id,
         )
     context_length = _context_length(model.config, tokenizer)
+    eos_ids = _eos_ids(model.generation_config, tokenizer)
     takes_tools = "tools" in tokenizer.get_chat_template(tools=[])
     info = replace(
         entry.described(),
@@ -218,13 +249,19 @@ def _described(entry: Entry, model: Any, tokenizer: Any) -> LoadedModel:
         tokenizer=tokenizer,
         device=model.device,
         context_length=context_length,
-        eos_ids=_eos_ids(model.generation_config, tokenizer),
+        eos_ids=eos_ids,
         hidden_ids=_hidden_ids(tokenizer),
         max_tokens=model.generation_config.max_new_tokens or context_length,
         defaults=defaults_of(model.generation_config),
         forward_options=frozenset(inspect.signature(model.forward).parameters),
         has_plain_cache=is_plain(DynamicCache(config=model.config)),
+        grammars=Grammars(tokenizer, model.config.get_text_config().vocab_size, eos_ids),
     )
+
+
+def _replies(folder: Path) -> tuple[str, ...]:
+    file = folder / "replies.json"
+    return tuple(json.loads(file.read_text("utf-8"))) if file.is_file() else ()
 
 
 def _context_length(config: Any, tokenizer: Any) -> int:

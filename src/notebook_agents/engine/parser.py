@@ -2,8 +2,9 @@
 
 Tool calls are in the Hermes form that Qwen and the built-in model write:
 ``<tool_call>{"name": …, "arguments": {…}}</tool_call>``. Prose streams as it comes; of a tag that
-may be beginning nothing leaks, and white space around calls is dropped. A call nobody can read is
-still a call, with ``invalid`` saying why and quoting it, so that the model can be told.
+may be beginning nothing leaks, and white space around calls is dropped, as are closing tags of no
+call. A call nobody can read is still a call, with ``invalid`` saying why and quoting it, so that
+the model can be told.
 """
 
 from __future__ import annotations
@@ -36,13 +37,16 @@ class ToolCallParser:
             yield text
             return
         self._held += text
-        while (tag := self._tag()) in self._held:
+        while tag := self._next_tag():
             before, _, self._held = self._held.partition(tag)
             if self._in_call:
                 yield read_call(before)
-            elif prose := self._prose(before.rstrip()):
+                self._in_call, self._after_call = False, True
+                continue
+            self._in_call = tag == CALL_OPEN
+            if prose := self._prose(before.rstrip() if self._in_call else before):
                 yield prose
-            self._after_call, self._in_call = self._in_call, not self._in_call
+            self._after_call = self._after_call and not self._in_call
         if not self._in_call and (prose := self._prose(self._release())):
             yield prose
 
@@ -58,16 +62,19 @@ class ToolCallParser:
                 yield read_call(held)
             return
         if not is_complete:
-            held = held[: len(held) - overlap(held, CALL_OPEN)]
+            held = held[: len(held) - _open_tag(held)]
         if prose := self._prose(held):
             yield prose
 
-    def _tag(self) -> str:
-        return CALL_CLOSE if self._in_call else CALL_OPEN
+    def _next_tag(self) -> str:
+        """The first tag of the held text that means something, or nothing."""
+        tags = (CALL_CLOSE,) if self._in_call else (CALL_OPEN, CALL_CLOSE)
+        found = (tag for tag in tags if tag in self._held)
+        return min(found, key=self._held.index, default="")
 
     def _release(self) -> str:
         """Take from the held text what can be neither part of a tag nor space before one."""
-        n_kept = overlap(self._held, CALL_OPEN)
+        n_kept = _open_tag(self._held)
         sure = self._held[: len(self._held) - n_kept].rstrip()
         self._held = self._held[len(sure) :]
         return sure
@@ -110,6 +117,11 @@ def overlap(text: str, tag: str) -> int:
     """The length of the longest proper beginning of ``tag`` that ``text`` ends with."""
     longest = min(len(text), len(tag) - 1)
     return next((n for n in range(longest, 0, -1) if text.endswith(tag[:n])), 0)
+
+
+def _open_tag(text: str) -> int:
+    """The length of a tag that may be beginning at the end of a text."""
+    return max(overlap(text, tag) for tag in (CALL_OPEN, CALL_CLOSE))
 
 
 def read_call(raw: str) -> ToolCallPart:

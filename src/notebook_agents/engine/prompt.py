@@ -11,10 +11,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from notebook_agents.core.errors import InvalidRequest
+from notebook_agents.core.formatting import MAX_ROWS, clip_text, more_line
 from notebook_agents.core.messages import AttachmentPart, Message, ToolCallPart
 from notebook_agents.core.models import ToolSchema
 
 ChatMessage = dict[str, Any]
+CONTEXT_LABELS = ("Dataframes: ", "Files: ")
+"""How the lines begin that tell a model what there is."""
+ERROR_MARK = "Error: "
+"""How the result of a call begins that failed."""
+RESULT_LINES = MAX_ROWS + 1
+"""Lines of a result that the built-in model saw in its training: a header and its rows."""
+RESULT_CHARS = 1500
+ERROR_CHARS = 300
+_NOUNS = {"database_query": "rows", "list_files": "files"}
+_MORE_LINE = re.compile(r"\.\.\. (\d+) more (\w+)")
 _BACKTICKS = re.compile("`{3,}")
 
 
@@ -58,6 +69,11 @@ def without_final_mark(chat: Iterable[ChatMessage]) -> list[ChatMessage]:
     ]
 
 
+def with_short_results(chat: Iterable[ChatMessage]) -> list[ChatMessage]:
+    """The chat with results and errors of tools cut to a size, and a line that says so."""
+    return [{**m, "content": _short(m)} if m["role"] == "tool" else m for m in chat]
+
+
 def without_oldest_exchange(chat: Sequence[ChatMessage]) -> list[ChatMessage] | None:
     """The chat without the first question and all that followed it; None when one is left.
 
@@ -68,6 +84,34 @@ def without_oldest_exchange(chat: Sequence[ChatMessage]) -> list[ChatMessage] | 
     if len(questions) < 2:
         return None
     return [*chat[: questions[0]], *chat[questions[1] :]]
+
+
+def _short(result: ChatMessage) -> str:
+    content: str = result["content"]
+    if content.startswith(ERROR_MARK):
+        return clip_text(content, max_chars=ERROR_CHARS)
+    lines = content.split("\n")
+    if len(content) <= RESULT_CHARS and len(lines) <= RESULT_LINES:
+        return content
+    counted = _MORE_LINE.fullmatch(lines[-1])
+    n_more, noun = (
+        (int(counted[1]), counted[2]) if counted else (0, _NOUNS.get(result["name"], "lines"))
+    )
+    lines = lines[:-1] if counted else lines
+    kept = _first_lines(lines, RESULT_CHARS - len(more_line(n_more + len(lines), noun)) - 1)
+    n_more += len(lines) - len(kept)
+    return "\n".join((*kept, more_line(n_more, noun)) if n_more else kept)
+
+
+def _first_lines(lines: Sequence[str], room: int) -> list[str]:
+    """As many whole lines as fit, at least a piece of the first."""
+    kept: list[str] = []
+    for line in lines[:RESULT_LINES]:
+        room -= len(line) + 1
+        if room < 0:
+            return kept or [clip_text(line, max_chars=RESULT_CHARS // 2)]
+        kept.append(line)
+    return kept
 
 
 def _results(message: Message) -> Iterator[ChatMessage]:

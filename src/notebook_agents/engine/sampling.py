@@ -15,6 +15,7 @@ from torch import Tensor
 
 from notebook_agents.core.errors import InvalidRequest
 from notebook_agents.core.models import Sampling
+from notebook_agents.engine.grammar import Constraint
 
 _SMALLEST_P = 1e-6
 
@@ -65,9 +66,14 @@ class TokenSampler:
     """The Sampler of the reference engine: one generator, plain tensor operations."""
 
     def __init__(
-        self, plan: SamplingPlan, device: torch.device, prompt_ids: Iterable[int] = ()
+        self,
+        plan: SamplingPlan,
+        device: torch.device,
+        prompt_ids: Iterable[int] = (),
+        constraint: Constraint | None = None,
     ) -> None:
         self._plan = plan
+        self._constraint = constraint
         self._seen = set(prompt_ids)
         self._generator: torch.Generator | None = None
         if plan.temperature > 0:
@@ -82,8 +88,22 @@ class TokenSampler:
         scores = logits.to(torch.float32)
         if self._plan.repetition_penalty != 1.0:
             scores = _penalised(scores, self._seen, self._plan.repetition_penalty)
-        token = self._drawn(scores)
+        token = self._allowed(scores)
         self._seen.add(token)
+        return token
+
+    def _allowed(self, scores: Tensor) -> int:
+        """One draw, and a second one among the allowed tokens when the first was none of them.
+
+        Without top-k and top-p that is the distribution over the allowed tokens, and a mask is
+        only made where the model and the constraint disagree.
+        """
+        token = self._drawn(scores)
+        if self._constraint is None or self._constraint.accept(token):
+            return token
+        allowed = self._constraint.mask().to(scores.device)
+        token = self._drawn(scores[: len(allowed)].masked_fill(~allowed, -torch.inf))
+        self._constraint.accept(token)
         return token
 
     def _drawn(self, scores: Tensor) -> int:

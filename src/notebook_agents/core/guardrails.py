@@ -1,0 +1,72 @@
+"""What the loop does not leave to a model: which tools it is told of, which calls are not repeated.
+
+Both follow from what is known of the model and from the history of the run, so that a run that
+waited for approval goes on by the same rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import takewhile
+from typing import TYPE_CHECKING
+
+from notebook_agents.core.events import Warned
+from notebook_agents.core.messages import Message, ToolCallPart, ToolResultPart
+from notebook_agents.core.models import BUNDLED_TOOLS, ModelInfo
+
+if TYPE_CHECKING:
+    from notebook_agents.core.tools import ToolSpec
+
+SAME_FAILURES = 2
+"""How often in a row a call may fail before the very same call is not made again."""
+TOOLS_WARNING = (
+    "the built-in model only knows its own tools and was not told of: {names}; another model can "
+    "use them: %agent model NAME in a notebook, `model` of an agent or of a request elsewhere"
+)
+
+
+def is_told(model: ModelInfo, spec: ToolSpec) -> bool:
+    """Whether a model can be told of a tool."""
+    return model.accepts_user_tools or spec.name in BUNDLED_TOOLS
+
+
+def tools_warning(model: ModelInfo, specs: Sequence[ToolSpec]) -> Warned | None:
+    """What the user must know when a model is not told of some tools."""
+    names = ", ".join(spec.name for spec in specs if not is_told(model, spec))
+    if not names:
+        return None
+    return Warned(code="tools_not_sent", message=TOOLS_WARNING.format(names=names))
+
+
+def repetition(model: ModelInfo, call: ToolCallPart, history: Sequence[Message]) -> str:
+    """Why a call that has failed in this run is not made again; nothing for any other call.
+
+    A larger model may have changed something before it tries again, so only the same failure twice
+    in a row counts; the built-in one just repeats itself.
+    """
+    failed = failures(call, history, in_a_row=not model.is_bundled)
+    if len(failed) < (1 if model.is_bundled else SAME_FAILURES):
+        return ""
+    times = "before" if len(failed) == 1 else f"{len(failed)} times"
+    error = failed[-1].content.removeprefix("Error: ")
+    return f"not made again, the same call failed {times}: {error}"
+
+
+def failures(
+    call: ToolCallPart, history: Sequence[Message], *, in_a_row: bool
+) -> list[ToolResultPart]:
+    """The failed results of the very same call since the user spoke, the last one first.
+
+    ``in_a_row`` counts those only after which nothing else was called.
+    """
+    run = list(takewhile(lambda message: message.role != "user", reversed(history)))
+    results = {result.call_id: result for message in run for result in message.tool_results}
+    calls = (other for message in run for other in reversed(message.tool_calls))
+    done = ((other, results[other.call_id]) for other in calls if other.call_id in results)
+
+    def has_failed(entry: tuple[ToolCallPart, ToolResultPart]) -> bool:
+        other, result = entry
+        return result.is_error and replace(other, call_id=call.call_id) == call
+
+    return [result for _, result in (takewhile if in_a_row else filter)(has_failed, done)]

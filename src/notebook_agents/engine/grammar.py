@@ -1,0 +1,186 @@
+"""What a model may write next: prose is free, a tool call follows the schema of its tool.
+
+A grammar is a text in llguidance's dialect of Lark, compiled for one tokenizer; a `Constraint`
+walks it along one answer. What cannot be compiled is logged and left free: no request fails for
+the schema of a tool.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Sequence
+from functools import cached_property, lru_cache
+from typing import Any, Protocol
+
+import torch
+from llguidance import LLMatcher, LLTokenizer
+from torch import Tensor
+
+from notebook_agents.core.models import ToolSchema
+from notebook_agents.engine.parser import CALL_CLOSE, CALL_OPEN
+
+N_KEPT = 32
+"""Compiled grammars that are kept for the next request with the same tools, per model."""
+_JSON_FORM = {
+    "whitespace_flexible": False,
+    "item_separator": ", ",
+    "key_separator": ": ",
+    "json_allow_general_unicode_escapes": True,
+}
+"""JSON as ``json.dumps`` writes it, which is what models that call tools this way have seen."""
+_BITS = torch.arange(8, dtype=torch.uint8)
+
+_log = logging.getLogger(__name__)
+
+
+class Constraint(Protocol):
+    """Which tokens one answer may go on with."""
+
+    def accept(self, token: int) -> bool:
+        """Go on with a token; False, and nothing changes, when it must not come next."""
+        ...
+
+    def mask(self) -> Tensor:
+        """Which tokens may come next: bool ``[vocab]`` on the CPU."""
+        ...
+
+
+class GrammarConstraint:
+    """A Constraint by an llguidance grammar."""
+
+    def __init__(self, matcher: LLMatcher, n_vocab: int, eos_ids: frozenset[int]) -> None:
+        self._matcher = matcher
+        self._n_vocab = n_vocab
+        self._eos_ids = eos_ids
+        self._is_lost = False
+
+    def accept(self, token: int) -> bool:
+        """Ask the matcher; when it hits one of its limits, the rest of the answer is free."""
+        if self._is_lost or self._matcher.try_consume_tokens([token]):
+            return True
+        if self._matcher.is_error():
+            self._is_lost = True
+            _log.warning(
+                "the rest of an answer is free: %s", _on_one_line(self._matcher.get_error())
+            )
+            return True
+        return self._matcher.is_stopped() and token in self._eos_ids
+
+    def mask(self) -> Tensor:
+        """The bits of the matcher, one by one."""
+        if self._is_lost:
+            return torch.ones(self._n_vocab, dtype=torch.bool)
+        packed = torch.frombuffer(bytearray(self._matcher.compute_bitmask()), dtype=torch.uint8)
+        return (packed[:, None] >> _BITS & 1).flatten()[: self._n_vocab].bool()
+
+
+class Grammars:
+    """Writes and compiles the grammars of one tokenizer."""
+
+    def __init__(self, tokenizer: Any, n_vocab: int, eos_ids: Iterable[int]) -> None:
+        self._tokenizer = tokenizer
+        self._n_vocab = n_vocab
+        self._eos_ids = frozenset(eos_ids)
+        self._kept = lru_cache(N_KEPT)(self._compiled)
+        self._schema = lru_cache(8 * N_KEPT)(self._checked)
+
+    def constraint(self, grammar: str, *, keep: bool = True) -> Constraint | None:
+        """The beginning of a grammar, or None where it cannot be used.
+
+        ``keep`` says that another request will probably come with the same grammar.
+        """
+        matcher = self._kept(grammar) if keep else self._compiled(grammar)
+        if matcher is None:
+            return None
+        mine = matcher.deep_copy() if keep else matcher
+        return GrammarConstraint(mine, self._n_vocab, self._eos_ids)
+
+    def prose_with_calls(self, tools: Sequence[ToolSchema]) -> str:
+        """The grammar of an answer that may call these tools wherever it likes."""
+        others, opening = self._other_control_tokens, self._token(CALL_OPEN)
+        token = "" if opening is None else f" | <[{opening}]>"
+        return "\n".join(
+            (
+                "start: (opening body closing)* prose",
+                f"prose: (TEXT{f' | <[{others}]>' if others else ''})*",
+                f"opening: prose (written_opening{token})",
+                f"written_opening[lazy]: /(.|\\n)*{CALL_OPEN}/",
+                f"closing: {self.tag(CALL_CLOSE)}",
+                r"TEXT: /(.|\n)+/",
+                f"body: {' | '.join(self._call(tool) for tool in tools)}",
+            )
+        )
+
+    def tag(self, tag: str) -> str:
+        """A tag of tool calls: its own token where there is one, or its characters."""
+        token = self._token(tag)
+        return literal(tag) if token is None else f"(<[{token}]> | {literal(tag)})"
+
+    def json(self, schema: dict[str, Any]) -> str:
+        """JSON by a schema; by its ``type`` alone where the schema cannot be followed."""
+        return self._schema(json.dumps(schema))
+
+    def _call(self, tool: ToolSchema) -> str:
+        opening = f'\n{{"name": {json.dumps(tool.name)}, "arguments": '
+        arguments = self.json({"type": "object", **tool.parameters})
+        return f"{literal(opening)} {arguments} {literal('}' + chr(10))}"
+
+    def _checked(self, schema: str) -> str:
+        value = json.loads(schema)
+        grammar = _json(value)
+        is_error, messages = LLMatcher.validate_grammar_with_warnings(f"start: {grammar}")
+        if not is_error:
+            return grammar
+        _log.warning("a schema of a tool is not enforced: %s", _on_one_line(messages[0]))
+        return _json({"type": value["type"]} if isinstance(value.get("type"), str) else {})
+
+    def _compiled(self, grammar: str) -> LLMatcher | None:
+        if self._backend is None:
+            return None
+        matcher = LLMatcher(self._backend, f"%llguidance {{}}\n{grammar}", log_level=0)
+        if matcher.is_error():
+            _log.warning("tool calls are not constrained: %s", _on_one_line(matcher.get_error()))
+            return None
+        return matcher
+
+    @cached_property
+    def _backend(self) -> LLTokenizer | None:
+        """The tokenizer as llguidance sees it; takes about a second for a large vocabulary."""
+        try:
+            return LLTokenizer(
+                self._tokenizer.backend_tokenizer.to_str(),
+                n_vocab=self._n_vocab,
+                eos_token=sorted(self._eos_ids),
+            )
+        except ValueError as error:
+            _log.warning("tool calls are not constrained with this tokenizer: %s", error)
+            return None
+
+    @cached_property
+    def _other_control_tokens(self) -> str:
+        """Ids of added tokens in angle brackets, which llguidance takes for control tokens."""
+        known = self._eos_ids | {self._token(CALL_OPEN), self._token(CALL_CLOSE)}
+        return ",".join(
+            str(token)
+            for token, added in sorted(self._tokenizer.added_tokens_decoder.items())
+            if token not in known
+            and (added.special or (added.content.startswith("<") and added.content.endswith(">")))
+        )
+
+    def _token(self, tag: str) -> int | None:
+        token: int | None = self._tokenizer.get_added_vocab().get(tag)
+        return token
+
+
+def literal(text: str) -> str:
+    """Exactly this text."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _json(schema: dict[str, Any]) -> str:
+    return f"%json {json.dumps({**schema, 'x-guidance': _JSON_FORM})}"
+
+
+def _on_one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,183 @@
+"""The grammar of the built-in model: it names nothing that it was not told.
+
+Names, paths, columns and values in its calls occur in what the user said, in the context lines or
+in the results of tools. Before it has used a tool it says one of the sentences it was trained to
+say, and after two errors it has to answer. Code for Python is free.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from notebook_agents.core.models import BUNDLED_TOOLS, ToolSchema
+from notebook_agents.engine.grammar import Grammars, literal
+from notebook_agents.engine.parser import CALL_CLOSE, CALL_OPEN
+from notebook_agents.engine.prompt import CONTEXT_LABELS, ERROR_MARK, ChatMessage
+
+MAX_ERRORS = 2
+"""Errors of tools after which the model has to answer."""
+MAX_CALLS = 4
+"""Calls of one turn."""
+_PLACEHOLDER = re.compile(r"(\{t\}|\{w\})")
+"""In a reply: the name of a tool, and any words of the conversation."""
+_PIECE = re.compile(r"\w+|\s|[^\w\s]")
+_BETWEEN_TEXTS = "\n"
+_GUARDED = {
+    ("file_reader", "path"): "PATH",
+    ("list_files", "path"): "FOLDER",
+    ("inspect_variable", "name"): "NAME",
+    ("database_query", "query"): "QUERY",
+}
+"""The arguments that are more than their JSON schema, and their terminals."""
+_SQL_WORDS = (
+    "year",
+    "quarter",
+    "month",
+    "week",
+    "day",
+    "hour",
+    "minute",
+    "%Y",
+    "%Y-%m",
+    "%A",
+    "%B",
+)
+"""Units and formats of dates, which nobody says that way."""
+_PROSE = rf"/(?s:.+)/ & ~/(?s:.*)<\/?{CALL_OPEN[1:]}(?s:.*)/"
+_TERMINALS = {
+    "PATH": r'"\"" SAID_JSON ("/" SAID_JSON)* "\""',
+    "FOLDER": r'PATH | "\".\""',
+    "NAME": r'"\"" SAID_JSON "\""',
+    "QUERY": r'"\"" (SQL_CODE | SQL_NAME | SQL_VALUE)* "\""',
+    "SQL_CODE": r"""/[^"'\\\x00-\x1f\x7f]/ | "\\n" """,
+    "SQL_NAME": r'"\\\"" SAID_SQL_NAME "\\\""',
+    "SQL_VALUE": r"""/'[%^_]?/ SAID_SQL_VALUE /[%$_]?'/ | SQL_DATE | SQL_WORD | SQL_SIGNS""",
+    "SQL_DATE": r"/'[0-9]{4}-[0-9]{2}(-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2})?)?)?'/",
+    "SQL_WORD": f"/'({'|'.join(_SQL_WORDS)})'/",
+    "SQL_SIGNS": r"""/'[^\w'"\\\x00-\x1f\x7f]{0,3}'/""",
+    "TOOL": " | ".join(map(json.dumps, BUNDLED_TOOLS)),
+}
+_ESCAPES: dict[str, Callable[[str], str]] = {
+    "SAID": str,
+    "SAID_JSON": lambda text: _escaped(text),
+    "SAID_SQL_NAME": lambda text: _escaped(text.replace('"', '""')),
+    "SAID_SQL_VALUE": lambda text: _escaped(text.replace("'", "''")),
+}
+"""How words that were said are written inside each kind of text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What the built-in model has to answer."""
+
+    chat: Sequence[ChatMessage]
+    tools: Sequence[ToolSchema]
+    replies: Sequence[str]
+    """What it may say before it has used a tool; anything when there are none."""
+
+    @property
+    def results(self) -> list[str]:
+        """The results of tools since the user spoke."""
+        found: list[str] = []
+        for message in reversed(self.chat):
+            if message["role"] == "user":
+                break
+            if message["role"] == "tool":
+                found.append(message["content"])
+        return found
+
+    @property
+    def may_call(self) -> bool:
+        """Whether there are tools and few errors."""
+        n_errors = sum(result.startswith(ERROR_MARK) for result in self.results)
+        return bool(self.tools) and n_errors < MAX_ERRORS
+
+
+def turn_grammar(turn: Turn, grammars: Grammars) -> str:
+    """Calls and nothing else, or text without any."""
+    has_replies = bool(turn.replies) and not turn.results
+    text = " | ".join(map(_reply, turn.replies)) if has_replies else _PROSE
+    rules = [f"start: {'calls | TEXT' if turn.may_call else 'TEXT'}", f"TEXT: {text}"]
+    if turn.may_call:
+        rules += [
+            f'calls: call ("\\n" call){{0,{MAX_CALLS - 1}}}',
+            f"call: {grammars.tag(CALL_OPEN)} body {grammars.tag(CALL_CLOSE)}",
+            f"body: {' | '.join(_body(tool, grammars) for tool in turn.tools)}",
+        ]
+    return "\n".join((*rules, *_terminals("\n".join(rules), said(turn.chat))))
+
+
+def said(chat: Iterable[ChatMessage]) -> list[str]:
+    """The texts that names may come from; what users type in any case, with any slashes."""
+    found: dict[str, None] = {}
+    for message in chat:
+        text = message["content"]
+        match message["role"]:
+            case "system":
+                lines = [line for line in text.split("\n") if line.startswith(CONTEXT_LABELS)]
+                found |= dict.fromkeys(lines)
+            case "user":
+                found |= dict.fromkeys((text, text.lower(), text.upper(), text.title()))
+                found |= dict.fromkeys((text.replace("\\", "/"), text.lower().replace("\\", "/")))
+            case "tool":
+                found[text] = None
+    return list(found)
+
+
+def _reply(reply: str) -> str:
+    kinds = {"{t}": "TOOL", "{w}": "SAID"}
+    parts = (part for part in _PLACEHOLDER.split(reply) if part)
+    return " ".join(kinds.get(part) or literal(part) for part in parts)
+
+
+def _body(tool: ToolSchema, grammars: Grammars) -> str:
+    opening = f'\n{{"name": {json.dumps(tool.name)}, "arguments": {{'
+    return f"{literal(opening)} {_members(tool, grammars)} {literal('}}' + chr(10))}"
+
+
+def _members(tool: ToolSchema, grammars: Grammars) -> str:
+    """The arguments in the order of the schema; those that are not required may be missing."""
+    required = tool.parameters.get("required", ())
+    members: list[tuple[str, bool]] = []
+    for name, schema in tool.parameters.get("properties", {}).items():
+        value = _GUARDED.get((tool.name, name)) or grammars.json(schema)
+        members.append((f"{literal(json.dumps(name) + ': ')} {value}", name in required))
+    choices: list[str] = []
+    for place, (first, is_required) in enumerate(members):
+        others = (f'(", " {m}){"" if needed else "?"}' for m, needed in members[place + 1 :])
+        choices.append(" ".join((first, *others)))
+        if is_required:
+            return f"({' | '.join(choices)})"
+    return f"({' | '.join((*choices, literal('')))})"
+
+
+def _terminals(grammar: str, texts: Sequence[str]) -> Iterator[str]:
+    """The terminals that a grammar uses, and those that they use."""
+    open_names, known = re.findall(r"[A-Z_]{3,}", grammar), {"TEXT"}
+    while open_names:
+        name = open_names.pop()
+        if name in known or name not in _TERMINALS | _ESCAPES:
+            continue
+        known.add(name)
+        terminal = _TERMINALS.get(name) or _words(texts, _ESCAPES[name])
+        yield f"{name}: {terminal}"
+        open_names += re.findall(r"[A-Z_]{3,}", terminal) if name in _TERMINALS else ()
+
+
+def _words(texts: Sequence[str], escape: Callable[[str], str]) -> str:
+    """Whole words and signs as they follow each other in one of the texts."""
+    pieces: list[str] = []
+    for text in texts:
+        for line in text.split(_BETWEEN_TEXTS):
+            pieces += (escape(piece) for piece in _PIECE.findall(line))
+            pieces.append(_BETWEEN_TEXTS)
+    chain = json.dumps({"substring_chunks": pieces}, ensure_ascii=False)
+    # No space at either end, some letter or digit, and never from one text into the next.
+    return rf"%regex {chain} & /([^\s][^\n]*)?\w([^\n]*[^\s])?/"
+
+
+def _escaped(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)[1:-1]
