@@ -13,7 +13,6 @@ from notebook_agents.engine.training.python_calls import (
     currency,
     execute,
     finished,
-    number,
     percent,
     price,
     printed,
@@ -22,14 +21,15 @@ from notebook_agents.engine.training.python_calls import (
 from notebook_agents.engine.training.scene import Scene
 
 # Pool: formula and the kinds of its amounts a, b, c, d. A letter of the kinds: `n` a small whole
-# number, `v` any value, `p` a percentage, `m` money, `x` money of small size.
+# number, `k` a smaller one, `q` a small number or money, `v` any measured value, `p` a percentage,
+# `m` money, `x` a low price, `M` a high one, `r` a rate, `y` and `z` an earlier and a later year.
 Problems = dict[str, tuple[str, str]]
 
 THINGS: Problems = {
-    "boxes": ("{a} * {b}", "nv"),
-    "gone": ("{a} - {b}", "nn"),
-    "more": ("{a} + {b}", "vv"),
-    "shared": ("{a} / {b}", "vn"),
+    "boxes": ("{a} * {b}", "nq"),
+    "gone": ("{a} - {b}", "qq"),
+    "more": ("{a} + {b}", "qq"),
+    "shared": ("{a} / {b}", "qn"),
     "left_over": ("{a} % {b}", "nn"),
     "boxes_needed": ("math.ceil({a} / {b})", "nn"),
     "full_boxes": ("{a} // {b}", "nn"),
@@ -46,13 +46,13 @@ MONEY: Problems = {
     "change_of_price": ("{a} - {b}", "mx"),
     "price_by_weight": ("{a} * {b}", "vx"),
     "profit": ("({a} - {b}) * {c}", "mmn"),
-    "bill_with_tip": ("{a} * (100 + {b}) / 100 / {c}", "mpn"),
+    "bill_with_tip": ("{a} * (100 + {b}) / 100 / {c}", "mpk"),
     "exchange": ("{a} * {b}", "mr"),
     "monthly_pay": ("{a} / 12", "M"),
     "yearly_pay": ("{a} * 12", "m"),
-    "hourly_pay": ("{a} * {b}", "xv"),
+    "hourly_pay": ("{a} * {b}", "xk"),
     "hourly_rate": ("{a} / {b}", "Mn"),
-    "weekly_pay": ("{a} * {b} * {c}", "xnn"),
+    "weekly_pay": ("{a} * {b} * {c}", "xkk"),
     "fuel_cost": ("{a} * {b} / 100 * {c}", "vvx"),
 }
 PERCENTAGES: Problems = {
@@ -65,8 +65,8 @@ PERCENTAGES: Problems = {
     "with_tax": ("{a} * (100 + {b}) / 100", "mp"),
     "without_tax": ("100 * {a} / (100 + {b})", "mp"),
     "before_discount": ("100 * {a} / (100 - {b})", "mp"),
-    "simple_interest": ("{a} * {b} * {c} / 100", "Mpn"),
-    "compound": ("{a} * (1 + {b} / 100) ** {c}", "Mpn"),
+    "simple_interest": ("{a} * {b} * {c} / 100", "Mpk"),
+    "compound": ("{a} * (1 + {b} / 100) ** {c}", "Mpk"),
 }
 MEASURES: Problems = {
     "speed": ("{a} / {b}", "vv"),
@@ -173,6 +173,10 @@ def _amount(scene: Scene, kind: str, money: str) -> Amount:
     rng = scene.rng
     if kind == "n":
         return count(scene)
+    if kind == "k":
+        return count(scene, 8)
+    if kind == "q":
+        return count(scene) if scene.chance(0.7) else price(scene, money)
     if kind == "p":
         return percent(scene)
     if kind == "m":
@@ -200,7 +204,7 @@ def _value(scene: Scene) -> Amount:
         code = f"{scene.rng.uniform(0.1, most):.{scene.rng.choice((1, 1, 2))}f}"
         code = code if float(code) else "0.5"
         return Amount(code, code)
-    return number(scene, 5)
+    return count(scene, 2000)
 
 
 def _conversion(scene: Scene) -> Exchange:
