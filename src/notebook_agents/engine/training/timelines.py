@@ -316,12 +316,7 @@ def _imported(code: str) -> str:
 def _span(scene: Scene, line: Timeline) -> Span:
     """A condition that at least one row fulfils."""
     kind = scene.rng.choice(("after", "since", "before", "until", "between", "month", "year"))
-    days = sorted(line.days)
-    v, w = sorted(scene.rng.choices(days, k=2))
-    if kind == "after" and v == days[-1]:
-        v = str(date.fromisoformat(v) - timedelta(scene.rng.randint(1, 9)))
-    if kind == "before" and v == days[0]:
-        v = str(date.fromisoformat(v) + timedelta(scene.rng.randint(1, 9)))
+    v, w = _bounds(scene, sorted(set(line.days)), kind)
     if kind in ("month", "year"):
         return _period_span(scene, line, kind, v)
     column, frame = quoted(line.column), f"{{S}}['{line.column}']"
@@ -337,6 +332,19 @@ def _span(scene: Scene, line: Timeline) -> Span:
     }  # fmt: skip
     slots = _dates_as_said(scene, (v, w))
     return Span(_said(scene, line, f"date_{kind}"), slots, sql, code, tests[kind])
+
+
+def _bounds(scene: Scene, days: Sequence[str], kind: str) -> tuple[str, str]:
+    """Two dates with a row between them; a single bound is the first of them and fits a row."""
+    v, w = sorted(scene.rng.sample(days, 2)) if len(days) > 1 else (days[0], days[0])
+    if kind in ("month", "year"):
+        return v, w
+    steps = [scene.rng.choice((0, 0, scene.rng.randint(1, 9))) for _ in range(2)]
+    if (kind, v) in (("after", days[-1]), ("before", days[0])):
+        steps[0] = scene.rng.randint(1, 9)
+    sign = 1 if kind in ("before", "until") else -1
+    first = date.fromisoformat(v) + sign * timedelta(steps[0])
+    return str(first), str(date.fromisoformat(w) + timedelta(steps[1]))
 
 
 def _period_span(scene: Scene, line: Timeline, kind: str, day: str) -> Span:
