@@ -15,7 +15,7 @@ from notebook_agents.engine.training.conversation import (
     Step,
 )  # fmt: skip
 from notebook_agents.engine.training.fixtures import Column, Names, Table
-from notebook_agents.engine.training.scene import Scene, failure
+from notebook_agents.engine.training.scene import Scene, Source, failure
 
 MAX_COLUMNS = 12
 """Columns that have a line."""
@@ -30,8 +30,13 @@ def inspect_frame(scene: Scene) -> Exchange:
     """What a dataframe is like as a whole."""
     source = scene.add_frame()
     scene.clutter()
-    pool = scene.rng.choice(("inspect", "inspect", "inspect_known", "inspect_frame"))
-    text = _request(scene, pool, source.name)
+    return describe_frame(scene, source)
+
+
+def describe_frame(scene: Scene, source: Source) -> Exchange:
+    """What a dataframe of the scene is like as a whole, also in the words said of files."""
+    pools = ("inspect", "inspect_known", "inspect_frame", "inspect_frame", "describe")
+    text = _request(scene, scene.rng.choice(pools), source.name)
     return _inspected("inspect frame", text, source.name, frame_text(source.table))
 
 
@@ -105,7 +110,8 @@ def _column_line(table: Table, column: Column) -> str:
 
 
 def _request(scene: Scene, pool: str, name: str) -> str:
-    phrase = scene.picker.pick(pool).replace("{kind}", scene.rng.choice(_FRAME_NOUNS))
+    phrase = scene.picker.pick(pool).replace("{src}", scene.picker.pick("source"))
+    phrase = phrase.replace("{S}", "{v}").replace("{kind}", scene.rng.choice(_FRAME_NOUNS))
     mark = scene.rng.choice("`'") if scene.chance(0.06) else ""
     return scene.words(phrase, {"v": f"{mark}{name}{mark}"})
 

@@ -33,13 +33,14 @@ def read_file(scene: Scene) -> Exchange:
         ),
         (10, 6, 9, 3, 3, 2),
     )[0]
-    while pool == "read" and path.endswith(".csv"):
+    phrase = scene.picker.pick(pool)
+    while path.endswith(".csv") and "line" not in phrase:  # That would be a question to the table.
         path = scene.names.text_path()
     if scene.chance(0.6):
         scene.texts[path] = ""
     scene.clutter()
     slots = {"f": said_path(scene, path), "n": number_word(rng, n), "m": str(m)}
-    text = scene.words(scene.picker.pick(pool), {**slots, "z": str(m + length)})
+    text = scene.words(phrase, {**slots, "z": str(m + length)})
     result = some_lines(scene, min(most, 20 if scene.chance(0.07) else 7), cut=pool != "read")
     call = Call(READER, {"path": path, **arguments})
     return Exchange("read file", text, (Step(call, result),), text_answer(path, result))
@@ -138,7 +139,8 @@ def some_lines(scene: Scene, count: int, *, cut: bool) -> str:
 def _text_file(scene: Scene, word: str) -> tuple[str, str]:
     """A new file whose text is known; some of its lines have the word."""
     scene.clutter()
-    path = scene.names.text_path()
+    while (path := scene.names.text_path()).endswith(".csv"):
+        pass  # Lines of a table are its rows.
     lines = text_lines(scene.names, scene.rng, scene.rng.choice((1, 2, 3, 5, 8, 12, 20)))
     if word:
         for _ in range(scene.rng.choice((0, 1, 1, 2, 3, 5))):
