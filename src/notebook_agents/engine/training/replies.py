@@ -58,5 +58,7 @@ ASK_BACK = {
 }
 """Questions back and the pools of the requests that need them."""
 
-FIXED = (*SMALL_TALK, *ASK_BACK, NO_KNOWLEDGE, NO_TOOL, NO_SUCH_TOOL)
+FIXED = (
+    *SMALL_TALK, *ASK_BACK, NO_KNOWLEDGE, NO_TOOL, NO_SUCH_TOOL, NOTHING_FAILED, NO_CALL_YET
+)  # fmt: skip
 """Everything the model can say without a tool result; `{t}` stands for the name of a tool."""
