@@ -167,6 +167,9 @@ def _ordinal(digits: str) -> str:
 
 
 def _operands(scene: Scene, name: str) -> tuple[Amount, Amount]:
+    if name == "is_equal" and scene.chance(0.35):
+        a = number(scene)
+        return a, Amount(a.code, a.code)
     if name in _FRACTIONS:
         b = signed(scene, 5)
         return signed(scene), b if b.code.strip("-0.") else Amount("7", "7")

@@ -21,7 +21,7 @@ from notebook_agents.engine.training.python_calls import (
 from notebook_agents.engine.training.scene import Scene
 
 # Pool: formula and the kinds of its amounts a, b, c, d. A letter of the kinds: `n` a small whole
-# number, `k` a smaller one, `q` a small number or money, `v` any measured value, `p` a percentage,
+# number, `k` a smaller one, `q` one that may be a bare price, `v` any measured value, `p` a percentage,
 # `m` money, `x` a low price, `M` a high one, `r` a rate, `y` and `z` an earlier and a later year.
 Problems = dict[str, tuple[str, str]]
 
@@ -176,7 +176,7 @@ def _amount(scene: Scene, kind: str, money: str) -> Amount:
     if kind == "k":
         return count(scene, 8)
     if kind == "q":
-        return count(scene) if scene.chance(0.7) else price(scene, money)
+        return count(scene) if scene.chance(0.7) else price(scene)
     if kind == "p":
         return percent(scene)
     if kind == "m":
