@@ -19,6 +19,7 @@ _LENGTHS = (1, 2, 3, 4, 5, 9, 10, 19, 20)
 
 def read_file(scene: Scene) -> Exchange:
     """Read a whole file, its first lines, or lines from a place."""
+    scene.clutter()
     rng, path = scene.rng, scene.names.text_path()
     n, m = rng.choice(_COUNTS), rng.choice((rng.randint(2, 20), rng.randint(2, 200), 10, 50, 100))
     length = rng.choice(_LENGTHS)
@@ -34,11 +35,11 @@ def read_file(scene: Scene) -> Exchange:
         (10, 6, 9, 3, 3, 2),
     )[0]
     phrase = scene.picker.pick(pool)
-    while path.endswith(".csv") and "line" not in phrase:  # That would be a question to the table.
+    # Without the word "lines" a request about a CSV file is one about its rows.
+    while path in scene.tables or (path.endswith(".csv") and "line" not in phrase):
         path = scene.names.text_path()
     if scene.chance(0.6):
         scene.texts[path] = ""
-    scene.clutter()
     slots = {"f": said_path(scene, path), "n": number_word(rng, n), "m": str(m)}
     text = scene.words(phrase, {**slots, "z": str(m + length)})
     result = some_lines(scene, min(most, 20 if scene.chance(0.07) else 7), cut=pool != "read")
