@@ -20,9 +20,9 @@ from notebook_agents.engine.training.python_calls import (
 )  # fmt: skip
 from notebook_agents.engine.training.scene import Scene
 
-# Pool: formula and the kinds of its amounts a, b, c, d. A letter of the kinds: `n` a small whole
-# number, `k` a smaller one, `q` one that may be a bare price, `v` any measured value, `p` a percentage,
-# `m` money, `x` a low price, `M` a high one, `r` a rate, `y` and `z` an earlier and a later year.
+# Pool: formula and the kinds of its amounts a, b, c, d. The kinds: `n` a small whole number, `k` a
+# smaller one, `q` one that may be a bare price, `v` any measured value, `p` a percentage, `m`
+# money, `x` a low price, `M` a high one, `r` a rate, `y` and `z` an earlier and a later year.
 Problems = dict[str, tuple[str, str]]
 
 THINGS: Problems = {
