@@ -30,7 +30,7 @@ def frames(**changed: object) -> list[bytes]:
 
 
 def test_an_honest_message_is_read() -> None:
-    expected = KernelMessage("stream", "1", {"text": "x"})
+    expected = KernelMessage("stream", "1", {"text": "x"}, size_bytes=13)
     assert parse(frames(content={"text": "x"}), KEY) == expected
 
 

@@ -182,7 +182,7 @@ def test_markup_has_no_attributes(output: CallOutput) -> None:
                     "yaxis": {"title": {"text": "count"}},
                 },
             },
-            "Ages <5 (histogram: age, count)",
+            "Ages <5 (histogram of count by age)",
         ),
         ({"data": [5], "layout": []}, "empty figure"),
         ({"data": [{"type": ["x"]}], "layout": {"title": 5, "xaxis": 6}}, "['x']"),

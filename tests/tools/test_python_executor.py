@@ -134,7 +134,16 @@ async def test_a_figure_is_one_word_for_the_model_and_whole_for_clients(bench: T
     assert "html" not in json.dumps(figure)
     [kept] = result.figures
     assert json.loads(kept.content) == figure
-    assert kept.label == "histogram: price, count"
+    assert kept.label == "histogram of count by price"
+
+
+async def test_a_first_figure_does_not_wait_for_a_library_that_it_does_not_need(
+    tools: ToolBench,
+) -> None:
+    """Plotly asks for nbformat, and that for a grammar that takes a second to build."""
+    await tools.use("python_executor", code=HISTOGRAM)
+    code = "import sys; {'nbformat', 'lark'} & sys.modules.keys()"
+    assert (await tools.use("python_executor", code=code)).content == "{'nbformat'}"
 
 
 async def test_shown_figures_come_back_in_order_beside_what_was_printed(bench: ToolBench) -> None:
@@ -148,7 +157,7 @@ fig.show()"""
     assert result.content == "first\nsecond\n[figure]\n[figure]"
     assert result.value["output"] == "first\nsecond\n"
     labels = [figure.label for figure in result.figures]
-    assert labels == ["Prices (bar chart: qty, price)", "line chart: qty, price"]
+    assert labels == ["Prices (bar chart of price by qty)", "line chart of price by qty"]
     again = await bench.use("python_executor", code="fig")
     assert (again.content, len(again.figures)) == ("[figure]", 1)
     assert (await bench.use("python_executor", code="1")).figures == ()
@@ -159,7 +168,7 @@ async def test_pandas_draws_with_plotly(bench: ToolBench) -> None:
     result = await bench.use("python_executor", code=f"{FRAME}df.plot(x='qty', y='price')")
     assert result.content == "[figure]", result.value
     result = await bench.use("python_executor", code="df['price'].plot.hist()")
-    assert [figure.label for figure in result.figures] == ["histogram: value, count"]
+    assert [figure.label for figure in result.figures] == ["histogram of count by value"]
 
 
 async def test_a_figure_before_an_error_is_kept(tools: ToolBench) -> None:

@@ -33,6 +33,8 @@ class Answer:
 
     text: str
     tool_calls: tuple[ToolUse, ...] = ()
+    figures: tuple[dict[str, Any], ...] = field(default=(), repr=False)
+    """Plotly figures that its tools drew: ``plotly.graph_objects.Figure(answer.figures[0])``."""
     usage: Usage = Usage()
     run_id: str = ""
     model: str = ""

@@ -82,6 +82,8 @@ def as_markdown(transcript: Transcript, *, has_text: bool = True) -> str:
             parts.append(safe_markdown(block.text.strip("\n")))
     if transcript.state == "cancelled":
         parts.append("**■ stopped**")
+    for number, figure in enumerate(transcript.figures, start=1):
+        parts.append(f"<small>Figure {number}: {in_markdown(figure.label)}</small>")
     parts += [f"<small>⚠ {in_markdown(note)}</small>" for note in transcript.notes]
     if is_over:
         parts.append(f"<small>{in_markdown(transcript.summary)}</small>")

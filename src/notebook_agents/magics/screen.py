@@ -1,7 +1,8 @@
 """Where a run is shown: one updatable output in a notebook, plain text in a terminal.
 
 A notebook output is replaced, at most ten times a second, and ends as the final answer; that is
-what gets saved. A terminal gets text as it comes and cannot take anything back.
+what gets saved, with each figure as an output of its own below it. A terminal gets text as it
+comes and cannot take anything back.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import sys
 import time
 from typing import Any, Protocol
 
+from notebook_agents.magics.figures import show as show_figure
+from notebook_agents.magics.figures import terminal_lines
 from notebook_agents.magics.markdown import as_markdown, brief_arguments, plain
 from notebook_agents.magics.transcript import TextBlock, ToolBlock, Transcript
 
@@ -38,13 +41,14 @@ class Screen(Protocol):
 
 
 class NotebookScreen:
-    """One output of a cell, replaced as the run goes on."""
+    """One output of a cell, replaced as the run goes on, and below it the figures."""
 
     def __init__(self, *, is_streaming: bool = True, is_captured: bool = False) -> None:
         self._is_streaming = is_streaming
         self._is_captured = is_captured
         """Whether outputs are collected (``%%capture``), where an update would be one more."""
         self._handle: Any = None
+        self._n_figures = 0
         self._drawn_at = 0.0
         self._is_dirty = True
 
@@ -74,6 +78,9 @@ class NotebookScreen:
             self._handle = display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
         else:
             self._handle.update(bundle, raw=True)
+        for figure in transcript.figures[self._n_figures :]:
+            show_figure(figure)
+        self._n_figures = len(transcript.figures)
         self._drawn_at, self._is_dirty = time.monotonic(), False
 
 
@@ -100,6 +107,8 @@ class TerminalScreen:
     def end(self, transcript: Transcript) -> None:
         """Write the rest and the warnings."""
         self._write_blocks(transcript, is_over=True)
+        for line in terminal_lines(transcript.figures):
+            self._write(f"{'' if self._last == chr(10) else chr(10)}{line}\n")
         if transcript.state == "cancelled":
             self._write("\n[stopped]\n" if self._last != "\n" else "[stopped]\n")
         for note in transcript.notes:

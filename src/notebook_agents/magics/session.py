@@ -20,6 +20,7 @@ from notebook_agents.magics.answer import Answer, answer_of
 from notebook_agents.magics.approval import PersonAsker
 from notebook_agents.magics.context import frames_line
 from notebook_agents.magics.errors import NEXT_STEPS, AgentError, agent_error, one_line
+from notebook_agents.magics.figures import plotly_figures
 from notebook_agents.magics.interpolation import interpolate
 from notebook_agents.magics.lending import TOOL, frames_in_question, lend, missing, pack
 from notebook_agents.magics.markdown import as_markdown
@@ -240,6 +241,7 @@ class Session:
         shell, shown_in = self.shell, self.shell.execution_count
         return answer_of(
             run,
+            figures=plotly_figures(transcript.figures),
             footer=transcript.summary,
             markdown=as_markdown(transcript),
             is_on_screen=lambda: bool(shell.execution_count == shown_in),

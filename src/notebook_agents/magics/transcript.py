@@ -20,6 +20,7 @@ from notebook_agents.core.events import (
     ToolStarted,
     Warned,
 )
+from notebook_agents.core.figures import Figure
 from notebook_agents.core.models import BUNDLED_MODEL, Usage
 
 BUNDLED_BADGE = "built-in demo model"
@@ -61,6 +62,8 @@ class Transcript:
     is_loading: bool = False
     """Whether the model has to be loaded first, which takes most of the time of a first answer."""
     blocks: list[TextBlock | ToolBlock] = field(default_factory=list)
+    figures: list[Figure] = field(default_factory=list)
+    """What tools drew, in the order in which they ended."""
     notes: list[str] = field(default_factory=list)
     """Warnings, each once."""
     pending: list[ApprovalRequested] = field(default_factory=list)
@@ -195,6 +198,7 @@ class Transcript:
             block = self._tool_block(body.call_id, body.name, {})
             block.status, block.content = body.status, body.content
             block.duration_ms = body.duration_ms
+            self.figures += body.figures
 
     def _finish(self, body: RunFinished) -> None:
         self.state = body.state

@@ -124,8 +124,8 @@ def plotly_label(figure: dict[str, Any]) -> str:
     layout = figure.get("layout")
     traces = [trace for trace in figure["data"] if isinstance(trace, dict)]
     kinds = list(dict.fromkeys(_kind(trace) for trace in traces)) or ["empty figure"]
-    axes = [axis for name in ("xaxis", "yaxis") if (axis := _title(_get(layout, name)))]
-    shows = " and ".join(kinds) + (f": {', '.join(axes)}" if axes else "")
+    axes = [axis for name in ("yaxis", "xaxis") if (axis := _title(_get(layout, name)))]
+    shows = " and ".join(kinds) + (f" of {' by '.join(axes)}" if axes else "")
     title = _title(layout)
     text = f"{title} ({shows})" if title else shows
     return text if len(text) <= MAX_LABEL_CHARS else f"{text[: MAX_LABEL_CHARS - 1]}…"
