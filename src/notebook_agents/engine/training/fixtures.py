@@ -73,7 +73,7 @@ class Names:
         dice = self.rng.random()
         if dice < 0.5:
             return self.rng.choice(WORDS[self.held])
-        if dice < 0.52:
+        if dice < 0.506:
             return self.rng.choice(ACCENTED[self.held])
         if dice < 0.85 and self.pieces:
             return "".join(self.rng.choices(self.pieces, k=self.rng.randint(1, 3)))[:16]

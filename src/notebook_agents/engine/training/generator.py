@@ -11,57 +11,88 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from notebook_agents.engine.training import calculations, exchanges, questions, rankings, replies
+from notebook_agents.engine.training import (
+    calculations,
+    conditions,
+    inspecting,
+    joins,
+    listings,
+    pivots,
+    plotting,
+    questions,
+    rankings,
+    reading,
+    replies,
+    retries,
+    talk,
+    timelines,
+)
 from notebook_agents.engine.training.conversation import (
+    LISTER,
     TOOLS,
     Call,
     Conversation,
     Exchange,
-    Step,
 )  # fmt: skip
 from notebook_agents.engine.training.fixtures import Names, Table
 from notebook_agents.engine.training.follow_ups import follow_up
 from notebook_agents.engine.training.pools import Picker
 from notebook_agents.engine.training.questions import Question, Subject
-from notebook_agents.engine.training.scene import Scene, failure, table_exchange
+from notebook_agents.engine.training.reading_on import reading_on
+from notebook_agents.engine.training.scene import Scene, table_exchange
 
-VERSION = "1"
+VERSION = "2"
 """Version of the generator; a change of its output changes it."""
 
 SPLITS = ("train", "vocabulary", "templates")
 
+Makers = tuple[tuple[Callable[[Scene], Exchange], int], ...]
+
 QUESTIONS: tuple[tuple[Callable[[Subject], Question], int], ...] = (
-    (questions.scalar, 20), (questions.grouped, 26), (questions.count_rows, 5),
-    (questions.count_groups, 11), (questions.distinct_count, 4), (questions.distinct, 4),
-    (questions.filter_count, 6), (questions.filter_rows, 5), (questions.filter_aggregate, 6),
-    (questions.head_rows, 8), (questions.schema, 4), (questions.summary, 3),
-    (questions.value_range, 3), (rankings.top_rows, 6), (rankings.sorted_rows, 3),
-    (rankings.top_groups, 6), (rankings.arg_max, 5), (rankings.missing, 3),
-    (rankings.related, 3), (rankings.selected, 3),
+    *questions.KINDS, *rankings.KINDS, *conditions.KINDS,
 )  # fmt: skip
 """Kinds of questions about tables and their weights."""
 
-NEED_A_NAME = (questions.count_rows, questions.head_rows, questions.schema)
+NEED_A_NAME = (
+    questions.count_rows, questions.head_rows, questions.schema,
+    rankings.duplicates, rankings.missing_by_column, rankings.incomplete_rows,
+    questions.tail_rows, questions.described,
+)  # fmt: skip
 """Kinds of questions without a column: the context alone cannot say which table is meant."""
 
-FAMILIES = ("table", "calculate", "run", "read", "list", "chain", "plot", "load", "talk",
-            "refuse", "ask", "no tool")  # fmt: skip
-WEIGHTS = (37, 16, 3, 10, 7, 5, 8, 2, 5, 9, 4, 4)
+MAKERS: dict[str, Makers] = {
+    "calculate": calculations.ALL_KINDS,
+    "run": ((calculations.run_code, 1),),
+    "read": reading.KINDS,
+    "list": listings.KINDS,
+    "plot": plotting.KINDS,
+    "inspect": inspecting.KINDS,
+    "join": joins.KINDS,
+    "pivot": pivots.KINDS,
+    "dates": timelines.KINDS,
+    "talk": ((talk.small_talk, 1),),
+    "refuse": ((talk.refusal, 1),),
+    "ask": ((talk.ask_back, 1),),
+}
+"""Makers of single exchanges by family; the families `table`, `retry` and `no tool` make more."""
 
-_ERRORS = (
-    "Error: File '{p}' not found", "Error: {p} does not exist", "Error: no such file: {p}",
-    "Error: NameError: name '{w}' is not defined", "Error: KeyError: '{w}'",
-    "Error: Binder Error: Referenced column \"{w}\" not found in FROM clause!\nCandidate bindings: "
-    "\"{w}\"", "Error: IO Error: No files found that match the pattern \"{p}\"",
-    "Error: the code ran longer than {n} seconds", "Error: {w} {w} {w}",
-    "Error: ModuleNotFoundError: No module named '{w}'", "Error: path {p} is outside the folder",
-)  # fmt: skip
+WEIGHTS = {
+    "table": 35, "calculate": 18, "run": 2, "read": 9, "list": 8, "plot": 8, "inspect": 3,
+    "join": 3, "pivot": 1, "dates": 4, "retry": 3, "talk": 5, "refuse": 10, "ask": 4, "no tool": 4,
+}  # fmt: skip
+"""How often a conversation begins with each family."""
+LATER = tuple(family for family in WEIGHTS if family not in ("ask", "no tool"))
+"""Families that a conversation can go on with."""
+FROM_NOTHING = ("join", "pivot", "dates")
+"""Families that choose their tables themselves, and so only begin a conversation."""
+ANSWERED_BY_TOOLS = ("table", "calculate", "run", "read", "list", "plot", "inspect")
+"""Families whose tool can be missing."""
 
 
 class Generator:
     """An endless, reproducible source of conversations of one split."""
 
-    def __init__(self, seed: int, split: str = "train", pieces: tuple[str, ...] = ()) -> None:
+    def __init__(self, seed: int | str, split: str = "train", pieces: tuple[str, ...] = ()) -> None:
         if split not in SPLITS:
             raise ValueError(f"Unknown split {split!r}; expected one of {SPLITS}")
         self.rng = random.Random(f"{seed}/{split}")  # noqa: S311
@@ -91,7 +122,9 @@ class Generator:
 
     def _scene(self, *, held: bool) -> Scene:
         names = Names(self.rng, self.split != "train", self.pieces)
-        return Scene(self.rng, names, Picker(self.rng, held=held))
+        scene = Scene(self.rng, names, Picker(self.rng, held=held))
+        scene.shows_columns = scene.chance(0.7)
+        return scene
 
 
 class _Maker:
@@ -102,47 +135,55 @@ class _Maker:
 
     def conversation(self) -> Conversation:
         scene = self.scene
-        family = scene.rng.choices(FAMILIES, WEIGHTS)[0]
+        family = self._drawn(tuple(WEIGHTS))
         if family == "no tool":
             return self._without_tool()
         found = self._family(family)
-        while scene.chance(0.16) and len(found) < 3:
-            found += self._family(scene.rng.choices(FAMILIES[:-2], WEIGHTS[:-2])[0], later=True)
+        while scene.chance(0.3) and len(found) < 4:
+            found += self._family(self._drawn(LATER), later=True)
         tools: tuple[str, ...] = TOOLS
         if scene.chance(0.25):
             tools = tuple(scene.rng.sample(TOOLS, len(TOOLS)))
-        return self._made(tuple(self._maybe_failed(e) for e in found), tools)
+        found = [self._maybe_failed(e) for e in found]
+        return self._made((*found, *self._about(found)), tools)
+
+    def _drawn(self, families: tuple[str, ...]) -> str:
+        return self.scene.rng.choices(families, [WEIGHTS[family] for family in families])[0]
 
     def _family(self, family: str, *, later: bool = False) -> list[Exchange]:
-        if family == "table":
+        scene = self.scene
+        if family == "table" or (later and family in FROM_NOTHING):
             return self._table(later=later)
-        makers: dict[str, Callable[[Scene], Exchange]] = {
-            "calculate": calculations.calculation, "run": calculations.run_code,
-            "read": exchanges.read_file, "list": exchanges.list_files, "chain": exchanges.chain,
-            "plot": exchanges.plot, "load": exchanges.load, "talk": exchanges.small_talk,
-            "refuse": exchanges.refusal, "ask": exchanges.ask_back,
-        }  # fmt: skip
+        if family == "retry":
+            return [self._table()[0]] if later else retries.conversation(scene)
         if later and family == "plot":
-            return self._table(later=True)
-        if family in ("calculate", "run", "chain", "talk", "refuse") and self.scene.chance(0.5):
-            self.scene.clutter()
-        return [makers[family](self.scene)]
+            return [plotting.plot_of(scene, scene.known_source())]
+        if family in ("calculate", "run", "talk", "refuse") and scene.chance(0.5):
+            scene.clutter()
+        if family == "inspect" and scene.chance(0.2):
+            return list(inspecting.inspect_defined(scene))
+        makers, weights = zip(*MAKERS[family], strict=True)
+        first: Exchange = scene.rng.choices(makers, weights)[0](scene)
+        asks_more = family == "read" and scene.chance(0.3)
+        return [first, *(reading_on(scene, first) if asks_more else [])]
 
     def _table(self, *, later: bool = False) -> list[Exchange]:
         scene = self.scene
-        source = scene.add_file() if later else scene.source()
+        source = scene.known_source() if later else scene.source()
         if not later and scene.chance(0.08):
             return [self._unclear()]
         maker = scene.rng.choices([m for m, _ in QUESTIONS], [w for _, w in QUESTIONS])[0]
-        if not source.said and maker in NEED_A_NAME:
+        if (not source.said and maker in NEED_A_NAME) or (later and maker in rankings.WITH_GAPS):
             maker = questions.scalar
-        if maker is rankings.missing:
+        if maker is questions.described and source.is_frame:
+            return [inspecting.describe_frame(scene, source)]
+        if maker in rankings.WITH_GAPS:
             _drop_values(scene, source.table, source.is_frame, source.name)
             known = scene.frames if source.is_frame else scene.tables
             source = replace(source, table=known[source.name])
         question = maker(Subject(source.table, scene.picker))
         found = [table_exchange(scene, question, source)]
-        second = follow_up(scene, question, source) if scene.chance(0.25) else None
+        second = follow_up(scene, question, source) if scene.chance(0.5) else None
         return [*found, second] if second else found
 
     def _unclear(self) -> Exchange:
@@ -161,7 +202,7 @@ class _Maker:
         return Exchange("ask back", made.request, (), replies.WHICH_TABLE)
 
     def _without_tool(self) -> Conversation:
-        family = self.scene.rng.choices(FAMILIES[:7], WEIGHTS[:7])[0]
+        family = self._drawn(ANSWERED_BY_TOOLS)
         exchange = self._family(family)[0]
         if not exchange.steps:
             return self._made((exchange,), TOOLS)
@@ -179,17 +220,23 @@ class _Maker:
 
     def _maybe_failed(self, exchange: Exchange) -> Exchange:
         scene = self.scene
-        if not exchange.steps or not scene.chance(0.04):
-            return exchange
-        text = scene.rng.choice(_ERRORS).replace("{p}", scene.names.table_path())
-        text = text.replace("{n}", scene.names.number(3))
-        while "{w}" in text:
-            text = text.replace("{w}", scene.names.word(), 1)
-        step = Step(exchange.steps[0].call, text)
-        return replace(exchange, steps=(step,), answer=failure(text), category="error")
+        is_tried = exchange.steps and exchange.category not in retries.CATEGORIES
+        return retries.failed(scene, exchange) if is_tried and scene.chance(0.04) else exchange
+
+    def _about(self, found: list[Exchange]) -> list[Exchange]:
+        """Now and then a question about the last call, more often after a failure."""
+        scene = self.scene
+        if any(e.category == retries.FAILED for e in found) and scene.chance(0.25):
+            return [talk.why_failed(scene, found)]
+        if scene.chance(0.02):
+            asked = scene.rng.choice((talk.explained, talk.explained, talk.why_failed))
+            return [asked(scene, found)]
+        return []
 
     def _made(self, found: tuple[Exchange, ...], tools: tuple[str, ...]) -> Conversation:
         scene = self.scene
+        if scene.chance(0.6):
+            scene.show_listed(path for exchange in found for path in _listed(exchange))
         return Conversation(
             found, tools, dict(scene.frames), dict(scene.tables), dict(scene.texts),
             scene.shown_files(), scene.picker.used_held,
@@ -199,6 +246,14 @@ class _Maker:
 def call_of(exchange: Exchange) -> Call | None:
     """The first call of an exchange, None when it is answered without a tool."""
     return exchange.steps[0].call if exchange.steps else None
+
+
+def _listed(exchange: Exchange) -> Iterator[str]:
+    """The files that a listing shows: a context names most of them, too."""
+    for step in exchange.steps:
+        if step.call.name == LISTER and step.result != listings.NOTHING:
+            lines = step.result.split("\n")
+            yield from (line for line in lines if not line.endswith("/") and "." in line)
 
 
 def _drop_values(scene: Scene, table: Table, is_frame: bool, name: str) -> None:

@@ -15,6 +15,14 @@ from notebook_agents.engine.training.fixtures import Column, Table
 
 Row = tuple[object, ...]
 
+_KEYWORD_LINES = (
+    "class cost current day distance end event filter first group hour index key label language "
+    "large last left level match minute month name new old order percent quarter right sample "
+    "second server share start table time timestamp type user value views week year "
+)
+_KEYWORDS = frozenset(_KEYWORD_LINES.split())
+"""Words of the lists of names that DuckDB quotes in headers."""
+
 SQL_NAMES = {
     "mean": "ROUND(AVG({}), 4)",
     "sum": "SUM({})",
@@ -139,7 +147,8 @@ def quoted(name: str) -> str:
 
 def shown(name: str) -> str:
     """A column name as DuckDB repeats it in the header of an aggregate."""
-    return name if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) else quoted(name)
+    is_plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) and name.lower() not in _KEYWORDS
+    return name if is_plain else quoted(name)
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Row]) -> str:

@@ -6,8 +6,11 @@ file, or not at all) and what the context lines show, and it turns phrases into 
 
 from __future__ import annotations
 
+import keyword
 import random
 import re
+import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from notebook_agents.core.formatting import format_table, more_line
@@ -18,6 +21,8 @@ from notebook_agents.engine.training.pools import Picker
 from notebook_agents.engine.training.questions import Question
 
 _SLOT = re.compile(r"(\{\w+\})")
+_DATA_ENDS = (".csv", ".tsv", ".parquet", ".json", ".jsonl", ".txt", ".md", ".xlsx", ".log")
+"""Files that the product names in the context."""
 MOST_FILES = 12
 """Items of the line of files."""
 _FRAME_NOUNS = ("dataframe", "dataframe", "df", "frame", "data frame", "table")
@@ -69,7 +74,7 @@ class Scene:
     def add_frame(self) -> Source:
         """Put a new dataframe into the kernel."""
         name = self.names.frame()
-        while name in self.frames or not name.isidentifier():
+        while name in self.frames or not _is_usable(name):
             name = "df" + self.names.number(2)
         self.frames[name] = make_table(self.names, self.rng)
         return Source(name, name, True, self.frames[name])
@@ -82,6 +87,12 @@ class Scene:
             self.add_file()
         self.clutter_texts()
 
+    def show_listed(self, paths: Iterable[str]) -> None:
+        """Name files of a listing in the context, where there is room."""
+        for path in paths:
+            if path.endswith(_DATA_ENDS) and path.count("/") < 2 and path not in self.tables:
+                self.texts.setdefault(path, "")
+
     def clutter_texts(self) -> None:
         """Add text files that the conversation is not about."""
         for _ in range(self.rng.choice((0, 0, 0, 1, 2, 4))):
@@ -93,7 +104,8 @@ class Scene:
         """A table that the conversation has already, named in full; a new one where it has none."""
         known = [Source(name, name, True, table) for name, table in self.frames.items()]
         known += [Source(path, path, False, table) for path, table in self.tables.items()]
-        return self.rng.choice(known) if known else self.add_file()
+        whole = [s for s in known if all(cell is not None for row in s.table.rows for cell in row)]
+        return self.rng.choice(whole) if whole else self.add_file()
 
     def source(self) -> Source:
         """Choose a table and how it is named."""
@@ -187,6 +199,12 @@ class Scene:
             return text
         swap = (b + a, a, a + a + b)[self.rng.randrange(3)]
         return text[:place] + swap + text[place + 2 :]
+
+
+def _is_usable(name: str) -> bool:
+    """Whether Python keeps a name as it is written."""
+    is_name = name.isidentifier() and not keyword.iskeyword(name)
+    return is_name and unicodedata.normalize("NFKC", name) == name
 
 
 def table_request(scene: Scene, question: Question, source: Source) -> str:
