@@ -22,6 +22,7 @@ from notebook_agents.engine.host import make_row
 from notebook_agents.engine.model import LoadedModel
 from notebook_agents.engine.runner import TransformersRunner
 from notebook_agents.engine.scheduler import Emission, FifoScheduler, Row
+from notebook_agents.engine.small_runner import SmallRunner
 
 PROMPTS = ("hi", "What is the mean of price in sales.csv?", "x" * 150, "日本語", "a b c d e f")
 
@@ -47,10 +48,10 @@ class Asked:
 Ask = Callable[..., Asked]
 
 
-@pytest.fixture
-def engine() -> StepEngine:
+@pytest.fixture(params=[TransformersRunner, SmallRunner])
+def engine(request: pytest.FixtureRequest) -> StepEngine:
     """An engine that is stepped by the test."""
-    return StepEngine(FifoScheduler(max_rows=4, prefill_tokens=64), TransformersRunner)
+    return StepEngine(FifoScheduler(max_rows=4, prefill_tokens=64), request.param)
 
 
 @pytest.fixture

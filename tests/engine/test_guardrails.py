@@ -48,7 +48,7 @@ TOOLS = (
 )
 CONTEXT = system_message(
     "You are helpful.\n"
-    "Dataframes: df(price, unit price); logs(host, Länge)\n"
+    "Dataframes: df(price, unit price); logs(host, Länge, \U0010c3cf)\n"
     "Files: data/sales 2024.csv(region, qty); notes.txt"
 )
 SAID = user_message(
@@ -121,6 +121,7 @@ def used(result: str, *, name: str = "list_files") -> tuple[Message, Message]:
         call("inspect_variable", name="logs"),
         call("python_executor", code="import new\nnew.thing['any \"name\"']"),
         query('SELECT SUM("unit price"), MAX("Länge") FROM \'data/sales 2024.csv\''),
+        query('SELECT "\U0010c3cf" FROM logs'),
         query("SELECT * FROM 'notes.txt' WHERE \"region\" = 'West' OR \"region\" LIKE '%west%'"),
         query("SELECT * FROM 'notes.txt' WHERE \"host\" = 'O''Neil' AND \"qty\" > '2024-03-05'"),
         query("SELECT date_trunc('month', \"qty\"), string_agg(\"host\", ', ') FROM 'notes.txt'"),
@@ -220,6 +221,11 @@ def test_without_tools_it_calls_none(bundled: LoadedModel) -> None:
     assert refused(bundled, "I don't know that.", tools=()) is None
     assert refused(bundled, call("list_files"), tools=()) == ""
     assert refused(bundled, call("my_tool"), tools=(replace(INSPECT, name="my_tool"),)) == ""
+
+
+def test_a_tool_without_a_list_of_arguments_takes_any(bundled: LoadedModel) -> None:
+    tool = ToolSchema(name="python_executor", description="", parameters={})
+    assert refused(bundled, call("python_executor", code="1", x=[1]), tools=[tool]) is None
 
 
 def test_one_error_may_be_followed_by_another_try_two_by_an_answer(bundled: LoadedModel) -> None:

@@ -134,15 +134,17 @@ def _reply(reply: str) -> str:
 
 
 def _body(tool: ToolSchema, grammars: Grammars) -> str:
-    opening = f'\n{{"name": {json.dumps(tool.name)}, "arguments": {{'
-    return f"{literal(opening)} {_members(tool, grammars)} {literal('}}' + chr(10))}"
+    opening = f'\n{{"name": {json.dumps(tool.name)}, "arguments": '
+    return f"{literal(opening)} {_arguments(tool, grammars)} {literal('}' + chr(10))}"
 
 
-def _members(tool: ToolSchema, grammars: Grammars) -> str:
-    """The arguments in the order of the schema; those that are not required may be missing."""
+def _arguments(tool: ToolSchema, grammars: Grammars) -> str:
+    """An object in the order of the schema; members that are not required may be missing."""
+    if "properties" not in tool.parameters:
+        return grammars.json({"type": "object", **tool.parameters})
     required = tool.parameters.get("required", ())
     members: list[tuple[str, bool]] = []
-    for name, schema in tool.parameters.get("properties", {}).items():
+    for name, schema in tool.parameters["properties"].items():
         value = _GUARDED.get((tool.name, name)) or grammars.json(schema)
         members.append((f"{literal(json.dumps(name) + ': ')} {value}", name in required))
     choices: list[str] = []
@@ -150,8 +152,10 @@ def _members(tool: ToolSchema, grammars: Grammars) -> str:
         others = (f'(", " {m}){"" if needed else "?"}' for m, needed in members[place + 1 :])
         choices.append(" ".join((first, *others)))
         if is_required:
-            return f"({' | '.join(choices)})"
-    return f"({' | '.join((*choices, literal('')))})"
+            break
+    else:
+        choices.append(literal(""))
+    return f'"{{" ({" | ".join(choices)}) "}}"'
 
 
 def _terminals(grammar: str, texts: Sequence[str]) -> Iterator[str]:
@@ -175,8 +179,8 @@ def _words(texts: Sequence[str], escape: Callable[[str], str]) -> str:
             pieces += (escape(piece) for piece in _PIECE.findall(line))
             pieces.append(_BETWEEN_TEXTS)
     chain = json.dumps({"substring_chunks": pieces}, ensure_ascii=False)
-    # No space at either end, some letter or digit, and never from one text into the next.
-    return rf"%regex {chain} & /([^\s][^\n]*)?\w([^\n]*[^\s])?/"
+    # No space at either end, more than signs, and never from one text into the next.
+    return rf"%regex {chain} & /([^\s][^\n]*)?[\w\u{{80}}-\u{{10FFFF}}]([^\n]*[^\s])?/"
 
 
 def _escaped(text: str) -> str:

@@ -33,9 +33,10 @@ from notebook_agents.engine.config import WorkerConfig, n_threads
 from notebook_agents.engine.engine import StepEngine
 from notebook_agents.engine.model import LoadedModel, choose_device, download, load_model
 from notebook_agents.engine.parser import StopMatcher, ToolCallParser
-from notebook_agents.engine.runner import TransformersRunner
+from notebook_agents.engine.runner import ModelRunner, TransformersRunner
 from notebook_agents.engine.sampling import TokenSampler, plan_sampling
 from notebook_agents.engine.scheduler import MAX_ROWS, Emission, FifoScheduler, Row
+from notebook_agents.engine.small_runner import SmallRunner, is_small
 from notebook_agents.engine.thread import InferenceThread
 
 MAX_WAITING = 256
@@ -51,7 +52,7 @@ class ModelHost:
         self._loaded: dict[str, LoadedModel] = {}
         self._loading: dict[str, asyncio.Future[LoadedModel]] = {}
         self._n_admitted = 0
-        self._engine = StepEngine(FifoScheduler(), TransformersRunner)
+        self._engine = StepEngine(FifoScheduler(), make_runner)
         self._thread = InferenceThread(self._engine.step, on_failure)
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="loader")
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="prompts")
@@ -173,6 +174,11 @@ class ModelHost:
             return loaded.info
         status: ModelStatus = "loading" if info.id in self._loading else info.status
         return replace(info, status=status)
+
+
+def make_runner(model: LoadedModel) -> ModelRunner:
+    """The fastest runner that computes a model."""
+    return SmallRunner(model) if is_small(model) else TransformersRunner(model)
 
 
 def make_row(model: LoadedModel, request: GenerateRequest, emit: Callable[[Emission], None]) -> Row:
