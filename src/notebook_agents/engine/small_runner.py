@@ -7,6 +7,7 @@ the matrices behind them, and each row has a cache of its final size. Everything
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -95,18 +96,21 @@ class SmallRunner:
         ``places`` has each row's cache and the column of its first token.
         """
         n_each = len(ids) // len(places)
+        spans = [slice(first, first + n_each) for first in range(0, len(ids), n_each)]
         cos, sin = (
             torch.cat([table[at : at + n_each] for _, at in places])
             for table in (self._cos, self._sin)
         )
-        hidden = self._embedding[torch.tensor(ids, device=self._device)]
+        hidden: Tensor = self._embedding[torch.tensor(ids, device=self._device)]
         for number, layer in enumerate(self._layers):
-            qkv = (self._normed(hidden) @ layer.qkv).unflatten(-1, (-1, self._head_dim))
+            qkv = (self._normed(hidden) @ layer.qkv).view(len(ids), -1, self._head_dim)
             qk, v = qkv[:, : self._n_qk_heads], qkv[:, self._n_qk_heads :]
             qk = self._normed(qk) * layer.qk_norm
             qk = torch.addcmul(qk * cos, qk.roll(self._head_dim // 2, -1), sin)
-            rows = zip(places, qk.split(n_each), v.split(n_each), strict=True)
-            mixed = [self._attend(c[number], at, qk, v) for (c, at), qk, v in rows]
+            mixed = [
+                self._attend(cache[number], at, qk[span], v[span])
+                for (cache, at), span in zip(places, spans, strict=True)
+            ]
             hidden = hidden + torch.cat(mixed) @ layer.out
             gate, up = (self._normed(hidden) @ layer.gate_up).chunk(2, -1)
             hidden = hidden + (silu(gate) * up) @ layer.down
@@ -121,13 +125,14 @@ class SmallRunner:
         cache[0, :, at:end] = qk[:, n_queries:].transpose(0, 1)
         cache[1, :, at:end] = v.transpose(0, 1)
         # The query heads of one key head stand one after the other.
-        q = qk[:, :n_queries].unflatten(1, (self._n_kv_heads, -1)).permute(1, 2, 0, 3)
+        q = qk[:, :n_queries].view(n, self._n_kv_heads, -1, self._head_dim).permute(1, 2, 0, 3)
         scores = torch.bmm(q.flatten(1, 2), cache[0, :, :end].mT)
         if n > 1:
             future = torch.ones(n, end, dtype=torch.bool, device=self._device).triu(at + 1)
-            scores.unflatten(1, (-1, n)).masked_fill_(future, -torch.inf)
+            scores.view(self._n_kv_heads, -1, n, end).masked_fill_(future, -torch.inf)
         mixed = torch.bmm(scores.softmax(-1), cache[1, :, :end])
-        return mixed.unflatten(1, (-1, n)).permute(2, 0, 1, 3).flatten(1)
+        by_head = mixed.view(self._n_kv_heads, -1, n, self._head_dim)
+        return by_head.permute(2, 0, 1, 3).flatten(1)
 
     def _normed(self, x: Tensor) -> Tensor:
         """RMS norm but for a factor of ``size ** -0.5``, which the weights behind it make good."""
@@ -163,7 +168,7 @@ def _behind(norm: Any, *projections: Any) -> Tensor:
 
 def _norm_weight(norm: Any) -> Tensor:
     weight: Tensor = norm.weight.detach().float()
-    return weight * len(weight) ** 0.5
+    return weight * math.sqrt(len(weight))
 
 
 def _rotations(network: Any, n_columns: int) -> tuple[Tensor, Tensor]:
