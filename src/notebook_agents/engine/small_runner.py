@@ -15,7 +15,6 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn.functional import silu
-from transformers import Qwen3ForCausalLM
 
 from notebook_agents.engine.model import LoadedModel
 from notebook_agents.engine.scheduler import Row
@@ -26,11 +25,10 @@ MOST_PARAMETERS = 50_000_000
 
 def is_small(model: LoadedModel) -> bool:
     """Whether `SmallRunner` computes this model."""
-    if type(model.model) is not Qwen3ForCausalLM:
-        return False
     config = model.model.config
     return (
-        (model.info.n_parameters or 0) <= MOST_PARAMETERS
+        config.model_type == "qwen3"
+        and (model.info.n_parameters or 0) <= MOST_PARAMETERS
         and set(config.layer_types) == {"full_attention"}
         and config.rope_parameters["rope_type"] == "default"
         and config.hidden_act == "silu"
