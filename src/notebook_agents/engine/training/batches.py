@@ -6,6 +6,7 @@ seed of the plan and never on the speed of a machine; no conversation is repeate
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from notebook_agents.engine.training.tokenizer import encode, letter_pieces
 
 Batch = tuple[Tensor, Tensor]
 """Tokens and targets [batch, sequence]; a place without a target holds `NO_TARGET`."""
+_Group = list[tuple[list[int], list[bool]]]
 NO_TARGET = -100
 FIRST_ROUNDS_COPY, LATER_ROUNDS_COPY = 0.4, 0.05
 """Share of copy exercises while copying is learnt, and afterwards."""
@@ -36,6 +38,12 @@ class DataPlan:
     batch_tokens: int
     round_size: int
     """Conversations made, sorted by length and packed at a time."""
+    round_batches: int
+    """Batches of a round: too many are thrown away, too few are halved; 0 takes what there is.
+
+    Processes that train together so begin each round together, and in a round their batches are
+    about as long at each step: none waits for the others.
+    """
     copy_rounds: int
     """Rounds with many copy exercises at the beginning of a run."""
     longest: int
@@ -75,7 +83,7 @@ def _round(plan: DataPlan, tokenizer: Tokenizer, number: int) -> Iterator[Batch]
     generator = Generator(seed, pieces=letter_pieces(tokenizer))
     is_first = plan.start == 0 and number < plan.copy_rounds
     share = FIRST_ROUNDS_COPY if is_first else LATER_ROUNDS_COPY
-    made: list[tuple[list[int], list[bool]]] = []
+    made: _Group = []
     while len(made) < plan.round_size:
         copying = generator.rng.random() < share
         conversation = generator.copy_exercise() if copying else generator.conversation()
@@ -83,16 +91,25 @@ def _round(plan: DataPlan, tokenizer: Tokenizer, number: int) -> Iterator[Batch]
         if len(pair[0]) <= plan.longest:
             made.append(pair)
     made.sort(key=lambda pair: len(pair[0]))
-    groups = list(_groups(made, plan))
-    generator.rng.shuffle(groups)
+    groups = _exactly(plan.round_batches, list(_groups(made, plan)), generator.rng)
+    random.Random(f"{plan.seed}/{plan.start}/{number}").shuffle(groups)  # noqa: S311
     for group in groups:
         yield _padded(group, plan.step)
 
 
-def _groups(
-    made: list[tuple[list[int], list[bool]]], plan: DataPlan
-) -> Iterator[list[tuple[list[int], list[bool]]]]:
-    group: list[tuple[list[int], list[bool]]] = []
+def _exactly(count: int, groups: list[_Group], rng: random.Random) -> list[_Group]:
+    if not count:
+        return groups
+    for _ in range(count - len(groups)):
+        place = max(range(len(groups)), key=lambda i: len(groups[i]))
+        half = max(1, len(groups[place]) // 2)
+        groups[place : place + 1] = [groups[place][:half], groups[place][half:]]
+    kept = sorted(rng.sample(range(len(groups)), count))
+    return [groups[place] for place in kept]
+
+
+def _groups(made: _Group, plan: DataPlan) -> Iterator[_Group]:
+    group: _Group = []
     for pair in made:
         if group and (len(group) + 1) * _length(len(pair[0]), plan.step) > plan.batch_tokens:
             yield group
@@ -105,7 +122,7 @@ def _length(length: int, step: int) -> int:
     return -(-length // step) * step
 
 
-def _padded(group: list[tuple[list[int], list[bool]]], step: int) -> Batch:
+def _padded(group: _Group, step: int) -> Batch:
     longest = _length(max(len(ids) for ids, _ in group) - 1, step)
     tokens = torch.zeros(len(group), longest, dtype=torch.long)
     targets = torch.full((len(group), longest), NO_TARGET)

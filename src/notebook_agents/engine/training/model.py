@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-_LONGEST_PLAIN = 400
-"""Tokens up to which plain products are faster than the fused kernel of a CPU."""
+_PIECE = 96
+"""Queries of one product on a CPU; measured best between 64 and 128."""
 
 
 @dataclass(frozen=True)
@@ -161,15 +161,20 @@ class TinyModel(nn.Module):
 def attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """Causal attention of [batch, heads, sequence, head width].
 
-    On a CPU plain products in bfloat16 take half the time of the fused kernel for short sequences.
+    On a CPU plain products of pieces of the queries with the keys before them take half the time of
+    the fused kernel.
     """
-    length = q.shape[2]
-    if q.is_cuda or q.dtype == torch.float32 or length > _LONGEST_PLAIN:
+    if q.is_cuda or q.dtype == torch.float32:
         return functional.scaled_dot_product_attention(q, k, v, is_causal=True)
-    mask = torch.full((length, length), -torch.inf, dtype=q.dtype).triu(1)
-    scale = q.shape[3] ** -0.5
-    scores = torch.baddbmm(mask, q.flatten(0, 1), k.flatten(0, 1).mT, alpha=scale)
-    return (scores.softmax(-1) @ v.flatten(0, 1)).view_as(q)
+    length, scale = q.shape[2], q.shape[3] ** -0.5
+    queries, keys, values = q.flatten(0, 1), k.flatten(0, 1).mT, v.flatten(0, 1)
+    pieces = []
+    for begin in range(0, length, _PIECE):
+        end = min(length, begin + _PIECE)
+        mask = torch.full((end - begin, end), -torch.inf, dtype=q.dtype).triu(begin + 1)
+        scores = torch.baddbmm(mask, queries[:, begin:end], keys[:, :, :end], alpha=scale)
+        pieces.append(scores.softmax(-1) @ values[:, :end])
+    return torch.cat(pieces, 1).view_as(q)
 
 
 def rotations(shape: Shape, length: int) -> tuple[Tensor, Tensor]:

@@ -15,7 +15,7 @@ import random
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 
 HELD_OUT_SHARE = 0.15
@@ -31,6 +31,13 @@ class Pool:
     name: str
     train: tuple[str, ...]
     held: tuple[str, ...]
+
+    @cached_property
+    def held_forms(self) -> tuple[tuple[str, ...], ...]:
+        """The forms of every held-out pattern that no training pattern can write."""
+        trained = {form for pattern in self.train for form in expansions(pattern)}
+        forms = (tuple(f for f in expansions(p) if f not in trained) for p in self.held)
+        return tuple(found for found in forms if found)
 
 
 def pool(name: str) -> Pool:
@@ -52,7 +59,7 @@ def all_pools() -> Mapping[str, Pool]:
 
 
 def split_pool(name: str, lines: Iterable[str]) -> Pool:
-    """Hold out the patterns with the smallest hashes, and none that training can also write."""
+    """Hold out the patterns with the smallest hashes."""
     patterns = list(dict.fromkeys(" ".join(line.split()) for line in lines))
     free = sorted((p for p in patterns if not p.startswith("!")), key=_digest)
     held = free[: math.ceil(len(patterns) * HELD_OUT_SHARE)] if len(free) > 1 else []
@@ -82,11 +89,10 @@ class Picker:
     def pick(self, name: str) -> str:
         """Draw one surface form of a pool; with `held`, mostly from the held-out patterns."""
         source = pool(name)
-        patterns = source.train
-        if self.held and source.held and self.rng.random() < 0.6:
-            patterns = source.held
+        if self.held and source.held_forms and self.rng.random() < 0.6:
             self.used_held = True
-        return self.rng.choice(expansions(self.rng.choice(patterns)))
+            return self.rng.choice(self.rng.choice(source.held_forms))
+        return self.rng.choice(expansions(self.rng.choice(source.train)))
 
 
 def _sections(text: str) -> list[tuple[str, list[str]]]:

@@ -6,6 +6,7 @@ cannot keep both cores busy.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from multiprocessing.synchronize import Barrier as BarrierType
 
@@ -25,6 +26,8 @@ class Team:
     shared: Tensor = field(default_factory=lambda: torch.zeros(1, 0))
     """One row per process in memory that all of them see."""
     barrier: BarrierType | None = None
+    parent: int = 0
+    """The process that started all of them; they end with it."""
 
     def average(self, model: nn.Module, seconds: float) -> float:
         """Replace the gradients by the mean over all processes; returns the mean of `seconds`.
@@ -33,6 +36,8 @@ class Team:
         """
         if self.barrier is None:
             return seconds
+        if os.getppid() != self.parent:
+            raise SystemExit("the process that started the training has ended")
         gradients = [w.grad for w in model.parameters() if w.grad is not None]
         own = [torch.tensor([seconds], dtype=torch.float32), *(g.flatten() for g in gradients)]
         torch.cat(own, out=self.shared[self.rank])
@@ -52,4 +57,4 @@ def make_teams(size: int, n_weights: int) -> list[Team]:
         return [Team()]
     shared = torch.zeros(size, 1 + n_weights).share_memory_()
     barrier = multiprocessing.get_context("spawn").Barrier(size)
-    return [Team(rank, size, shared, barrier) for rank in range(size)]
+    return [Team(rank, size, shared, barrier, os.getpid()) for rank in range(size)]

@@ -56,7 +56,8 @@ class TrainingPlan:
     """Steps until the learning rate is full."""
     flat_until: float = 0.3
     """The share of the time after which the learning rate falls to nearly nothing."""
-    round_size: int = 384
+    round_size: int = 400
+    round_batches: int = 28
     copy_rounds: int = 30
     longest: int = 1100
     """Longer conversations are left out, in tokens."""
@@ -80,6 +81,7 @@ GPU_PLAN = TrainingPlan(
     other_rate=2e-3,
     warm_up=100,
     round_size=4096,
+    round_batches=0,
     copy_rounds=12,
     length_step=64,
 )
@@ -161,6 +163,7 @@ def _run(
         process=team.rank,
         batch_tokens=plan.batch_tokens,
         round_size=plan.round_size,
+        round_batches=plan.round_batches,
         copy_rounds=plan.copy_rounds,
         longest=plan.longest,
         step=plan.length_step,
