@@ -2,44 +2,25 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 import pytest
 
-from notebook_agents.engine.training import patterns
 from notebook_agents.engine.training.conversation import TOOLS, Conversation, render
 from notebook_agents.engine.training.execution import Workspace
 from notebook_agents.engine.training.generator import SPLITS, Generator
-from notebook_agents.engine.training.patterns.pool import (
+from notebook_agents.engine.training.pools import (
     HELD_OUT_SHARE,
     Picker,
-    Pool,
+    all_pools,
     expansions,
-    make_pool,
+    split_pool,
 )
 from notebook_agents.engine.training.words import WORDS
 
 EXECUTED = ("arithmetic", "run code", "file", "frame", "from context", "follow-up")
 """Beginnings of the categories whose results must equal those of real execution."""
-
-
-def _pools(found: object) -> Iterator[Pool]:
-    if isinstance(found, Pool):
-        yield found
-    elif isinstance(found, dict):
-        for value in found.values():
-            yield from _pools(value)
-
-
-def all_pools() -> list[Pool]:
-    names = [f"{patterns.__name__}.{m.name}" for m in pkgutil.iter_modules(patterns.__path__)]
-    modules = [importlib.import_module(name) for name in names]
-    found = {pool.name: pool for m in modules for v in vars(m).values() for pool in _pools(v)}
-    return list(found.values())
 
 
 def text_of(conversation: Conversation) -> str:
@@ -63,18 +44,20 @@ def test_an_unknown_split_is_refused() -> None:
 
 
 def test_every_pool_holds_patterns_out_and_no_form_is_in_both_parts() -> None:
-    for pool in all_pools():
+    for pool in all_pools().values():
         share = len(pool.held) / (len(pool.held) + len(pool.train))
         assert share >= HELD_OUT_SHARE, pool.name
         trained = {form for pattern in pool.train for form in expansions(pattern)}
-        held = {form for pattern in pool.held for form in expansions(pattern)}
         assert not set(pool.train) & set(pool.held)
-        assert len(held - trained) >= len(pool.held) / 2, pool.name
+        assert not trained & {form for forms in pool.held_forms for form in forms}
+        assert len(pool.held_forms) >= 0.6 * len(pool.held), pool.name
 
 
 def test_there_are_enough_phrasings() -> None:
-    forms = sum(len(expansions(pattern)) for pool in all_pools() for pattern in pool.train)
-    assert forms > 3000
+    """2,000 patterns were asked for; a pool of few lines would be learnt by heart."""
+    pools = all_pools().values()
+    assert sum(len(pool.train) for pool in pools) > 10_000
+    assert min(len(pool.train) for pool in pools) >= 8
 
 
 def test_training_never_draws_a_held_out_pattern() -> None:
@@ -87,11 +70,17 @@ def test_the_templates_split_always_uses_one() -> None:
 
 
 def test_a_marked_pattern_stays_in_training() -> None:
-    pool = make_pool("p", "!a b\nc\nd [e|f]\ng\n")
+    pool = split_pool("p", ["!a b", "c", "d [e|f]", "g"])
     assert "a b" in pool.train
     assert len(pool.held) == 1
+
+
+def test_training_draws_what_training_may_see() -> None:
     picker = Picker(Generator(1).rng, held=False)
-    assert {picker.pick(pool) for _ in range(50)} <= {f for p in pool.train for f in expansions(p)}
+    pool = all_pools()["scalar"]
+    drawn = {picker.pick("scalar") for _ in range(200)}
+    assert drawn <= {f for p in pool.train for f in expansions(p)}
+    assert not picker.used_held
 
 
 def test_the_word_lists_are_disjoint() -> None:
@@ -102,7 +91,8 @@ def test_only_tools_of_the_product_are_called() -> None:
     for conversation in islice(Generator(5), 300):
         for exchange in conversation.exchanges:
             assert {step.call.name for step in exchange.steps} <= set(conversation.tools)
-    assert set(TOOLS) == {"python_executor", "database_query", "file_reader", "list_files"}
+    wanted = {"python_executor", "database_query", "file_reader", "list_files"}
+    assert set(TOOLS) == wanted | {"inspect_variable"}
 
 
 def test_every_group_by_is_ordered() -> None:
@@ -137,12 +127,7 @@ def test_reference_results_agree_with_real_execution(seed: int, tmp_path: Path) 
             for step in exchange.steps:
                 query = str(step.call.arguments.get("query", ""))
                 cut = step.result.endswith(" more rows")
-                if (
-                    cut
-                    or "plt." in str(step.call.arguments)
-                    or "LIMIT 1" in query
-                    or "DESC" in query
-                ):
+                if cut or "LIMIT 1" in query or "DESC" in query:
                     continue
                 found = workspace.run(step.call)
                 assert _body(found) == _body(step.result), step.call.json()

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import importlib
 import io
 import signal
 import warnings
 from collections.abc import Callable, Iterator
 from inspect import ismodule
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import duckdb
 import pandas as pd
@@ -34,6 +33,8 @@ from notebook_agents.engine.training.conversation import (
 from notebook_agents.engine.training.fixtures import Column, Table
 from notebook_agents.engine.training.listings import NOTHING
 from notebook_agents.engine.training.plotting import FIGURE
+from notebook_agents.tools.inspecting import described
+from notebook_agents.tools.reading import list_folder
 
 MOST_CHARS = 1500
 """What a model gets to see of one result."""
@@ -163,7 +164,7 @@ class Workspace:
         return "\n".join([*lines[:max_lines], *([more_line(rest, "lines")] if rest > 0 else [])])
 
     def _list(self, path: str = ".", pattern: str = "*") -> str:
-        found = _product("reading").list_folder(".", path, pattern)["files"]
+        found = list_folder(".", path, pattern)["files"]
         rest = len(found) - MAX_ROWS
         more = [more_line(rest, "files")] if rest > 0 else []
         return "\n".join([*found[:MAX_ROWS], *more]) or NOTHING
@@ -173,7 +174,7 @@ class Workspace:
             made = [n for n, v in self.namespace.items() if n[0] != "_" and not ismodule(v)]
             here = ", ".join(made) or "none"
             return f"Error: there is no variable {name!r}; variables here: {here}"
-        found = _product("inspecting").described(self.namespace[name])
+        found = described(self.namespace[name])
         more = [more_line(found.n_more, "columns")] if found.n_more else []
         return "\n".join([*found.lines, *more])
 
@@ -183,11 +184,6 @@ _SAMPLE = Table((Column("name", "word"), Column("size", "int")), (("a", 1), ("b"
 
 def _is_table(path: str) -> bool:
     return path.endswith((".csv", ".parquet"))
-
-
-def _product(module: str) -> Any:
-    """What the product's tools run in a kernel; they name it by a string, too."""
-    return importlib.import_module(f"notebook_agents.tools.{module}")
 
 
 def _shown(value: object) -> str:

@@ -55,6 +55,6 @@ def make_teams(size: int, n_weights: int) -> list[Team]:
     """The teams of `size` processes for a model with `n_weights` weights."""
     if size == 1:
         return [Team()]
-    shared = torch.zeros(size, 1 + n_weights).share_memory_()
+    shared = torch.zeros(size, 1 + n_weights).share_memory_()  # type: ignore[no-untyped-call]
     barrier = multiprocessing.get_context("spawn").Barrier(size)
     return [Team(rank, size, shared, barrier, os.getpid()) for rank in range(size)]

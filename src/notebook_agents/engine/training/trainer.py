@@ -12,10 +12,12 @@ import os
 import time
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer
-from torch import Tensor, multiprocessing
+from torch import Tensor
+from torch.multiprocessing.spawn import spawn
 from torch.nn import functional
 
 from notebook_agents.engine.training.batches import NO_TARGET, Batch, DataPlan, load_batches
@@ -114,7 +116,7 @@ def train(plan: TrainingPlan, *, resume: bool = False) -> None:
     if len(teams) == 1:
         _work(0, plan, teams, resume)
     else:
-        multiprocessing.spawn(_work, (plan, teams, resume), nprocs=len(teams))  # type: ignore[no-untyped-call]
+        spawn(_work, (plan, teams, resume), nprocs=len(teams))  # type: ignore[no-untyped-call]
 
 
 def rate_scale(done: float, steps: int, plan: TrainingPlan) -> float:
@@ -222,7 +224,7 @@ def _load(plan: TrainingPlan, model: TinyModel, optimizer: Optimizer) -> Progres
     return Progress(**state["progress"])
 
 
-def adapted(name: str, folder: Path, **changes: object) -> TrainingPlan:
+def adapted(name: str, folder: Path, **changes: Any) -> TrainingPlan:
     """A named plan with some of its settings changed; None leaves a setting as it is."""
     wanted = {key: value for key, value in changes.items() if value is not None}
     return replace(PLANS[name], folder=folder, **wanted)
