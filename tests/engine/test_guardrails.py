@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from notebook_agents.core.messages import (
 from notebook_agents.core.models import BUNDLED_MODEL, BUNDLED_TOOLS, GenerateRequest, ToolSchema
 from notebook_agents.engine.catalogue import Catalogue
 from notebook_agents.engine.model import LoadedModel, load_model
+from notebook_agents.engine.training.generator import SPLITS, Generator
 from notebook_agents.tools import database_query, file_reader, list_files, python_executor
 
 REPLIES = [
@@ -31,6 +33,8 @@ REPLIES = [
     "I have no tool called {t}.",
     "I see no {w} here.",
     "I don't know that.",
+    "It failed: {w}",
+    "I ran this {t} call:\n```\n{w}\n```",
 ]
 INSPECT = ToolSchema(
     name="inspect_variable",
@@ -98,10 +102,10 @@ def query(sql: str) -> str:
     return call("database_query", query=sql)
 
 
-def used(result: str, *, name: str = "list_files") -> tuple[Message, Message]:
-    part = ToolCallPart(call_id="1", name=name, arguments={})
+def used(result: str, /, tool: str = "list_files", **arguments: Any) -> tuple[Message, Message]:
+    part = ToolCallPart(call_id="1", name=tool, arguments=arguments)
     return assistant_message("", [part]), tool_message(
-        [ToolResultPart(call_id="1", name=name, content=result)]
+        [ToolResultPart(call_id="1", name=tool, content=result)]
     )
 
 
@@ -200,6 +204,27 @@ def test_nothing_else_is_said_before_a_tool_was_used(bundled: LoadedModel, text:
     assert refused(bundled, text) is not None
 
 
+def test_a_known_sentence_may_repeat_calls_and_errors(bundled: LoadedModel) -> None:
+    code = "x = 5\nprint(f'{x}  and \"y\"')"
+    failed = used("Error: NameError: name 'y' is not defined", "python_executor", code=code)
+    messages = (
+        CONTEXT,
+        user_message("go"),
+        *failed,
+        assistant_message("No."),
+        user_message("why?"),
+    )
+    for text in (
+        "It failed: NameError: name 'y' is not defined",
+        f"I ran this python_executor call:\n```\n{code}\n```",
+        "I ran this list_files call:\n```\n\n```",
+    ):
+        assert refused(bundled, text, messages) is None
+    invented = f"I ran this python_executor call:\n```\n{code}\nprint(7)\n```"
+    assert refused(bundled, invented, messages) is not None
+    assert refused(bundled, call("inspect_variable", name="x = 5"), messages) is not None
+
+
 def test_after_a_result_it_speaks_freely(bundled: LoadedModel) -> None:
     messages = (CONTEXT, SAID, *used("3 files"))
     assert refused(bundled, "There are 3 files: <b> & so on.\nEnd", messages) is None
@@ -237,6 +262,22 @@ def test_one_error_may_be_followed_by_another_try_two_by_an_answer(bundled: Load
     assert refused(bundled, "The tool failed: no file 'sales.csv'", twice) is None
     next_run = (*twice, assistant_message("It failed."), user_message("read notes.txt"))
     assert refused(bundled, call("file_reader", path="notes.txt"), next_run) is None
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_what_it_was_trained_to_call_is_free(bundled: LoadedModel, split: str) -> None:
+    """Names, values and their forms in the training data never leave the grammar."""
+    schemas = {tool.name: tool for tool in TOOLS}
+    for conversation in islice(Generator(77, split), 60):
+        tools = [schemas[name] for name in conversation.tools]
+        messages: list[Message] = [system_message(conversation.context())]
+        for exchange in conversation.exchanges:
+            messages.append(user_message(exchange.request))
+            for step in exchange.steps:
+                made = call(step.call.name, **step.call.arguments)
+                assert refused(bundled, made, messages, tools) is None
+                messages += used(step.result, step.call.name, **step.call.arguments)
+            messages.append(assistant_message(exchange.answer))
 
 
 def test_a_full_prompt_takes_little_time(bundled: LoadedModel) -> None:

@@ -16,7 +16,7 @@ from notebook_agents.core.models import BUNDLED_MODEL, GenerateRequest
 from notebook_agents.engine.catalogue import Catalogue
 from notebook_agents.engine.host import make_row, make_runner
 from notebook_agents.engine.model import LoadedModel, load_model
-from notebook_agents.engine.runner import TransformersRunner
+from notebook_agents.engine.runner import ModelRunner, TransformersRunner
 from notebook_agents.engine.scheduler import Row
 from notebook_agents.engine.small_runner import SmallRunner, is_small
 
@@ -57,7 +57,7 @@ def new_row(model: LoadedModel, text: str) -> Row:
     return make_row(model, request, lambda _chunk: None)
 
 
-def logits(runner: Any, rows: list[Row], piece: int) -> torch.Tensor:
+def logits(runner: ModelRunner, rows: list[Row], piece: int) -> torch.Tensor:
     """After each prompt, read in pieces, and after eight tokens more."""
     found = []
     with torch.inference_mode():
@@ -130,10 +130,10 @@ def test_other_architectures_and_large_models_go_the_long_way(
 
 def test_it_decodes_faster_than_the_modules_of_transformers() -> None:
     model = load_model(Catalogue().get(BUNDLED_MODEL), "cpu")
-    runners = (TransformersRunner(model), SmallRunner(model))
+    runners: list[ModelRunner] = [TransformersRunner(model), SmallRunner(model)]
     rows = [new_row(model, "hello") for _ in runners]
 
-    def seconds(runner: Any, row: Row) -> float:
+    def seconds(runner: ModelRunner, row: Row) -> float:
         started = time.perf_counter()
         for _ in range(10):
             row.tokens.append(9)

@@ -22,9 +22,9 @@ MAX_ERRORS = 2
 MAX_CALLS = 4
 """Calls of one turn."""
 _PLACEHOLDER = re.compile(r"(\{t\}|\{w\})")
-"""In a reply: the name of a tool, and any words of the conversation."""
+"""In a reply: the name of a tool, and any words of the conversation or none."""
 _PIECE = re.compile(r"\w+|\s|[^\w\s]")
-_BETWEEN_TEXTS = "\n"
+_BETWEEN_TEXTS = "\x00"
 _GUARDED = {
     ("file_reader", "path"): "PATH",
     ("list_files", "path"): "FOLDER",
@@ -61,7 +61,6 @@ _TERMINALS = {
     "TOOL": " | ".join(map(json.dumps, BUNDLED_TOOLS)),
 }
 _ESCAPES: dict[str, Callable[[str], str]] = {
-    "SAID": str,
     "SAID_JSON": lambda text: _escaped(text),
     "SAID_SQL_NAME": lambda text: _escaped(text.replace('"', '""')),
     "SAID_SQL_VALUE": lambda text: _escaped(text.replace("'", "''")),
@@ -107,7 +106,7 @@ def turn_grammar(turn: Turn, grammars: Grammars) -> str:
             f"call: {grammars.tag(CALL_OPEN)} body {grammars.tag(CALL_CLOSE)}",
             f"body: {' | '.join(_body(tool, grammars) for tool in turn.tools)}",
         ]
-    return "\n".join((*rules, *_terminals("\n".join(rules), said(turn.chat))))
+    return "\n".join((*rules, *_terminals("\n".join(rules), turn.chat)))
 
 
 def said(chat: Iterable[ChatMessage]) -> list[str]:
@@ -127,8 +126,14 @@ def said(chat: Iterable[ChatMessage]) -> list[str]:
     return list(found)
 
 
+def calls(chat: Iterable[ChatMessage]) -> list[str]:
+    """What earlier calls were given, which a question about them may repeat."""
+    functions = (c["function"] for message in chat for c in message.get("tool_calls", ()))
+    return [str(value) for function in functions for value in function["arguments"].values()]
+
+
 def _reply(reply: str) -> str:
-    kinds = {"{t}": "TOOL", "{w}": "SAID"}
+    kinds = {"{t}": "TOOL", "{w}": "SAID?"}
     parts = (part for part in _PLACEHOLDER.split(reply) if part)
     return " ".join(kinds.get(part) or literal(part) for part in parts)
 
@@ -158,29 +163,33 @@ def _arguments(tool: ToolSchema, grammars: Grammars) -> str:
     return f'"{{" ({" | ".join(choices)}) "}}"'
 
 
-def _terminals(grammar: str, texts: Sequence[str]) -> Iterator[str]:
+def _terminals(grammar: str, chat: Sequence[ChatMessage]) -> Iterator[str]:
     """The terminals that a grammar uses, and those that they use."""
-    open_names, known = re.findall(r"[A-Z_]{3,}", grammar), {"TEXT"}
+    texts, open_names, known = said(chat), re.findall(r"[A-Z_]{3,}", grammar), {"TEXT"}
+    lines = [line for text in texts for line in text.split("\n")]
     while open_names:
         name = open_names.pop()
-        if name in known or name not in _TERMINALS | _ESCAPES:
+        if name in known:
             continue
         known.add(name)
-        terminal = _TERMINALS.get(name) or _words(texts, _ESCAPES[name])
-        yield f"{name}: {terminal}"
-        open_names += re.findall(r"[A-Z_]{3,}", terminal) if name in _TERMINALS else ()
+        if name == "SAID":
+            yield f"SAID: {_words((*texts, *calls(chat)), str)}"
+        elif name in _ESCAPES:
+            yield f"{name}: {_words(lines, _ESCAPES[name])}"
+        elif name in _TERMINALS:
+            yield f"{name}: {_TERMINALS[name]}"
+            open_names += re.findall(r"[A-Z_]{3,}", _TERMINALS[name])
 
 
-def _words(texts: Sequence[str], escape: Callable[[str], str]) -> str:
+def _words(texts: Iterable[str], escape: Callable[[str], str]) -> str:
     """Whole words and signs as they follow each other in one of the texts."""
     pieces: list[str] = []
     for text in texts:
-        for line in text.split(_BETWEEN_TEXTS):
-            pieces += (escape(piece) for piece in _PIECE.findall(line))
-            pieces.append(_BETWEEN_TEXTS)
+        pieces += map(escape, _PIECE.findall(text))
+        pieces.append(_BETWEEN_TEXTS)
     chain = json.dumps({"substring_chunks": pieces}, ensure_ascii=False)
     # No space at either end, more than signs, and never from one text into the next.
-    return rf"%regex {chain} & /([^\s][^\n]*)?[\w\u{{80}}-\u{{10FFFF}}]([^\n]*[^\s])?/"
+    return rf"%regex {chain} & /([^\s\x00][^\x00]*)?[\w\u{{80}}-\u{{10FFFF}}]([^\x00]*[^\s\x00])?/"
 
 
 def _escaped(text: str) -> str:
