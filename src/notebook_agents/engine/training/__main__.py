@@ -48,18 +48,19 @@ def _parser() -> argparse.ArgumentParser:
     export = commands.add_parser("export", parents=[shared], help="write a transformers folder")
     export.set_defaults(run_command=_export)
     export.add_argument("--run", type=Path, required=True, help="folder of a training run")
-    evaluate = commands.add_parser("evaluate", parents=[shared], help="measure an exported folder")
+    evaluate = commands.add_parser("evaluate", parents=[shared], help="measure the shipped model")
     evaluate.set_defaults(run_command=_evaluate)
-    evaluate.add_argument("--model", type=Path, required=True, help="exported model folder")
-    evaluate.add_argument("--executed", type=int, default=200, help="executed items per split")
+    evaluate.add_argument("--model", type=Path, default=None,
+                          help="folder for the exact matches; else the shipped one")  # fmt: skip
+    evaluate.add_argument("--executed", type=int, default=500, help="conversations per split")
     evaluate.add_argument("--forced", type=int, default=1000, help="exact-match items per split")
     card = commands.add_parser("card", help="write the model card of an exported folder")
     card.set_defaults(run_command=_card, threads=1)
     card.add_argument("--model", type=Path, required=True, help="exported model folder")
     card.add_argument("--evaluation", type=Path, required=True, help="folder of the evaluation")
     card.add_argument("--day", type=date.fromisoformat, required=True, help="day of the training")
-    card.add_argument("--hardware", default="one CPU thread", help="what the training ran on")
-    card.add_argument("--note", default="as recorded", help="how the data changed during the run")
+    card.add_argument("--hardware", default="two CPU cores", help="what the training ran on")
+    card.add_argument("--note", default="", help="what a reader should know about the run")
     return parser
 
 
@@ -90,9 +91,14 @@ def _export(options: argparse.Namespace) -> None:
 
 def _evaluate(options: argparse.Namespace) -> None:
     from notebook_agents.engine.training.evaluate import EvaluationPlan, evaluate
+    from notebook_agents.engine.training.export import BUNDLED
 
     plan = EvaluationPlan(
-        options.model, options.output, options.forced, options.executed, threads=options.threads
+        options.model or BUNDLED,
+        options.output,
+        options.forced,
+        options.executed,
+        threads=options.threads,
     )
     report = evaluate(plan)
     logging.getLogger(__name__).info("%s", report.markdown())

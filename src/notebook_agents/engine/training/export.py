@@ -13,6 +13,7 @@ import torch
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
+from notebook_agents.engine.training import replies
 from notebook_agents.engine.training.conversation import END
 from notebook_agents.engine.training.model import Shape, TinyModel
 from notebook_agents.engine.training.tokenizer import PADDING, load_tokenizer
@@ -21,6 +22,10 @@ from notebook_agents.engine.training.trainer import CHECKPOINT, RECORD
 MODEL_ID = "notebook-agents/tiny"
 BUNDLED = Path(__file__).parents[1] / "bundled"
 """The folder of the model that the product ships."""
+REPLIES = "replies.json"
+"""What the model may say without a tool result; the engine holds it to that."""
+EVALUATION = "evaluation.json"
+"""The measured tables of the card, as data."""
 TEMPLATE = Path(__file__).with_name("chat_template.jinja")
 
 
@@ -41,6 +46,8 @@ def export(run_folder: Path, output: Path) -> None:
     fast.save_pretrained(output)
     record = json.loads((run_folder / RECORD).read_text(encoding="utf-8"))
     record["parameters"] = model.num_parameters()
+    said = json.dumps(replies.SAID, indent=1, ensure_ascii=False) + "\n"
+    (output / REPLIES).write_text(said, encoding="utf-8")
     for file in output.iterdir():
         file.chmod(0o644)
     (output / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

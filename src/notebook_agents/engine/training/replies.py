@@ -61,4 +61,7 @@ ASK_BACK = {
 FIXED = (
     *SMALL_TALK, *ASK_BACK, NO_KNOWLEDGE, NO_TOOL, NO_SUCH_TOOL, NOTHING_FAILED, NO_CALL_YET
 )  # fmt: skip
-"""Everything the model can say without a tool result; `{t}` stands for the name of a tool."""
+"""Whole sentences that need no tool result; `{t}` stands for the name of a tool."""
+
+SAID = (*FIXED, LAST_ERROR + "{w}", LAST_CALL.replace("{tool}", "{t}") + "\n```\n{w}\n```")
+"""Everything the model may say without a tool result; `{w}` stands for words already there."""
