@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     train = commands.add_parser("train", parents=[shared], help="train from nothing or go on")
     train.set_defaults(run_command=_train)
     train.add_argument("--plan", default="cpu", choices=("cpu", "gpu"),
-                       help="1.5 million parameters on two cores, 7 million on a GPU")  # fmt: skip
+                       help="1.4 million parameters on two cores, 7 million on a GPU")  # fmt: skip
     train.add_argument("--minutes", type=float, help="time of the whole run; else the plan's")
     train.add_argument("--processes", type=int, help="processes that train together on a CPU")
     train.add_argument("--data-workers", type=int, help="processes that only make data")

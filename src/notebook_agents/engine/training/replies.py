@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 IDENTITY = (
-    "I am the tiny built-in model of notebook-agents (about 1.5 million parameters, trained from "
+    "I am the tiny built-in model of notebook-agents (about 1.4 million parameters, trained from "
     "scratch on synthetic data made by the project). I can calculate with Python, query "
     "CSV/Parquet files and dataframes, plot columns, and list or read files. I have no general "
     "knowledge, understand simple English phrasings only, and I can misread a request: check the "

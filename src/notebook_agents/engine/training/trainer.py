@@ -68,7 +68,7 @@ class TrainingPlan:
 
 
 CPU_PLAN = TrainingPlan(Path("run"), minutes=90.0, processes=2, width=160, heads=5, hidden=448)
-"""About 1.5 million parameters on two cores."""
+"""About 1.4 million parameters on two cores."""
 GPU_PLAN = TrainingPlan(
     Path("run"),
     minutes=7.0,
