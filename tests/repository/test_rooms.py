@@ -34,11 +34,18 @@ ALLOWED = {
     "notebook_agents.analytics": "import duckdb, notebook_agents.core.runs",
     "notebook_agents.engine": "",
     "notebook_agents.engine.model": "import torch, transformers, notebook_agents.core.runs",
+    "notebook_agents.engine.training": "",
+    "notebook_agents.engine.training.execution": (
+        "import notebook_agents.tools.reading, notebook_agents.tools.inspecting"
+    ),
+    "notebook_agents.engine.training.product": "import notebook_agents.build",
     "notebook_agents.eventlog": "import notebook_agents.core.runs",
     "notebook_agents.sandbox": "import jupyter_client, notebook_agents.core.runs",
     "notebook_agents.store": "",
     "notebook_agents.store.store": "import sqlalchemy, notebook_agents.core.runs",
     "notebook_agents.tools": "import duckdb, notebook_agents.core.runs",
+    "notebook_agents.tools.inspecting": "",
+    "notebook_agents.tools.reading": "",
     "notebook_agents.client": "",
     "notebook_agents.client.client": "import httpx2, notebook_agents.core.errors",
     "notebook_agents.testing": "import notebook_agents.core.runs",

@@ -79,7 +79,8 @@ class ToolResult:
     """Peak of the tool kernel."""
     error_type: str = ""
     """``TIMEOUT``, ``MEMORY_LIMIT``, ``KERNEL_LOST``, ``PATH_DENIED``, ``SQL_DENIED``,
-    ``INVALID_ARGUMENTS``, ``DENIED``, or the class name of a Python error."""
+    ``INVALID_ARGUMENTS``, ``UNKNOWN_TOOL``, ``REPEATED_CALL``, ``DENIED``, or the class name of a
+    Python error."""
     enforced_level: Level | None = None
     memory_enforcement: str = ""
     security_events: tuple[str, ...] = ()
