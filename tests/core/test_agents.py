@@ -13,6 +13,7 @@ from notebook_agents.core.agents import IDLE_AFTER, AgentChanges, CreateAgent, L
 from notebook_agents.core.core import Core
 from notebook_agents.core.errors import InvalidRequest, NotFound, SandboxUnavailable
 from notebook_agents.core.users import Actor
+from notebook_agents.testing import MemoryStore, ScriptedTools
 
 ANN = Actor(user_id="ann", username="ann")
 BOB = Actor(user_id="bob", username="bob")
@@ -102,6 +103,34 @@ async def test_ensure_makes_one_agent_however_many_ask_at_once(core: Core) -> No
     wish = CreateAgent(name="notebook")
     agents = await asyncio.gather(*(core.agents.ensure(ANN, wish) for _ in range(5)))
     assert len({agent.id for agent in agents}) == 1
+
+
+async def test_an_ensured_agent_gets_the_tools_that_are_new(make_core: Callable[..., Core]) -> None:
+    tools = ScriptedTools({"python_executor": repr})
+    core = make_core(tools=tools, store=MemoryStore())
+    wish = CreateAgent(name="notebook")
+    made = await core.agents.ensure(ANN, wish)
+    tools.functions["inspect_variable"] = repr
+    followed = await core.agents.ensure(ANN, wish)
+    assert followed == replace(made, tools=("python_executor", "inspect_variable"))
+    assert await core.agents.get(ANN, made.id) == followed
+    # A kernel with fewer tools takes none away from the others.
+    del tools.functions["python_executor"]
+    assert await core.agents.ensure(ANN, wish) == followed
+
+
+async def test_tools_that_somebody_chose_stay_as_they_are(make_core: Callable[..., Core]) -> None:
+    tools = ScriptedTools({"python_executor": repr, "file_reader": repr})
+    core = make_core(tools=tools)
+    few = CreateAgent(name="few", tools=("file_reader",))
+    edited = await core.agents.ensure(ANN, CreateAgent(name="edited"))
+    edited = await core.agents.update(ANN, edited.id, AgentChanges(tools=("file_reader",)))
+    own = await core.agents.create(ANN, CreateAgent(name="own"))
+    ensured = await core.agents.ensure(ANN, few)
+    tools.functions["inspect_variable"] = repr
+    assert await core.agents.ensure(ANN, few) == ensured
+    for agent in (edited, own):
+        assert await core.agents.ensure(ANN, CreateAgent(name=agent.name)) == agent
 
 
 async def test_foreign_agents_do_not_exist(core: Core) -> None:

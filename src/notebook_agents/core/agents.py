@@ -156,17 +156,43 @@ class Agents:
         return await self._create(actor, wish, new_id())
 
     async def ensure(self, actor: Actor, wish: CreateAgent) -> Agent:
-        """The actor's agent of that name, created when there is none; once, whoever asks."""
+        """The actor's agent of that name, created when there is none; once, whoever asks.
+
+        One that was made here for a wish without tools also gets those that the deployment has
+        got since, unless it was edited: then it stays as somebody wants it.
+        """
         query = Query(where={"owner_id": actor.user_id, "name": wish.name}, limit=1)
         found = await self._ports.store.find(Agent, query)
-        if found.items:
-            return found.items[0]
         # The same id in every process: of two that create at once, one meets a conflict.
         id = str(uuid.uuid5(_ENSURED, f"{actor.user_id}/{wish.name}"))
+        if found.items:
+            agent = found.items[0]
+            is_ours = agent.id == id and agent.updated_at == agent.created_at
+            follows = is_ours and wish.tools is None
+            return await self._with_new_tools(actor, agent) if follows else agent
         try:
             return await self._create(actor, wish, id)
         except Conflict:
             return await self.get(actor, id)
+
+    async def _with_new_tools(self, actor: Actor, agent: Agent) -> Agent:
+        """Add tools and take none away: other processes may have more than this one."""
+        new = tuple(name for name in self._ports.tools.names() if name not in agent.tools)
+        if not new:
+            return agent
+        # The time of its last edit stays, which is how an edit by somebody is told.
+        changes = Patch(
+            kind=Agent,
+            id=agent.id,
+            fields={"tools": agent.tools + new},
+            expected={"updated_at": agent.updated_at},
+        )
+        try:
+            await self._ports.store.commit(changes)
+        except Conflict:
+            return await self.get(actor, agent.id)
+        self._record(actor, agent, AgentUpdated(fields=("tools",)))
+        return replace(agent, tools=agent.tools + new)
 
     async def _create(self, actor: Actor, wish: CreateAgent, id: str) -> Agent:
         ports = self._ports
