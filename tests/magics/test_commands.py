@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tests.magics.conftest import AgentShell
 
 from notebook_agents.magics.errors import AgentError
-from notebook_agents.magics.options import SUBCOMMANDS
+from notebook_agents.magics.options import FLAGS, SUBCOMMANDS
 
 
 def test_alone_it_shows_where_it_stands_and_three_examples(agent_shell: AgentShell) -> None:
@@ -63,13 +63,16 @@ def test_every_subcommand_has_help(agent_shell: AgentShell, name: str) -> None:
     assert SUBCOMMANDS[name] in by_flag
 
 
-def test_the_question_mark_documents_every_flag(
+def test_the_question_mark_documents_every_flag_and_subcommand(
     agent_shell: AgentShell, capsys: pytest.CaptureFixture[str]
 ) -> None:
     agent_shell.run("%agent?")
     text = capsys.readouterr().out
-    for flag in ("--model", "--temperature", "--max-tokens", "--out", "--no-stream", "--tools"):
-        assert flag in text
+    for flag in FLAGS:
+        assert all(name in text for name in flag.names)
+    for name, about in SUBCOMMANDS.items():
+        assert f"  {name}" in text
+        assert about in text
 
 
 def test_facts_are_escaped_in_a_notebook(agent_shell: AgentShell) -> None:

@@ -26,12 +26,22 @@ def completions(agent_shell: AgentShell, line: str) -> list[str]:
         ("r = %agent --no", ["--no-stream", "--no-tools"]),
         ("%agent -m note", ["notebook-agents/tiny"]),
         ("%agent help s", ["sql", "status"]),
+        ("%agent mod", ["model", "models"]),
+        ("%agent model ", ["default", "notebook-agents/tiny"]),
     ],
 )
 def test_subcommands_flags_and_models_complete(
     agent_shell: AgentShell, line: str, expected: list[str]
 ) -> None:
     assert completions(agent_shell, line) == expected
+
+
+def test_models_complete_once_the_core_works(agent_shell: AgentShell) -> None:
+    assert "other/model" not in completions(agent_shell, "%agent model oth")
+    agent_shell.run("%agent hello")
+    assert completions(agent_shell, "%agent model oth") == ["other/model"]
+    assert completions(agent_shell, "%agent -m oth") == ["other/model"]
+    assert "other/model" not in completions(agent_shell, "%agent build a model oth")
 
 
 def test_models_and_tools_that_were_listed_complete(agent_shell: AgentShell) -> None:

@@ -80,6 +80,17 @@ def test_other_prompts_lend_nothing_until_a_frame_was_lent(agent_shell: AgentShe
     assert len(agent_shell.sandbox.calls) == 2
 
 
+@pytest.mark.parametrize("tools", ["python_executor", "inspect_variable"])
+def test_each_tool_that_sees_variables_is_enough(agent_shell: AgentShell, tools: str) -> None:
+    agent_shell.tools.functions |= {"inspect_variable": repr, "file_reader": repr}
+    agent_shell.shell.user_ns["orders"] = ORDERS
+    agent_shell.run("%agent --tools file_reader what is orders?")
+    assert agent_shell.sandbox.calls == []
+    agent_shell.run(f"%agent --tools file_reader,{tools} what is orders?")
+    assert list(defined_by(agent_shell.sandbox.calls[0].code)) == ["orders"]
+    assert "Dataframes: orders(price, city)" in agent_shell.last_request.messages[0].text
+
+
 def test_a_loan_that_fails_is_a_note_and_the_prompt_goes_on(
     agent_shell: AgentShell, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,7 +12,7 @@ import pytest
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 from notebook_agents.magics.answer import Answer
-from notebook_agents.magics.commands import Facts
+from notebook_agents.magics.facts import Facts
 from notebook_agents.magics.markdown import as_markdown, fenced, plain, safe_markdown, tool_markdown
 from notebook_agents.magics.transcript import TextBlock, ToolBlock, Transcript
 

@@ -8,7 +8,7 @@ import pytest
 
 from notebook_agents.magics.errors import AgentError
 from notebook_agents.magics.magic import AgentMagics
-from notebook_agents.magics.options import Command, Options, Prompt, parse
+from notebook_agents.magics.options import SUBCOMMANDS, Command, Options, Prompt, parse
 
 
 def read(line: str, cell: str | None = None) -> Prompt | Command:
@@ -67,6 +67,8 @@ def test_each_flag_sets_its_option(line: str, expected: Options) -> None:
         ("statsu", "did you mean status?"),
         ("status of the orders", "%agent -- status of the orders"),
         ("-m x status", "-m means nothing for %agent status"),
+        ("model the price by city", "%agent -- model the price by city"),
+        ("model 'half", "one name"),
         ("help nothing", "no subcommand 'nothing'"),
     ],
 )
@@ -77,7 +79,7 @@ def test_a_mistake_is_an_error_that_names_the_remedy(line: str, words: str) -> N
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("word", ["sql", "help", "status", "reset", "tools", "models", "version"])
+@pytest.mark.parametrize("word", SUBCOMMANDS)
 def test_subcommands_are_reserved_words_and_dashes_force_a_prompt(word: str) -> None:
     assert read(word) == Command(name=word)
     assert read(f"-- {word}") == Prompt(text=word)
@@ -111,6 +113,12 @@ def test_a_cell_is_the_prompt_after_what_its_first_line_says() -> None:
     assert read("", "status\n") == Prompt(text="status")
     with pytest.raises(AgentError, match="empty"):
         read("", "\n")
+
+
+def test_model_takes_one_name() -> None:
+    assert read("model other/model") == Command(name="model", argument="other/model")
+    assert read("model '/models/my own'") == Command(name="model", argument="/models/my own")
+    assert read("model --help x").wants_help  # type: ignore[union-attr]
 
 
 def test_sql_takes_its_query_from_the_line_or_the_cell() -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from notebook_agents.magics.advice import BUILT_IN
+
 pytestmark = pytest.mark.slow
 
 SET_UP = """
@@ -33,7 +35,7 @@ def test_a_script_runs_and_shows_plain_text(ipython_home: Path) -> None:
     script = f"{SET_UP}\nr = %agent is it on?\nprint(r.state)\n%agent status\n"
     (ipython_home / "script.ipy").write_text(script)
     done = ipython("--ext=notebook_agents", "script.ipy", cwd=ipython_home)
-    assert done.stdout.startswith("You said: is it on?\nsucceeded\n")
+    assert done.stdout.startswith(f"You said: is it on?\n! {BUILT_IN}\nsucceeded\n")
     assert (done.returncode, done.stderr) == (0, "")
 
 

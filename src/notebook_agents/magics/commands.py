@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from notebook_agents.core.errors import NotebookAgentsError
-from notebook_agents.core.models import BUNDLED_MODEL, EngineHealth
+from notebook_agents.core.models import EngineHealth
 from notebook_agents.core.runs import ListRuns
 from notebook_agents.core.workspaces import Workspaces
 from notebook_agents.magics.context import frames_line
 from notebook_agents.magics.errors import AgentError, agent_error
-from notebook_agents.magics.markdown import in_markdown
-from notebook_agents.magics.options import FLAGS, SUBCOMMANDS, Command
+from notebook_agents.magics.facts import Facts, Help
+from notebook_agents.magics.model import choose_model, model_text
+from notebook_agents.magics.options import FLAGS, SUBCOMMANDS, Command, subcommand_lines
 from notebook_agents.magics.settings import engine_place
 from notebook_agents.magics.transcript import BUNDLED_BADGE
 from notebook_agents.magics.waiting import Waits, until
@@ -31,49 +32,24 @@ EXAMPLES = (
     "%agent What is the total revenue by region in data/sales.csv?",
     "%agent sql SELECT status, tool_calls, output_tokens, duration_ms FROM v_runs",
 )
+MORE_HELP = {
+    "sql": """
 
+Views: v_runs, v_tools, v_run_timeline. Read-only.
+
+  %agent sql SELECT model, count(*) AS runs FROM v_runs GROUP BY model
+  %agent sql -o df SELECT * FROM v_tools    (also bound to df)""",
+    "model": """
+
+  %agent model            what answers now, and what else there is
+  %agent model NAME       NAME answers from now on, in this kernel
+  %agent model default    the model of the notebook's agent again
+
+%agent reset keeps the choice; -m NAME asks another model for one prompt.""",
+}
+"""What else there is to say of a subcommand."""
 
 LOW_LEVEL_WARNING = "tools run with process isolation — not a sandbox"
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """Labelled facts, as a table in a notebook and as aligned lines in a terminal."""
-
-    rows: tuple[tuple[str, str], ...]
-    examples: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        width = max(len(label) for label, _ in self.rows)
-        lines = [f"{label:<{width}}  {value}" for label, value in self.rows]
-        return "\n".join([*lines, *(f"  {example}" for example in self.examples)])
-
-    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
-        printer.text(str(self))
-
-    def _repr_markdown_(self) -> str:
-        lines = ["| | |", "|:--|:--|"]
-        for label, value in self.rows:
-            lines.append(f"| **{label}** | {in_markdown(value)} |")
-        if self.examples:
-            lines += ["", "```", *self.examples, "```"]
-        return "\n".join(lines)
-
-
-@dataclass(frozen=True, slots=True)
-class Help:
-    """Preformatted text."""
-
-    text: str
-
-    def __str__(self) -> str:
-        return self.text
-
-    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
-        printer.text(self.text)
-
-    def _repr_markdown_(self) -> str:
-        return f"```text\n{self.text}\n```"
 
 
 def run_command(session: Session, command: Command, usage: str) -> Waits[Any]:
@@ -86,6 +62,7 @@ def run_command(session: Session, command: Command, usage: str) -> Waits[Any]:
         "version": lambda: _constant(version_text()),
         "reset": lambda: _reset(session),
         "status": lambda: _status(session),
+        "model": lambda: choose_model(session, command.argument),
         "models": lambda: _models(session),
         "tools": lambda: _tools(session),
         "sql": lambda: _sql(session, command.argument),
@@ -96,19 +73,13 @@ def run_command(session: Session, command: Command, usage: str) -> Waits[Any]:
 def help_text(name: str, usage: str) -> Help:
     """Help on one subcommand, or on everything."""
     if name and name != "help":
-        text = f"%agent {name}\n\n{SUBCOMMANDS[name]}"
-        if name == "sql":
-            text += (
-                "\n\nViews: v_runs, v_tools, v_run_timeline. Read-only."
-                "\n\n  %agent sql SELECT model, count(*) AS runs FROM v_runs GROUP BY model"
-                "\n  %agent sql -o df SELECT * FROM v_tools    (also bound to df)"
-            )
-        return Help(text)
-    subcommands = "\n".join(f"  {key:<9}{about}" for key, about in SUBCOMMANDS.items())
+        return Help(f"%agent {name}\n\n{SUBCOMMANDS[name]}{MORE_HELP.get(name, '')}")
     flags = "\n".join(
         f"  {', '.join(flag.names):<20}{flag.settings['help'].replace('%%', '%')}" for flag in FLAGS
     )
-    return Help(f"{usage}\n\nSubcommands:\n{subcommands}\n\nFlags, before the text:\n{flags}")
+    return Help(
+        f"{usage}\n\nSubcommands:\n{subcommand_lines()}\n\nFlags, before the text:\n{flags}"
+    )
 
 
 def version_text() -> Help:
@@ -137,7 +108,7 @@ def _overview(session: Session) -> Waits[Facts]:
         engine = _engine_text(health)
     return Facts(
         (
-            ("Model", f"{BUNDLED_MODEL} ({BUNDLED_BADGE})"),
+            ("Model", model_text(session)),
             ("Engine", engine),
             ("Conversation", _conversation_text(session)),
             ("Help", "%agent help"),
@@ -155,18 +126,15 @@ def _status(session: Session) -> Waits[Facts]:
     identity = yield from session.identify(anew=True)
     actor = identity.actor
     conversation_id = "" if session.has_moved else session.conversation_id
-    facts = yield from until(
-        session.host.submit(lambda core: _facts(core, actor, identity.agent_id, conversation_id))
-    )
+    facts = yield from until(session.host.submit(lambda core: _facts(core, actor, conversation_id)))
     sent = [
         f"{facts.n_messages} earlier messages",
         frames_line(session.namespace) or "no data frames",
         f"Files: {', '.join(facts.files)}" if facts.files else "no data files in this folder",
     ]
-    badge = f" ({BUNDLED_BADGE})" if facts.model == BUNDLED_MODEL else ""
     return Facts(
         (
-            ("Model", f"{facts.model}{badge}"),
+            ("Model", model_text(session)),
             ("Engine", f"{_engine_text(facts.health)} ({engine_place()})"),
             ("Sandbox", facts.sandbox),
             ("Conversation", _conversation_text(session)),
@@ -178,7 +146,6 @@ def _status(session: Session) -> Waits[Facts]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _CoreFacts:
-    model: str
     health: EngineHealth
     sandbox: str
     n_runs: int
@@ -187,9 +154,8 @@ class _CoreFacts:
     files: tuple[str, ...]
 
 
-async def _facts(core: Core, actor: Actor, agent_id: str, conversation_id: str) -> _CoreFacts:
+async def _facts(core: Core, actor: Actor, conversation_id: str) -> _CoreFacts:
     folder = Path.cwd()
-    agent = await core.agents.get(actor, agent_id)
     n_here, n_messages = 0, 0
     if conversation_id:
         n_here = (
@@ -197,7 +163,6 @@ async def _facts(core: Core, actor: Actor, agent_id: str, conversation_id: str) 
         ).total
         n_messages = len(await core.conversations.messages(actor, conversation_id))
     return _CoreFacts(
-        model=agent.model,
         health=await core.models.health(),
         sandbox=await _sandbox_text(core),
         n_runs=(await core.runs.list(actor, ListRuns(limit=1))).total,

@@ -12,7 +12,7 @@ from IPython.core.completer import (
     context_matcher,
 )
 
-from notebook_agents.magics.options import FLAGS, SUBCOMMANDS
+from notebook_agents.magics.options import DEFAULT_MODEL, FLAGS, SUBCOMMANDS
 
 _LINE = re.compile(r"\s*(?:[\w, ]+=\s*)?%%?agent\s+(?P<words>.*)$")
 
@@ -37,6 +37,8 @@ class AgentCompleter:
         names: list[str]
         if previous in ("-m", "--model"):
             names = list(self._models())
+        elif before == ["model"]:
+            names = [*self._models(), DEFAULT_MODEL]
         elif previous == "--tools":
             head, comma, word = word.rpartition(",")
             names = [head + comma + name for name in self._tools()]

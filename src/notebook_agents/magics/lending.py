@@ -1,4 +1,4 @@
-"""Lends the notebook's data frames to the agent's Python tool, as copies.
+"""Lends the notebook's data frames to the agent's tools, as copies.
 
 Tools run in a sandbox of their own and never in the notebook's kernel. So that a question about
 ``df`` can be answered, the frames a prompt is about are copied into the conversation's tool kernel
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 MAX_LENT_BYTES = 8 << 20
 """All frames of one prompt together; more belongs in a file."""
 LEND_TIMEOUT_S = 30.0
-TOOL = "python_executor"
-"""The tool that sees the copies."""
+TOOLS = frozenset({"python_executor", "inspect_variable"})
+"""The tools that see the copies."""
 _FAILED = "not-lent"
 _DEFINITION = f"""\
 try:

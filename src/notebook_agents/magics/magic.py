@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from notebook_agents.magics.session import Session
 
 BUILT_IN_MODELS = ("notebook-agents/tiny",)
+LISTING_TIMEOUT_S = 0.5
+"""How long the Tab key waits for the engine's list of models."""
 USAGE = """%agent [flags] text          ask the agent
 %%agent [flags]              the text is the cell
 %agent SUBCOMMAND            see below; %agent -- text makes any text a prompt
@@ -133,8 +135,18 @@ class AgentMagics(Magics):
         return self._session
 
     def _model_names(self) -> list[str]:
+        if self._session and not self._session.known_models and self._host.is_used:
+            self._session.known_models = self._listed_models()
         known = self._session.known_models if self._session else []
         return known or list(BUILT_IN_MODELS)
+
+    def _listed_models(self) -> list[str]:
+        listing = self._host.submit(lambda core: core.models.list())
+        try:
+            return [info.id for info in listing.result(LISTING_TIMEOUT_S)]
+        except Exception:  # noqa: BLE001 - whatever it is, completion must not fail for it
+            listing.cancel()
+            return []
 
     def _tool_names(self) -> list[str]:
         return self._session.known_tools if self._session else []

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 from IPython.core.error import UsageError
-from IPython.core.magic_arguments import MagicArgumentParser, argument, magic_arguments
+from IPython.core.magic_arguments import MagicArgumentParser, argument, kwds, magic_arguments
 
 from notebook_agents.magics.errors import AgentError, close_to
 
@@ -24,13 +24,16 @@ Approval = Literal["default", "ask", "yes"]
 SUBCOMMANDS: dict[str, str] = {
     "sql": "SELECT …: query everything that was recorded, as a DataFrame",
     "status": "model, engine, sandbox, conversation, and what the next prompt will send",
-    "models": "the models you can ask for with -m",
+    "model": "[NAME]: the model that answers in this notebook, or another one from now on",
+    "models": "the models there are, for %agent model NAME and -m",
     "tools": "the tools an agent can call",
     "reset": "forget the conversation and start a new one",
     "version": "the installed version",
     "help": "this help, or: %agent help SUBCOMMAND",
 }
 """Reserved words; ``--`` in front makes them part of a prompt."""
+DEFAULT_MODEL = "default"
+"""What ``%agent model`` takes for the model of the notebook's agent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +82,7 @@ class Flag:
 
 
 FLAGS: tuple[Flag, ...] = (
-    Flag(("-m", "--model"), {"help": "Model to ask (%%agent models lists them)."}),
+    Flag(("-m", "--model"), {"help": "Model for this prompt (%%agent models lists them)."}),
     Flag(
         ("-t", "--temperature"),
         {"type": float, "help": "Randomness, 0 (always the likeliest word) to 2."},
@@ -107,10 +110,18 @@ _TEXT_LIKE_FLAG = re.compile(r"-(?:$|[\d.(])")
 """A prompt may begin with a dash: a list item, a negative number."""
 
 
+def subcommand_lines() -> str:
+    """Every subcommand and what it is for."""
+    return "\n".join(f"  {name:<9}{about}" for name, about in SUBCOMMANDS.items())
+
+
 def agent_arguments(function: F) -> F:
-    """Document and parse the flags on a magic, for ``%agent?``."""
+    """Document and parse the flags of a magic, with its subcommands, for ``%agent?``."""
     for flag in reversed(FLAGS):
         function = argument(*flag.names, **flag.settings)(function)  # type: ignore[no-untyped-call]
+    # Of a text that does not begin with a line break IPython removes the indentation.
+    epilog = f"\nsubcommands, each with --help:\n{subcommand_lines()}"
+    function = kwds(epilog=epilog)(function)  # type: ignore[no-untyped-call]
     documented: F = magic_arguments("agent")(function)  # type: ignore[no-untyped-call]
     return documented
 
@@ -198,7 +209,9 @@ def _command(
             raise AgentError(f"{token} means nothing for %agent {name}; leave it out")
     tokens = reader.tokens + tail.tokens
     text = "\n".join(part for part in (tail.rest.strip(), (cell or "").strip()) if part)
-    if text and name not in ("sql", "help"):
+    if name == "model":
+        text = _one_name(text)
+    elif text and name not in ("sql", "help"):
         raise AgentError(
             f"%agent {name} takes no text; to send it as a prompt: %agent -- {name} {tail.rest}"
         )
@@ -210,6 +223,17 @@ def _command(
         wants_help="--help" in tokens,
         options=_options(parser, tokens),
     )
+
+
+def _one_name(text: str) -> str:
+    """The name that a text consists of; one with spaces stands in quotes."""
+    quoted = re.fullmatch(r"""(["'])(.+)\1""", text)
+    name = quoted[2] if quoted else text
+    if not quoted and (len(text.split()) > 1 or text.startswith(("'", '"'))):
+        raise AgentError(
+            f"%agent model takes one name; to send it as a prompt: %agent -- model {text}"
+        )
+    return name
 
 
 def _options(parser: MagicArgumentParser, tokens: list[str]) -> Options:

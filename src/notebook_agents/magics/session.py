@@ -16,13 +16,14 @@ from notebook_agents.core.models import BUNDLED_MODEL, Sampling
 from notebook_agents.core.policy import ALLOW_POLICY, ASK_POLICY, DEFAULT_POLICY, ApprovalPolicy
 from notebook_agents.core.runs import Limits, Run, StartRun
 from notebook_agents.core.users import Actor
+from notebook_agents.magics.advice import Advice
 from notebook_agents.magics.answer import Answer, answer_of
 from notebook_agents.magics.approval import PersonAsker
 from notebook_agents.magics.context import frames_line
 from notebook_agents.magics.errors import NEXT_STEPS, AgentError, agent_error, one_line
 from notebook_agents.magics.figures import plotly_figures
 from notebook_agents.magics.interpolation import interpolate
-from notebook_agents.magics.lending import TOOL, frames_in_question, lend, missing, pack
+from notebook_agents.magics.lending import TOOLS, frames_in_question, lend, missing, pack
 from notebook_agents.magics.markdown import as_markdown
 from notebook_agents.magics.screen import NotebookScreen, Screen, TerminalScreen
 from notebook_agents.magics.transcript import Transcript
@@ -54,6 +55,8 @@ class Identity:
 
     actor: Actor
     agent_id: str
+    model: str
+    """The agent's own, for prompts that name none."""
 
 
 class Session:
@@ -65,6 +68,10 @@ class Session:
         self.is_kernel = hasattr(shell, "kernel")
         self.conversation_id = ""
         self.n_prompts = 0
+        self.chosen_model = ""
+        """For all prompts that name none; empty is the default."""
+        self.default_model = BUNDLED_MODEL
+        """The agent's, once the agent is known."""
         self.known_models: list[str] = []
         """Names seen so far, for completion."""
         self.known_tools: list[str] = []
@@ -73,12 +80,18 @@ class Session:
         """Where the conversation's tools work."""
         self._lent: dict[str, str] = {}
         """Frames that the conversation's tools have copies of, each with its digest."""
+        self._advice = Advice()
 
     @property
     def namespace(self) -> dict[str, Any]:
         """The notebook's variables."""
         names: dict[str, Any] = self.shell.user_ns
         return names
+
+    @property
+    def model(self) -> str:
+        """The model that the next prompt goes to unless it names one."""
+        return self.chosen_model or self.default_model
 
     @property
     def has_moved(self) -> bool:
@@ -89,14 +102,16 @@ class Session:
         """The owner and the notebook's agent, looked up once unless ``anew``."""
         if self._identity is None or anew:
             self._identity = yield from until(self.host.submit(_identify))
+            self.default_model = self._identity.model
         return self._identity
 
     def reset(self) -> None:
-        """Begin a new conversation with the next prompt."""
+        """Begin a new conversation with the next prompt; the model that was chosen stays."""
         self.conversation_id = ""
         self.n_prompts = 0
         self._identity = None
         self._lent = {}
+        self._advice.reset()
 
     def prompt(self, request: Prompt) -> Waits[Answer]:
         """Serve one prompt: show it working, bind and return the answer.
@@ -105,7 +120,7 @@ class Session:
         """
         options = request.options
         screen = self._screen(options)
-        transcript = Transcript(model=options.model or BUNDLED_MODEL)
+        transcript = Transcript(model=options.model or self.model)
         screen.show(transcript)
         try:
             turn, run = yield from self._play(request, screen, transcript)
@@ -121,6 +136,9 @@ class Session:
             transcript.fail(str(error))
             screen.end(transcript)
             raise
+        for note in self._advice.after(transcript):
+            transcript.note(note)
+        screen.end(transcript)
         self.n_prompts += 1
         answer = self._answer(run, transcript)
         if options.out:
@@ -153,6 +171,7 @@ class Session:
     ) -> Waits[tuple[Turn, Run]]:
         self._folder = str(Path.cwd())
         identity = yield from self.identify()
+        transcript.model = request.options.model or self.model
         health = yield from until(self.host.submit(lambda core: core.models.health()))
         if transcript.model not in health.loaded_models:
             transcript.load()
@@ -170,7 +189,7 @@ class Session:
             transcript.note(f"{{{name}}} was left as it is: there is no variable {name}")
         for name in prompt.unwritable:
             transcript.note(f"{{{name}}} was left as it is: its value cannot be written as text")
-        if request.options.tools is None or TOOL in request.options.tools:
+        if request.options.tools is None or not TOOLS.isdisjoint(request.options.tools):
             yield from self._lend_frames(request.text, identity, transcript)
         run = yield from turn.play(self._wish(prompt.text, request.options, identity))
         self.conversation_id = run.conversation_id
@@ -223,7 +242,7 @@ class Session:
             message=user_message(text),
             conversation_id=self.conversation_id,
             workspace=self._folder,
-            model=options.model,
+            model=options.model or self.chosen_model or None,
             tools=options.tools,
             sampling=sampling,
             limits=Limits(max_tokens=options.max_tokens) if options.max_tokens else None,
@@ -264,4 +283,4 @@ async def _identify(core: Core) -> Identity:
             name=AGENT_NAME, description="Serves %agent in notebooks", instructions=INSTRUCTIONS
         ),
     )
-    return Identity(actor=actor, agent_id=agent.id)
+    return Identity(actor=actor, agent_id=agent.id, model=agent.model)

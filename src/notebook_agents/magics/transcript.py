@@ -92,8 +92,12 @@ class Transcript:
     def summary(self) -> str:
         """The last line of a run that is over: what it took, or how it failed."""
         mark = "" if self.state in ("succeeded", "cancelled") else f"✗ {self.state} · "
-        has_worked = self.usage != Usage() or bool(self.tools)
-        return mark + self.footer if has_worked else f"{mark}no answer"
+        return mark + self.footer if self.has_worked else f"{mark}no answer"
+
+    @property
+    def has_worked(self) -> bool:
+        """Whether the model has answered or called a tool."""
+        return self.usage != Usage() or bool(self.tools)
 
     @property
     def seconds(self) -> float:

@@ -53,6 +53,7 @@ class Turn:
     def play(self, wish: StartRun) -> Waits[Run]:
         """Start the run, show it until it ends, and return it in its final state.
 
+        The final state is left for the caller to draw.
         Raises what the core raises when it cannot be started, and Interrupted when the person
         stops it before it has begun, or a second time while it is being cancelled.
         """
@@ -70,9 +71,7 @@ class Turn:
                 yield feed.changed(), TICK_S
             except (Interrupted, KeyboardInterrupt):
                 self._stop()
-        result = yield from until(finished)
-        self.screen.end(self.transcript)
-        return result
+        return (yield from until(finished))
 
     def _start(self, wish: StartRun) -> Waits[tuple[Run, bool]]:
         """The run, and whether the person stopped it before it was known."""
