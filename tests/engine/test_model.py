@@ -27,7 +27,7 @@ from notebook_agents.core.messages import (
     tool_message,
     user_message,
 )
-from notebook_agents.core.models import GenerateRequest, Sampling, ToolSchema
+from notebook_agents.core.models import BUNDLED_TOOLS, GenerateRequest, Sampling, ToolSchema
 from notebook_agents.engine.catalogue import Catalogue
 from notebook_agents.engine.engine import StepEngine
 from notebook_agents.engine.host import make_row
@@ -109,6 +109,15 @@ def test_the_built_in_model_sees_its_own_tools_and_no_final_mark(model: LoadedMo
         "<|im_start|>system\nTools: python_executor<|im_end|>\n"
         "<|im_start|>user\nwhat is 2+3<|im_end|>\n<|im_start|>assistant\n"
     )
+
+
+def test_the_built_in_model_reads_its_tools_in_the_order_of_its_training(
+    model: LoadedModel,
+) -> None:
+    bundled = replace(model, info=replace(model.info, is_bundled=True))
+    by_name = tuple(replace(TOOLS[0], name=name) for name in sorted(BUNDLED_TOOLS))
+    prompt = prompt_of(bundled, "hi", by_name)
+    assert f"Tools: {' '.join(BUNDLED_TOOLS)}<|im_end|>" in prompt
 
 
 @pytest.fixture

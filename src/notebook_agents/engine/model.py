@@ -133,7 +133,9 @@ class LoadedModel:
     def _tools(self, request: GenerateRequest) -> Sequence[ToolSchema]:
         if not self.info.is_bundled:
             return request.tools
-        return [tool for tool in request.tools if tool.name in BUNDLED_TOOLS]
+        known = {tool.name: tool for tool in request.tools}
+        # In the order of its training, whatever the order of the caller.
+        return [known[name] for name in BUNDLED_TOOLS if name in known]
 
     def _ids(self, chat: list[ChatMessage], tools: Sequence[ToolSchema]) -> list[int]:
         if tools and "tools" not in self.info.capabilities:
