@@ -216,7 +216,14 @@ async def test_a_picture_comes_back_as_a_figure(bench: ToolBench) -> None:
 async def test_a_picture_of_too_many_bytes_or_pixels_is_left_out(
     tools: ToolBench, picture: str
 ) -> None:
-    code = f"{PICTURE}from IPython.display import display\ndisplay(Picture({picture}))"
+    shown = f"display(Picture({picture}))\nPicture({picture})"
+    code = f"{PICTURE}from IPython.display import display\n{shown}"
     result = await tools.use("python_executor", code=code)
-    assert (result.status, result.content) == ("succeeded", "[figure, too large to show]")
+    mark = "[figure, too large to show]"
+    assert (result.status, result.content) == ("succeeded", f"{mark}\n{mark}")
     assert result.figures == ()
+
+
+async def test_code_may_clear_its_output(tools: ToolBench) -> None:
+    code = "from IPython.display import clear_output\nclear_output()\nprint('done')"
+    assert (await tools.use("python_executor", code=code)).content == "done"

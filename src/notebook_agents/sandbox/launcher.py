@@ -92,7 +92,7 @@ def mention_large_figures(shell: Any, max_bytes: int) -> None:
     """Send a figure that is too large without its content: the whole message would end the call."""
 
     def cut(message: dict[str, Any]) -> dict[str, Any]:
-        data = message["content"]["data"]
+        data = message["content"].get("data", {})  # there is none in one that clears the output
         for kind in FIGURES & data.keys():
             content = data[kind]
             text = content if isinstance(content, str | bytes) else json.dumps(content)
@@ -101,6 +101,7 @@ def mention_large_figures(shell: Any, max_bytes: int) -> None:
         return message
 
     shell.display_pub.register_hook(cut)
+    shell.displayhook.register_hook(cut)
 
 
 def draw_frames_with_plotly(shell: Any) -> None:
