@@ -141,6 +141,26 @@ def test_addresses_that_a_browser_would_fetch_are_taken_out(
     }
 
 
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["images[0].source", "//a.b"],
+        ["map.layers[0].source[0]", "//a.b"],
+        ["map.style", "//a.b/style.json"],
+        ["geojson", ["//a.b"], [0]],
+    ],
+)
+def test_a_button_cannot_bring_an_address_in(output: CallOutput, args: list[object]) -> None:
+    kept = ["type", "bar"]
+    buttons = [{"args": args, "args2": args, "label": "go"}, {"args": kept}]
+    by_name = {"args": [{"geojson": ["//a.b"]}, {"map.layers[0].source[0]": "//a.b"}]}
+    layout = {"updatemenus": [{"buttons": buttons}], "sliders": [{"steps": [by_name]}]}
+    assert cleaned(output, layout=layout)["layout"] == {
+        "updatemenus": [{"buttons": [{"label": "go"}, {"args": kept}]}],
+        "sliders": [{"steps": [{"args": [{}, {}]}]}],
+    }
+
+
 def test_what_only_looks_like_an_address_stays(output: CallOutput) -> None:
     figure = {
         "data": [
@@ -148,7 +168,10 @@ def test_what_only_looks_like_an_address_stays(output: CallOutput) -> None:
             {"link": {"source": {"dtype": "i1", "bdata": "AAE="}}},
             {"geojson": {"type": "FeatureCollection", "features": []}},
         ],
-        "layout": {"map": {"style": "open-street-map"}},
+        "layout": {
+            "map": {"style": "open-street-map"},
+            "updatemenus": [{"buttons": [{"args": ["map.style", "white-bg"]}]}],
+        },
     }
     assert cleaned(output, **figure) == figure
 

@@ -41,6 +41,8 @@ KINDS = {
 _MARKUP = re.compile(r"<(?!/?(?:b|br|em|extra|i|s|strong|sub|sup|u) ?/?>)")
 """The beginning of anything but a plain tag: attributes can fetch addresses."""
 _NAME = re.compile(r"[\w -]*")
+_UPDATES = ("args", "args2")
+"""What a button or a step of a slider changes, also written as a name and then its value."""
 
 Maker = Callable[[dict[str, Any], OutputBudget], Figure]
 
@@ -161,19 +163,28 @@ def _harmless(value: Any, depth: int) -> Any:
     if isinstance(value, list):
         return [_harmless(v, depth + 1) if isinstance(v, str | list | dict) else v for v in value]
     if isinstance(value, dict):
-        return {k: _harmless(v, depth + 1) for k, v in value.items() if not _is_address(k, v)}
+        return {k: _harmless(v, depth + 1) for k, v in value.items() if not _fetches(k, v)}
     return value
 
 
+def _fetches(name: str, value: Any) -> bool:
+    """Whether an attribute makes a browser fetch something, at once or at the press of a button."""
+    if name in _UPDATES and isinstance(value, list):
+        return len(value) > 1 and isinstance(value[0], str) and _is_address(*value[:2])
+    return _is_address(name, value)
+
+
 def _is_address(name: str, value: Any) -> bool:
-    """Whether an attribute makes a browser fetch something: pictures, tiles, styles, outlines."""
-    match name.rpartition(".")[2]:
-        case "source" if isinstance(value, list):
-            return any(isinstance(entry, str) for entry in value)
-        case "source":
-            return isinstance(value, str) and not value.startswith("data:image/")
-        case "geojson":
-            return isinstance(value, str)
+    """Whether it is one of a picture, tiles, a style or outlines, or a list with one of them.
+
+    ``name`` may be a path such as ``layout.images[0].source``.
+    """
+    match name.rpartition(".")[2].partition("[")[0]:
+        case "source" if isinstance(value, str):
+            return not value.startswith("data:image/")
+        case "source" | "geojson":
+            entries = value if isinstance(value, list) else [value]
+            return any(isinstance(entry, str) for entry in entries)
         case "style":
             return not isinstance(value, str) or not _NAME.fullmatch(value)
     return False
