@@ -124,6 +124,16 @@ async def test_many_small_messages_are_limited(make_bench: MakeBench) -> None:
     assert outcome.reason == "OUTPUT_LIMIT"
 
 
+def test_displays_are_counted_whatever_they_are(output: CallOutput) -> None:
+    size = OutputBudget().shown_bytes // 2
+    shown = KernelMessage("display_data", "mine", {"data": {"some/thing": ""}}, size)
+    output.published(shown)
+    output.published(shown)
+    assert not output.is_over_budget
+    output.published(shown)
+    assert output.is_over_budget
+
+
 async def test_a_thread_that_goes_on_printing_does_not_enter_the_next_call(bench: Bench) -> None:
     code = """
 import threading, time

@@ -28,6 +28,8 @@ QUIET_SECONDS = 2.0
 """How long after the reply the end of the output may be outstanding."""
 END_MILLISECONDS = 150
 MESSAGES_PER_TURN = 100
+LARGE_BYTES = 256 * 1024
+"""Reading a message of this size takes milliseconds; then it is the others' turn."""
 KILL_SECONDS = 5.0
 """How long the guard may take to end everything; it kills without waiting."""
 
@@ -100,7 +102,8 @@ class Call:
         await self.channels.forget_disconnects()
         poller = zmq.asyncio.Poller()
         poller.register(self.provisioner.pidfd, zmq.POLLIN)
-        if await poller.poll(END_MILLISECONDS):
+        is_killed = self._n_steps > N_INTERRUPTS
+        if is_killed or await poller.poll(END_MILLISECONDS):
             self.is_lost = True
         else:
             self._stop("OUTPUT_LIMIT")
@@ -115,6 +118,8 @@ class Call:
                     if message is None:
                         break
                     take(message)
+                    if message.size_bytes > LARGE_BYTES:
+                        await asyncio.sleep(0)
                 except Violation as violation:
                     self._count(violation)
 

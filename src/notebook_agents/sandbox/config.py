@@ -47,6 +47,8 @@ class OutputBudget:
     text_chars: int = MIB
     n_messages: int = 10_000
     message_bytes: int = 8 * MIB
+    shown_bytes: int = 64 * MIB
+    """Everything a call displays, kept or not; beyond it the code is stopped."""
     n_figures: int = 20
     figure_bytes: int = MIB
     """All figures of a call together."""

@@ -35,6 +35,7 @@ class CallOutput:
     _pieces: list[str] = field(default_factory=list)
     _n_chars: int = 0
     _n_messages: int = 0
+    _n_shown_bytes: int = 0
 
     def __post_init__(self) -> None:
         self.drawings = Drawings(self.budget)
@@ -93,6 +94,10 @@ class CallOutput:
     def _add_shown(self, data: Any, size_bytes: int) -> None:
         if not isinstance(data, dict):
             raise Violation("display data of the wrong type")
+        self._n_shown_bytes += size_bytes
+        if self._n_shown_bytes > self.budget.shown_bytes:
+            self.is_over_budget = True
+            return
         is_figure = self.drawings.take(data, size_bytes)
         if "text/plain" in data:
             text = _text(data["text/plain"])
