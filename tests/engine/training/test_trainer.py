@@ -165,6 +165,18 @@ def test_the_export_loads_and_its_template_equals_the_generator(
         assert text == "".join(piece for piece, _ in render(conversation))
 
 
+@pytest.mark.slow
+def test_a_run_can_begin_with_an_exported_model(run_folder: Path, tmp_path: Path) -> None:
+    export(run_folder, tmp_path / "model")
+    plan = replace(small_plan(tmp_path / "run", minutes=0.001), start=tmp_path / "model", seed=7)
+    train(replace(plan, matrix_rate=0.0, other_rate=0.0))
+    exported = load_checkpoint(run_folder).state_dict()
+    for name, weight in load_checkpoint(tmp_path / "run").state_dict().items():
+        assert torch.equal(weight, exported[name].bfloat16().float()), name
+    record = json.loads((tmp_path / "run" / RECORD).read_text())
+    assert record["plan"]["start"] == "model"
+
+
 def test_the_command_line_generates_text(tmp_path: Path) -> None:
     assert main(["generate", "--output", str(tmp_path), "--count", "3", "--seed", "1"]) == 0
     assert (tmp_path / "train.txt").read_text(encoding="utf-8").count("<|im_start|>system") == 3

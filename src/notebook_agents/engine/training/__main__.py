@@ -44,6 +44,8 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--processes", type=int, help="processes that train together on a CPU")
     train.add_argument("--data-workers", type=int, help="processes that only make data")
     train.add_argument("--device", help="torch device, such as cpu or cuda")
+    train.add_argument("--start", type=Path,
+                       help="exported model to go on from; give it a seed of its own")  # fmt: skip
     train.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     export = commands.add_parser("export", parents=[shared], help="write a transformers folder")
     export.set_defaults(run_command=_export)
@@ -78,7 +80,7 @@ def _generate(options: argparse.Namespace) -> None:
 def _train(options: argparse.Namespace) -> None:
     from notebook_agents.engine.training.trainer import adapted, train
 
-    names = ("minutes", "seed", "threads", "processes", "data_workers", "device")
+    names = ("minutes", "seed", "start", "threads", "processes", "data_workers", "device")
     changes = {name: getattr(options, name) for name in names}
     train(adapted(options.plan, options.output, **changes), resume=options.resume)
 

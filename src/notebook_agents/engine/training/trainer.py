@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import time
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor
 from torch.multiprocessing.spawn import spawn
@@ -39,6 +41,11 @@ class TrainingPlan:
     folder: Path
     minutes: float
     seed: int = 0
+    start: Path | None = None
+    """An exported model whose weights and tokenizer the run begins with; None begins with nothing.
+
+    Another seed than that model's own gives it conversations that it has not seen.
+    """
     device: str = "cpu"
     processes: int = 1
     """Processes that train together, on a CPU."""
@@ -109,7 +116,9 @@ def train(plan: TrainingPlan, *, resume: bool = False) -> None:
     """Train, or go on training, and leave the last checkpoint in the folder."""
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     plan.folder.mkdir(parents=True, exist_ok=True)
-    if not (plan.folder / "tokenizer.json").exists():
+    if plan.start is not None and not resume:
+        shutil.copy(plan.start / "tokenizer.json", plan.folder)
+    elif not (plan.folder / "tokenizer.json").exists():
         train_tokenizer(plan.seed).save(str(plan.folder / "tokenizer.json"))
     n_weights = sum(w.numel() for w in _model(plan).parameters())
     teams = make_teams(plan.processes, n_weights)
@@ -137,6 +146,8 @@ def _work(rank: int, plan: TrainingPlan, teams: list[Team], resume: bool) -> Non
     progress = Progress()
     if resume:
         progress = _load(plan, model, optimizer)
+    elif plan.start is not None:
+        model.load_state_dict(load_file(plan.start / "model.safetensors", plan.device))
     Linear.fast = True
     try:
         _run(plan, teams[rank], (model, optimizer), progress)
@@ -213,7 +224,8 @@ def _save(plan: TrainingPlan, parts: tuple[TinyModel, Optimizer], progress: Prog
     partial = plan.folder / (CHECKPOINT + ".part")
     torch.save(state, partial)
     partial.replace(plan.folder / CHECKPOINT)
-    record = {"plan": {**asdict(plan), "folder": plan.folder.name}, "progress": asdict(progress)}
+    names = {"folder": plan.folder.name, "start": plan.start.name if plan.start else None}
+    record = {"plan": {**asdict(plan), **names}, "progress": asdict(progress)}
     (plan.folder / RECORD).write_text(json.dumps(record, indent=1))
 
 
