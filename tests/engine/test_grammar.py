@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 import torch
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+from llguidance import LLMatcher, LLParserLimits, LLTokenizer
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from notebook_agents.core.messages import ToolCallPart
 from notebook_agents.core.models import ToolSchema
-from notebook_agents.engine.grammar import Constraint, Grammars
+from notebook_agents.engine.grammar import Constraint, GrammarConstraint, Grammars
 from notebook_agents.engine.parser import ToolCallParser
 from notebook_agents.engine.sampling import SamplingPlan, TokenSampler
 
@@ -209,8 +210,29 @@ def test_a_tokenizer_that_is_not_understood_leaves_all_free(
 def test_a_grammar_that_is_wrong_leaves_all_free(
     new_tokenizer: NewTokenizer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert Writer(new_tokenizer()).grammars.constraint("start: nothing") is None
+    assert Writer(new_tokenizer()).grammars.constraint('start: nothing "secret"') is None
     assert "not constrained" in caplog.text
+    assert "secret" not in caplog.text
+
+
+@pytest.mark.parametrize("limit", ["max_lexer_states", "max_items_in_row", "step_lexer_fuel"])
+def test_beyond_a_limit_the_rest_of_an_answer_is_free(
+    new_tokenizer: NewTokenizer, caplog: pytest.LogCaptureFixture, limit: str
+) -> None:
+    tokenizer = new_tokenizer()
+    end, n_tokens = tokenizer.eos_token_id, len(tokenizer)
+    backend = LLTokenizer(tokenizer.backend_tokenizer.to_str(), n_tokens, end)
+    limits = LLParserLimits(**{limit: 3}, verbose_errors=False)
+    grammar = 'start: (/a*secret/ | /b*private/ | /a+/ | /a?a+b/)* "x"'
+    matcher = LLMatcher(backend, grammar, log_level=0, limits=limits)
+    constraint = GrammarConstraint(matcher, n_tokens, frozenset([end]))
+    sampler = TokenSampler(SamplingPlan(), CPU, (), constraint)
+    written = [*tokenizer("aaazzz")["input_ids"], end]
+    wishes = [torch.zeros(n_tokens).index_fill(0, torch.tensor([t]), 1.0) for t in written]
+    assert [sampler.choose(wish) for wish in wishes] == written
+    assert constraint.mask().all()
+    assert [r.levelname for r in caplog.records] == ["WARNING"], "it is logged once"
+    assert "secret" not in caplog.text
 
 
 def test_answers_with_the_same_tools_do_not_disturb_each_other(

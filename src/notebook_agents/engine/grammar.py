@@ -14,7 +14,7 @@ from functools import cached_property, lru_cache
 from typing import Any, Protocol
 
 import torch
-from llguidance import LLMatcher, LLTokenizer
+from llguidance import LLMatcher, LLParserLimits, LLTokenizer
 from torch import Tensor
 
 from notebook_agents.core.models import ToolSchema
@@ -30,6 +30,8 @@ _JSON_FORM = {
 }
 """JSON as ``json.dumps`` writes it, which is what models that call tools this way have seen."""
 _BITS = torch.arange(8, dtype=torch.uint8)
+_LIMITS = LLParserLimits(verbose_errors=False)
+"""The usual ones; an error does not quote the conversation."""
 
 _log = logging.getLogger(__name__)
 
@@ -57,22 +59,22 @@ class GrammarConstraint:
 
     def accept(self, token: int) -> bool:
         """Ask the matcher; when it hits one of its limits, the rest of the answer is free."""
-        if self._is_lost or self._matcher.try_consume_tokens([token]):
-            return True
-        if self._matcher.is_error():
-            self._is_lost = True
-            _log.warning(
-                "the rest of an answer is free: %s", _on_one_line(self._matcher.get_error())
-            )
+        if self._is_lost or self._matcher.try_consume_tokens([token]) or self._has_failed():
             return True
         return self._matcher.is_stopped() and token in self._eos_ids
 
     def mask(self) -> Tensor:
         """The bits of the matcher, one by one."""
-        if self._is_lost:
-            return torch.ones(self._n_vocab, dtype=torch.bool)
         packed = torch.frombuffer(bytearray(self._matcher.compute_bitmask()), dtype=torch.uint8)
+        if self._has_failed():
+            return torch.ones(self._n_vocab, dtype=torch.bool)
         return (packed[:, None] >> _BITS & 1).flatten()[: self._n_vocab].bool()
+
+    def _has_failed(self) -> bool:
+        if not self._is_lost and self._matcher.is_error():
+            self._is_lost = True
+            _log.warning("the rest of an answer is free: %s", _reason(self._matcher.get_error()))
+        return self._is_lost
 
 
 class Grammars:
@@ -132,15 +134,16 @@ class Grammars:
         is_error, messages = LLMatcher.validate_grammar_with_warnings(f"start: {grammar}")
         if not is_error:
             return grammar
-        _log.warning("a schema of a tool is not enforced: %s", _on_one_line(messages[0]))
+        _log.warning("a schema of a tool is not enforced: %s", " ".join(messages[0].split()))
         return _json({"type": value["type"]} if isinstance(value.get("type"), str) else {})
 
     def _compiled(self, grammar: str) -> LLMatcher | None:
         if self._backend is None:
             return None
-        matcher = LLMatcher(self._backend, f"%llguidance {{}}\n{grammar}", log_level=0)
+        text = f"%llguidance {{}}\n{grammar}"
+        matcher = LLMatcher(self._backend, text, log_level=0, limits=_LIMITS)
         if matcher.is_error():
-            _log.warning("tool calls are not constrained: %s", _on_one_line(matcher.get_error()))
+            _log.warning("tool calls are not constrained: %s", _reason(matcher.get_error()))
             return None
         return matcher
 
@@ -182,5 +185,6 @@ def _json(schema: dict[str, Any]) -> str:
     return f"%json {json.dumps({**schema, 'x-guidance': _JSON_FORM})}"
 
 
-def _on_one_line(text: str) -> str:
-    return " ".join(text.split())
+def _reason(error: str) -> str:
+    """What went wrong, without the lines of the grammar that follow: they hold what users said."""
+    return error.split("\n", 1)[0]
