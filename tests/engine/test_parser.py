@@ -96,6 +96,7 @@ def test_an_inactive_parser_passes_everything_through() -> None:
         ('{"arguments": {}}', ""),
         ('["list_files"]', ""),
         ("", ""),
+        ('{"name": "list_files", "arguments": ' + "[" * 100_000, "list_files"),
     ],
 )
 def test_a_malformed_call_says_why_and_quotes_what_was_written(raw: str, name: str) -> None:

@@ -123,6 +123,11 @@ def test_what_a_tool_left_out_is_counted_too() -> None:
     assert result(content).split("\n") == [*lines(21), "... 21 more rows"]
 
 
+def test_a_line_that_only_looks_like_a_count_is_a_line() -> None:
+    last = f"... {'9' * 5000} more rows"
+    assert result("\n".join([*lines(3), last])).split("\n") == [*lines(3), "... 1 more lines"]
+
+
 def test_wide_lines_are_cut_at_a_number_of_characters() -> None:
     shown = result("\n".join(lines(20, width=200)))
     assert len(shown) <= 1500

@@ -129,7 +129,7 @@ def read_call(raw: str) -> ToolCallPart:
     call_id = f"call_{new_id()}"
     try:
         name, arguments = _validated(json.loads(raw))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         found = _NAME.search(raw)
         name = found.group(1) if found else ""
         reason = f"{error}; the model wrote {raw.strip()!r}"

@@ -25,7 +25,7 @@ RESULT_LINES = MAX_ROWS + 1
 RESULT_CHARS = 1500
 ERROR_CHARS = 300
 _NOUNS = {"database_query": "rows", "list_files": "files"}
-_MORE_LINE = re.compile(r"\.\.\. (\d+) more (\w+)")
+_MORE_LINE = re.compile(r"\.\.\. ([0-9]{1,12}) more (\w+)")
 _BACKTICKS = re.compile("`{3,}")
 
 
