@@ -215,14 +215,21 @@ def test_a_grammar_that_is_wrong_leaves_all_free(
     assert "secret" not in caplog.text
 
 
-@pytest.mark.parametrize("limit", ["max_lexer_states", "max_items_in_row", "step_lexer_fuel"])
+@pytest.mark.parametrize(
+    "limits",
+    [
+        LLParserLimits(max_lexer_states=3, verbose_errors=False),
+        LLParserLimits(max_items_in_row=3, verbose_errors=False),
+        LLParserLimits(step_lexer_fuel=3, verbose_errors=False),
+    ],
+    ids=["states", "items", "fuel"],
+)
 def test_beyond_a_limit_the_rest_of_an_answer_is_free(
-    new_tokenizer: NewTokenizer, caplog: pytest.LogCaptureFixture, limit: str
+    new_tokenizer: NewTokenizer, caplog: pytest.LogCaptureFixture, limits: LLParserLimits
 ) -> None:
     tokenizer = new_tokenizer()
     end, n_tokens = tokenizer.eos_token_id, len(tokenizer)
     backend = LLTokenizer(tokenizer.backend_tokenizer.to_str(), n_tokens, end)
-    limits = LLParserLimits(**{limit: 3}, verbose_errors=False)
     grammar = 'start: (/a*secret/ | /b*private/ | /a+/ | /a?a+b/)* "x"'
     matcher = LLMatcher(backend, grammar, log_level=0, limits=limits)
     constraint = GrammarConstraint(matcher, n_tokens, frozenset([end]))
