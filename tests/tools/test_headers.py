@@ -84,10 +84,16 @@ def test_parquet_has_its_columns_without_those_inside_them(workspace: Path) -> N
     assert columns(workspace, "t.parquet") == ("id", "point", "sizes", "last one")
 
 
-def test_a_wide_parquet_file_is_read_to_its_end(workspace: Path) -> None:
-    names = [f"column {number}" for number in range(500)]
-    write_parquet(workspace, "SELECT " + ", ".join(f'1 AS "{name}"' for name in names))
-    assert columns(workspace, "t.parquet") == tuple(names)
+@pytest.mark.parametrize("name", ["t.parquet", "t.csv"])
+def test_of_a_wide_file_no_more_is_kept_than_says_that_it_is_wide(
+    workspace: Path, name: str
+) -> None:
+    names = [f"column {number} {'x' * 1000}" for number in range(500)]
+    if name == "t.csv":
+        (workspace / name).write_text(",".join(names[:50]) + "\n1\n")
+    else:
+        write_parquet(workspace, "SELECT " + ", ".join(f'1 AS "{column}"' for column in names))
+    assert columns(workspace, name) == tuple(column[:200] for column in names[:13])
 
 
 def test_a_damaged_parquet_file_has_no_columns(workspace: Path) -> None:

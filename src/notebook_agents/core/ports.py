@@ -220,7 +220,10 @@ class TableHeaders(Protocol):
     """Reads what the columns of a table in a file are called; called on threads."""
 
     def columns(self, folder: str, path: str) -> Sequence[str]:
-        """The columns of a file of the folder, empty when they cannot be told; never raises."""
+        """The columns of a file of the folder, empty when they cannot be told; never raises.
+
+        Of many columns at least one more comes back than a model is told of.
+        """
         ...
 
 

@@ -2,7 +2,7 @@
 
 This is the one place where the server itself looks into files that anybody may have written, so it
 opens them as the tools do (beneath the folder, regular files only), reads little, and takes them
-apart in Python: no parser written in C sees them outside a tool kernel.
+apart with the standard library: DuckDB and Arrow see them in tool kernels only.
 """
 
 from __future__ import annotations
@@ -10,14 +10,20 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
 
+from notebook_agents.core.outlines import MAX_COLUMNS
 from notebook_agents.tools.beneath import FileMissing, FileUnreadable, PathDenied, opened
 from notebook_agents.tools.parquet import MAX_METADATA_BYTES, column_names, metadata_range
 
 MAX_CSV_BYTES = 64 * 1024
 MAX_KNOWN = 1000
 """Files whose columns are remembered."""
+MAX_KEPT = MAX_COLUMNS + 1
+"""Columns of a file that are remembered: one more than are told of says that there are more."""
+MAX_KEPT_CHARS = 200
+"""Of a name; far more than is told of."""
 DELIMITERS = ",;\t|"
 
 _Version = tuple[int, int]
@@ -25,13 +31,13 @@ _Version = tuple[int, int]
 
 
 class FileHeaders:
-    """The columns of CSV, TSV and Parquet files; a file is read again only when it has changed."""
+    """The first columns of CSV, TSV and Parquet files; reads a file again when it has changed."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], tuple[_Version, tuple[str, ...]]] = {}
 
     def columns(self, folder: str, path: str) -> tuple[str, ...]:
-        """The columns of a file of the folder, empty when they cannot be told; never raises."""
+        """The first columns of a file, empty when they cannot be told; never raises."""
         try:
             with opened(folder, path) as fd:
                 status = os.fstat(fd)
@@ -51,14 +57,19 @@ class FileHeaders:
 
 
 def _columns(fd: int, path: str, size: int) -> tuple[str, ...]:
+    """As much as is remembered; nothing when it cannot be told."""
     try:
-        if path.endswith(".parquet"):
-            start, length = metadata_range(os.pread(fd, 8, max(size - 8, 0)), size)
-            return column_names(os.pread(fd, min(length, MAX_METADATA_BYTES), start))
-        content = os.pread(fd, MAX_CSV_BYTES, 0)
-        return _header(content, "\t" if path.endswith(".tsv") else DELIMITERS, size <= len(content))
+        return tuple(name[:MAX_KEPT_CHARS] for name in islice(_names(fd, path, size), MAX_KEPT))
     except ValueError:
         return ()
+
+
+def _names(fd: int, path: str, size: int) -> Iterable[str]:
+    if path.endswith(".parquet"):
+        start, length = metadata_range(os.pread(fd, 8, max(size - 8, 0)), size)
+        return column_names(os.pread(fd, min(length, MAX_METADATA_BYTES), start))
+    content = os.pread(fd, MAX_CSV_BYTES, 0)
+    return _header(content, "\t" if path.endswith(".tsv") else DELIMITERS, size <= len(content))
 
 
 def _header(content: bytes, delimiters: str, is_whole: bool) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """The column names of a Parquet file, out of the metadata at its end.
 
 The metadata is a Thrift structure in the compact protocol: field 2 of `FileMetaData` is the schema,
-a tree written as a flat list, parents first. Nothing else is looked at.
+a tree written as a flat list, parents first. Nothing else is looked at. The libraries that could do
+this are parsers in C++ of the whole format, and a stranger's file meets those in tool kernels only.
 
 Source: https://github.com/apache/parquet-format (README.md, src/main/thrift/parquet.thrift) and
 https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 
 MAGIC = b"PAR1"
 MAX_METADATA_BYTES = 256 * 1024
-"""The schema comes first; a file with very many columns is told of without them."""
+"""The schema comes first, so that the names of the first columns are in it."""
 MAX_DEPTH = 16
 SCHEMA_FIELD, NAME_FIELD, CHILDREN_FIELD = 2, 4, 5
 TRUE, FALSE, BYTE, DOUBLE, BINARY, LIST, SET, STRUCT = 1, 2, 3, 7, 8, 9, 10, 12
@@ -33,15 +34,16 @@ def metadata_range(tail: bytes, size: int) -> tuple[int, int]:
     return size - 8 - length, length
 
 
-def column_names(metadata: bytes) -> tuple[str, ...]:
+def column_names(metadata: bytes) -> Iterator[str]:
     """The names of the columns, without those inside of columns.
 
-    Raises ValueError when the metadata is damaged or cut before the end of the schema.
+    Raises ValueError when the metadata is damaged or ends before the schema does.
     """
     reader = _Reader(metadata)
     for number, kind in reader.fields():
         if number == SCHEMA_FIELD:
-            return tuple(_names(reader))
+            yield from _names(reader)
+            return
         reader.skip(kind)
     raise ValueError("no schema")
 
