@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import random
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -13,14 +12,11 @@ import pytest
 from notebook_agents.engine.training import calculations, dates, values, word_problems
 from notebook_agents.engine.training.conversation import Exchange
 from notebook_agents.engine.training.execution import Workspace
-from notebook_agents.engine.training.fixtures import Names
-from notebook_agents.engine.training.pools import Picker, all_pools
+from notebook_agents.engine.training.pools import all_pools
+from notebook_agents.engine.training.python_calls import OF_THE_DAY
 from notebook_agents.engine.training.scene import Scene
 
-
-def _scene(seed: int, *, held: bool = False) -> Scene:
-    rng = random.Random(seed)  # noqa: S311
-    return Scene(rng, Names(rng, held), Picker(rng, held=held))
+from .conftest import scene_of
 
 
 def _code(exchange: Exchange) -> str:
@@ -34,8 +30,8 @@ def test_results_are_those_of_real_execution(
 ) -> None:
     with Workspace(tmp_path) as workspace:
         for seed in range(60):
-            exchange = maker(_scene(seed, held=held))
-            if exchange.category == "clock":
+            exchange = maker(scene_of(seed, held=held))
+            if exchange.category == OF_THE_DAY:
                 continue
             step = exchange.steps[0]
             assert workspace.run(step.call) == step.result
@@ -43,19 +39,19 @@ def test_results_are_those_of_real_execution(
 
 def test_every_request_has_its_slots_filled_and_valid_code() -> None:
     for seed in range(2500):
-        exchange = calculations.calculation(_scene(seed))
+        exchange = calculations.calculation(scene_of(seed))
         ast.parse(_code(exchange))
         assert not re.search(r"\{[a-z]{1,2}\}", exchange.request), exchange.request
         assert not re.search(r"\{[a-z]{1,2}\}", _code(exchange)), _code(exchange)
 
 
 def test_calculations_hardly_ever_fail() -> None:
-    results = [calculations.calculation(_scene(s)).steps[0].result for s in range(2500)]
+    results = [calculations.calculation(scene_of(s)).steps[0].result for s in range(2500)]
     assert sum(result.startswith("Error: ") for result in results) < 5
 
 
 def test_numbers_are_said_in_many_ways_and_coded_in_plain_digits() -> None:
-    made = [calculations.calculation(_scene(seed)) for seed in range(2500)]
+    made = [calculations.calculation(scene_of(seed)) for seed in range(2500)]
     for written in (r"\d,\d{3}\b", r"\d[kK]\b", r"[$€£]\d", r"-\d", r"\bmillion\b"):
         assert any(re.search(written, e.request) for e in made), written
     assert not any(re.search(r"\d,\d{3}(?!\d)", _code(e)) for e in made if "[" not in _code(e))
@@ -85,7 +81,7 @@ def test_the_order_of_the_formula_is_not_the_order_of_the_words(
     pattern = re.compile(words.replace(r"\{b\}", r"(?P<b>[\d.]+)") + r"\W*$")
     found = 0
     for seed in range(6000):
-        exchange = calculations.calculation(_scene(seed))
+        exchange = calculations.calculation(scene_of(seed))
         match = pattern.search(exchange.request)
         if match and "." not in match["a"] + match["b"]:
             plain = code.replace("{a}", match["a"].rstrip(".")).replace("{b}", match["b"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,9 +10,9 @@ import pytest
 from notebook_agents.engine.training import inspecting, listings, plotting, reading
 from notebook_agents.engine.training.conversation import TOOLS, Call, Conversation, Exchange
 from notebook_agents.engine.training.execution import Workspace
-from notebook_agents.engine.training.fixtures import Names
-from notebook_agents.engine.training.pools import Picker
 from notebook_agents.engine.training.scene import Scene
+
+from .conftest import scene_of
 
 MAKERS = [
     maker
@@ -21,11 +20,6 @@ MAKERS = [
     for maker, _ in module.KINDS
     if maker is not inspecting.inspect_value  # Its values are made up.
 ]
-
-
-def new_scene(seed: str, *, held: bool = False) -> Scene:
-    rng = random.Random(seed)  # noqa: S311
-    return Scene(rng, Names(rng, held, ("ab", "ro")), Picker(rng, held=held))
 
 
 def assert_results_are_real(scene: Scene, found: tuple[Exchange, ...], folder: Path) -> None:
@@ -41,7 +35,7 @@ def test_results_are_those_of_real_execution(
     maker: Callable[[Scene], Exchange], tmp_path: Path
 ) -> None:
     for number in range(12):
-        scene = new_scene(f"{number}")
+        scene = scene_of(f"{number}", pieces=("ab", "ro"))
         scene.clutter()
         found = maker(scene)
         assert_results_are_real(scene, (found,), tmp_path / str(number))
@@ -49,14 +43,14 @@ def test_results_are_those_of_real_execution(
 
 def test_a_defined_variable_is_inspected(tmp_path: Path) -> None:
     for number in range(20):
-        scene = new_scene(f"{number}")
+        scene = scene_of(f"{number}", pieces=("ab", "ro"))
         found = inspecting.inspect_defined(scene)
         assert_results_are_real(scene, found, tmp_path / str(number))
 
 
 @pytest.mark.parametrize("kind", plotting.PLOTS, ids=lambda kind: kind.pool)
 def test_every_kind_of_plot_can_be_drawn(kind: plotting.PlotKind, tmp_path: Path) -> None:
-    scene = new_scene("plots")
+    scene = scene_of("plots", pieces=("ab", "ro"))
     source = scene.add_frame()
     numbers = [column.name for column in source.table.columns if column.is_number]
     word = source.table.pick(scene.rng, number=False)
@@ -68,12 +62,15 @@ def test_every_kind_of_plot_can_be_drawn(kind: plotting.PlotKind, tmp_path: Path
 
 def test_a_chosen_file_is_in_the_listing() -> None:
     for number in range(200):
-        found = listings.chain(new_scene(f"{number}"))
+        found = listings.chain(scene_of(f"{number}", pieces=("ab", "ro")))
         listing = found.steps[0].result.split("\n")
         used = str(found.steps[1].call.arguments)
         assert any(path in used for path in listing)
 
 
 def test_a_path_is_said_in_several_ways_and_called_in_one() -> None:
-    said = {reading.said_path(new_scene(f"{number}"), "data/a b.csv") for number in range(100)}
+    said = {
+        reading.said_path(scene_of(f"{number}", pieces=("ab", "ro")), "data/a b.csv")
+        for number in range(100)
+    }
     assert {"data\\a b.csv", "'data/a b.csv'", "./data/a b.csv", "data/a b.csv"} <= said

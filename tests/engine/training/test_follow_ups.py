@@ -18,27 +18,17 @@ from notebook_agents.engine.training import (
 )
 from notebook_agents.engine.training.conversation import Call, Conversation, Exchange, Step
 from notebook_agents.engine.training.execution import Workspace
-from notebook_agents.engine.training.fixtures import Names
-from notebook_agents.engine.training.pools import Picker
 from notebook_agents.engine.training.questions import Subject
 from notebook_agents.engine.training.reading_on import reading_on
-from notebook_agents.engine.training.scene import Scene, failure, table_exchange
+from notebook_agents.engine.training.scene import failure, table_exchange
 from notebook_agents.tools.querying import SqlFailed, run_query
+
+from .conftest import have_same_rows, scene_of
 
 MAKERS = (
     questions.scalar, questions.grouped, questions.grouped, questions.count_groups,
     rankings.value_counts,
 )  # fmt: skip
-
-
-def scene_of(seed: int, *, held: bool = False) -> Scene:
-    rng = random.Random(seed)  # noqa: S311
-    return Scene(rng, Names(rng, held), Picker(rng, held=held))
-
-
-def body(text: str) -> list[str]:
-    lines = text.split("\n")
-    return sorted(lines[1:]) if len(lines) > 1 else lines
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -54,7 +44,8 @@ def test_the_result_of_a_follow_up_is_that_of_its_call(seed: int, tmp_path: Path
         (first, second), frames=dict(scene.frames), tables=dict(scene.tables)
     )
     with Workspace(tmp_path / "w", conversation) as workspace:
-        assert body(workspace.run(second.steps[0].call)) == body(second.steps[0].result)
+        step = second.steps[0]
+        assert have_same_rows(workspace.run(step.call), step.result), step.call
 
 
 def test_a_question_without_an_aggregate_has_no_follow_up() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,10 +12,10 @@ import pytest
 from notebook_agents.engine.training import joins, pivots, timelines
 from notebook_agents.engine.training.conversation import Conversation, Exchange
 from notebook_agents.engine.training.execution import Workspace
-from notebook_agents.engine.training.fixtures import Names
-from notebook_agents.engine.training.pools import Picker
 from notebook_agents.engine.training.scene import Scene
 from notebook_agents.tools.querying import run_query
+
+from .conftest import have_same_rows, scene_of
 
 Maker = Callable[[Scene], Exchange]
 
@@ -26,20 +25,13 @@ EMPTY = re.compile(r"\{\w+\}")
 
 def made(maker: Maker, seeds: range) -> Iterator[tuple[Exchange, Scene]]:
     for seed in seeds:
-        rng = random.Random(f"{maker.__name__}/{seed}")  # noqa: S311
-        scene = Scene(rng, Names(rng), Picker(rng, held=seed % 3 == 0))
+        scene = scene_of(f"{maker.__name__}/{seed}", held=seed % 3 == 0)
         yield maker(scene), scene
 
 
 def folder_of(scene: Scene) -> Conversation:
     frames = {n: t for n, t in scene.frames.items() if n.isascii()}
     return Conversation((), frames=frames, tables=dict(scene.tables))
-
-
-def about(text: str) -> list[str]:
-    """The rows in any order, without the last digits of fractions: halves round differently."""
-    rows = text.split("\n")[1:] or [text]
-    return sorted(re.sub(r"\d*\.\d{4}\b", lambda m: f"{float(m[0]):.2f}", row) for row in rows)
 
 
 @pytest.mark.parametrize("maker", MAKERS, ids=lambda maker: maker.__name__)
@@ -54,7 +46,7 @@ def test_results_agree_with_real_execution(maker: Maker, tmp_path: Path) -> None
         assert len(found.split("\n")) == len(step.result.split("\n")), step.call
         is_tie = text.endswith("LIMIT 1") or "est(1)" in text
         if not is_tie:
-            assert about(found) == about(step.result), step.call
+            assert have_same_rows(found, step.result), step.call
 
 
 @pytest.mark.parametrize("maker", MAKERS, ids=lambda maker: maker.__name__)

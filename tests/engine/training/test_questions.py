@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,8 @@ from notebook_agents.engine.training.fixtures import Names, Table, make_table
 from notebook_agents.engine.training.pools import Picker, all_pools
 from notebook_agents.engine.training.questions import Question, QuestionMaker, Subject
 from notebook_agents.engine.training.scene import Source, table_step
+
+from .conftest import have_same_rows
 
 KINDS = (*questions.KINDS, *rankings.KINDS, *conditions.KINDS)
 MAKERS = [maker for maker, _ in KINDS]
@@ -42,13 +43,6 @@ def asked(maker: QuestionMaker, seeds: range) -> Iterator[tuple[Question, Table]
         yield maker(Subject(table, Picker(rng, held=seed % 3 == 0))), table
 
 
-def about(text: str) -> list[str]:
-    """The rows in any order, as equal ones of a ranking may change places, without the last digit
-    of fractions: databases round halves differently."""
-    rows = text.split("\n")[1:] or [text]
-    return sorted(re.sub(r"\d*\.\d{4}\b", lambda m: f"{float(m[0]):.2f}", row) for row in rows)
-
-
 def ties(question: Question) -> bool:
     """Whether the end of a cut ranking is a matter of chance, as far as the query says."""
     return "DESC LIMIT" in question.sql or "ASC LIMIT" in question.sql
@@ -65,7 +59,7 @@ def test_results_agree_with_real_execution(maker: QuestionMaker, tmp_path: Path)
                 found = workspace.run(step.call)
                 assert len(found.split("\n")) == len(step.result.split("\n")), step.call
                 if not ties(question):
-                    assert about(found) == about(step.result), step.call
+                    assert have_same_rows(found, step.result), step.call
 
 
 @pytest.mark.parametrize("maker", MAKERS, ids=lambda maker: maker.__name__)

@@ -157,7 +157,10 @@ def _binary(scene: Scene) -> Exchange:
     a, b = _operands(scene, name)
     amounts = {"a": a, "b": b}
     phrase = asked(scene, name).replace("{b}th", "{o}").replace("{b}-th", "{o}")
-    text = scene.words(phrase, {**said(amounts), "o": _ordinal(b.said)})
+    slots = {**said(amounts), "o": _ordinal(b.said)}
+    if "{w}" in phrase:
+        slots["w"] = word_problems.noun(scene)
+    text = scene.words(phrase, slots)
     return finished(text, printed(BINARY[name], amounts))
 
 

@@ -130,6 +130,11 @@ _NOUNS = (
 )
 
 
+def noun(scene: Scene) -> str:
+    """What there may be several of."""
+    return scene.rng.choice(_NOUNS) if scene.chance(0.5) else scene.names.word()
+
+
 def _problem(problems: Problems, category: str) -> Callable[[Scene], Exchange]:
     """The maker of the problems of a table."""
 
@@ -137,16 +142,12 @@ def _problem(problems: Problems, category: str) -> Callable[[Scene], Exchange]:
         name = scene.rng.choice(list(problems))
         form, kinds = problems[name]
         amounts = _amounts(scene, form, kinds)
-        slots = said(amounts) | {"w": _noun(scene), "v": _noun(scene)}
+        slots = said(amounts) | {"w": noun(scene), "v": noun(scene)}
         slots |= {"wo": _one_of(slots["w"]), "vo": _one_of(slots["v"])}
         phrase = _SINGULAR.sub(r"\1 {\2o}", asked(scene, name))
         return finished(scene.words(phrase, slots), printed(form, amounts), category)
 
     return make
-
-
-def _noun(scene: Scene) -> str:
-    return scene.rng.choice(_NOUNS) if scene.chance(0.5) else scene.names.word()
 
 
 def _one_of(noun: str) -> str:
