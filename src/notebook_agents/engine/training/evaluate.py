@@ -10,28 +10,40 @@ import asyncio
 import json
 import tempfile
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from pathlib import Path
 
 import torch
+from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM
 
 from notebook_agents.engine.training import prompts
-from notebook_agents.engine.training.conversation import Conversation, Exchange
+from notebook_agents.engine.training.conversation import CALL_OPEN, Conversation, Exchange
 from notebook_agents.engine.training.execution import Workspace
 from notebook_agents.engine.training.fixtures import Names
 from notebook_agents.engine.training.generator import SPLITS, Generator
-from notebook_agents.engine.training.judging import judged, judged_natural, judged_refusal
+from notebook_agents.engine.training.judging import (
+    ERROR,
+    about_earlier,
+    contains,
+    judged,
+    judged_natural,
+    judged_refusal,
+)
 from notebook_agents.engine.training.natural import Request, natural_sets
 from notebook_agents.engine.training.product import Product, Reply, Setting, open_product
+from notebook_agents.engine.training.python_calls import OF_THE_DAY
 from notebook_agents.engine.training.report import Report, Scores
+from notebook_agents.engine.training.retries import FAILED
 from notebook_agents.engine.training.settings import generated_setting, written_setting
-from notebook_agents.engine.training.tokenizer import encode, load_tokenizer
+from notebook_agents.engine.training.tokenizer import encode, letter_pieces, load_tokenizer
 
 EVALUATION_SEED = 77_000_001
 """A seed that no training run uses."""
+MADE_UP = frozenset({FAILED, OF_THE_DAY})
+"""Categories with results that no tool gives again."""
 AT_ONCE = 2
 """Conversations of the product that go on at the same time."""
 
@@ -58,6 +70,21 @@ class Item:
     requests: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Turn:
+    """The tokens of one turn of the assistant: those the model finds best, and the right ones."""
+
+    tokenizer: Tokenizer
+    best: list[int]
+    wanted: list[int]
+
+    def token(self, text: str) -> int:
+        """The token of a tag or of the name of a tool."""
+        found = self.tokenizer.token_to_id(text)
+        assert found is not None, "tags and names of tools are single tokens"
+        return found
+
+
 def evaluate(plan: EvaluationPlan) -> Report:
     """Run all measurements and write `evaluation.json` and `evaluation.md`."""
     torch.set_num_threads(plan.threads)
@@ -77,36 +104,37 @@ def forced_scores(plan: EvaluationPlan, split: str) -> Scores:
     """Exact match of every turn given the right turns before: tool, call and answer."""
     tokenizer = load_tokenizer(plan.model)
     model = AutoModelForCausalLM.from_pretrained(plan.model, local_files_only=True).float().eval()
+    pieces = letter_pieces(tokenizer) if split == "train" else ()
     scores: Scores = defaultdict(lambda: defaultdict(list))
-    for conversation in islice(Generator(EVALUATION_SEED, split), plan.n_forced):
+    for conversation in islice(Generator(EVALUATION_SEED, split, pieces), plan.n_forced):
         ids, written = encode(tokenizer, conversation)
         with torch.inference_mode():
             best = model(torch.tensor([ids])).logits[0, :-1].argmax(-1).tolist()
-        right = [a == b for a, b in zip(best, ids[1:], strict=True)]
-        turns = written_spans(written[1:])
         expected = [
             (e, number) for e in conversation.exchanges for number in range(len(e.steps) + 1)
         ]
-        for (begin, end), (exchange, number) in zip(turns, expected, strict=True):
-            _score_turn(scores[exchange.category], exchange, number, right[begin:end])
+        spans = written_spans(written[1:])
+        for (begin, end), (exchange, number) in zip(spans, expected, strict=True):
+            turn = Turn(tokenizer, best[begin:end], ids[begin + 1 : end + 1])
+            _score_turn(scores[exchange.category], exchange, number, turn)
     return scores
 
 
 async def executed_scores(product: Product, split: str, count: int, failures: list[str]) -> Scores:
     """Whole conversations answered by the product; a unit is one exchange."""
-    made = [c for c in islice(Generator(EVALUATION_SEED + 1, split), 2 * count) if _is_real(c)]
-    made = made[:count]
-    items = [Item(generated_setting(c), tuple(e.request for e in c.exchanges)) for c in made]
+    made = list(islice(reproducible(Generator(EVALUATION_SEED + 1, split)), count))
+    items = [Item(generated_setting(c), tuple(e.request for e in c.exchanges)) for c, _ in made]
     scores: Scores = defaultdict(lambda: defaultdict(list))
     number = 0
     async for replies in answered(product, items):
-        conversation = made[number]
+        conversation, results = made[number]
         number += 1
-        results = expected_results(conversation)
-        for exchange, expected, reply in zip(conversation.exchanges, results, replies, strict=True):
-            found = judged(exchange, expected, reply)
-            for measure, value in found.items():
-                scores[exchange.category][measure].append(value)
+        for place, (exchange, reply) in enumerate(
+            zip(conversation.exchanges, replies, strict=True)
+        ):
+            wanted = about_earlier(exchange, replies[:place])
+            found = judged(wanted, results[place], reply)
+            _add(scores[exchange.category], found)
             if not found["end to end"]:
                 failures.append(f"{exchange.category}: {exchange.request!r} -> {shown(reply)}")
     return scores
@@ -168,7 +196,7 @@ async def demo_scores(product: Product, failures: list[str]) -> Scores:
         request = prompts.REQUESTS[index]
         index += 1
         tool = reply.calls[0].name if reply.calls else ""
-        is_right = all(text in reply.answer for text in request.expected)
+        is_right = all(contains(reply.answer, text) for text in request.expected)
         found = {"tool": tool == request.tool, "end to end": is_right and tool == request.tool}
         _add(scores[request.category], found)
         if not found["end to end"]:
@@ -188,6 +216,16 @@ async def answered(product: Product, items: Sequence[Item]) -> AsyncIterator[lis
         tasks = [group.create_task(one(item)) for item in items]
         for task in tasks:
             yield await task
+
+
+def reproducible(generator: Generator) -> Iterator[tuple[Conversation, list[list[str]]]]:
+    """Conversations that real tools can have, with the real results of the reference calls."""
+    for conversation in generator:
+        if any(e.category in MADE_UP for e in conversation.exchanges):
+            continue
+        results = expected_results(conversation)
+        if all(map(_leads_on, conversation.exchanges, results)):
+            yield conversation, results
 
 
 def expected_results(conversation: Conversation) -> list[list[str]]:
@@ -234,21 +272,22 @@ def _add(scores: dict[str, list[bool]], found: dict[str, bool]) -> None:
         scores[measure].append(value)
 
 
-def _is_real(conversation: Conversation) -> bool:
-    """Whether real tools behave as the reference says: a made-up failure cannot be repeated."""
-    return not any(e.category in UNREAL for e in conversation.exchanges)
+def _leads_on(exchange: Exchange, results: Sequence[str]) -> bool:
+    """Whether the calls before the last one really give what the last one is chosen by."""
+    between = zip(exchange.steps[:-1], results, strict=False)
+    return all(
+        step.result == result or (step.result.startswith(ERROR) and result.startswith(ERROR))
+        for step, result in between
+    )
 
 
-UNREAL = frozenset({"error", "clock", "why"})
-
-
-def _score_turn(
-    scores: dict[str, list[bool]], exchange: Exchange, number: int, right: list[bool]
-) -> None:
-    if number == len(exchange.steps):
-        scores["answer" if exchange.steps else "reply"].append(all(right))
-        if not exchange.steps:
-            scores["tool"].append(right[0])
+def _score_turn(scores: dict[str, list[bool]], exchange: Exchange, number: int, turn: Turn) -> None:
+    is_right = turn.best == turn.wanted
+    if number < len(exchange.steps):
+        place = turn.wanted.index(turn.token(exchange.steps[number].call.name)) + 1
+        scores["tool"].append(turn.best[:place] == turn.wanted[:place])
+        scores["call"].append(is_right)
         return
-    scores["tool"].append(all(right[:4]))
-    scores["call"].append(all(right))
+    scores["answer" if exchange.steps else "reply"].append(is_right)
+    if not exchange.steps:
+        scores["tool"].append(turn.best[0] != turn.token(CALL_OPEN))

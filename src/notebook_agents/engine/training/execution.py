@@ -11,7 +11,8 @@ import contextlib
 import io
 import signal
 import warnings
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from inspect import ismodule
 from pathlib import Path
 from typing import Self
@@ -34,7 +35,7 @@ from notebook_agents.engine.training.fixtures import Column, Table
 from notebook_agents.engine.training.listings import NOTHING
 from notebook_agents.engine.training.plotting import FIGURE
 from notebook_agents.tools.inspecting import described
-from notebook_agents.tools.reading import list_folder
+from notebook_agents.tools.reading import list_folder, read_lines
 
 MOST_CHARS = 1500
 """What a model gets to see of one result."""
@@ -107,33 +108,40 @@ class Workspace:
         for name, table in conversation.frames.items():
             frame = pd.DataFrame(list(table.rows), columns=table.names)
             self.namespace[name] = frame
-        for exchange in conversation.exchanges:
-            for step in exchange.steps:
-                self._add_files_of(step)
+        steps = [step for exchange in conversation.exchanges for step in exchange.steps]
+        for step in steps:
+            self._add_listed(step)
+        self._add_read(steps)
         for path, text in conversation.texts.items():
             if not (self.folder / path).exists():
                 self.add_text(path, text)
         for path, table in conversation.tables.items():
             self.add_table(path, table)
 
-    def _add_files_of(self, step: Step) -> None:
-        """Make the files that a reference result shows."""
-        if step.result.startswith("Error: "):
+    def _add_listed(self, step: Step) -> None:
+        """Make the files that a reference listing shows."""
+        if step.call.name != LISTER or step.result.startswith("Error: "):
             return
-        lines = [line for line in step.result.split("\n") if not line.startswith("... ")]
-        if step.call.name == READER:
-            before = int(str(step.call.arguments.get("start_line", 1))) - 1
-            self.add_text(str(step.call.arguments["path"]), "\n".join(["-"] * before + lines))
-        if step.call.name == LISTER:
-            folder = str(step.call.arguments["path"])
-            self._place(f"{folder}/x")
-            for path in lines if step.result != NOTHING else []:
-                if path.endswith("/"):
-                    self._place(f"{path}x")
-                elif _is_table(path):
-                    self.add_table(path, _SAMPLE)
-                else:
-                    self.add_text(path, "a\nb")
+        self._place(f"{step.call.arguments['path']}/x")
+        for path in _lines(step.result) if step.result != NOTHING else []:
+            if path.endswith("/"):
+                self._place(f"{path}x")
+            elif _is_table(path):
+                self.add_table(path, _SAMPLE)
+            else:
+                self.add_text(path, "a\nb")
+
+    def _add_read(self, steps: Iterable[Step]) -> None:
+        """Make the files whose lines reference results show, all that was read of each."""
+        found: dict[str, dict[int, str]] = defaultdict(dict)
+        for step in steps:
+            if step.call.name == READER and not step.result.startswith("Error: "):
+                start = int(str(step.call.arguments.get("start_line", 1)))
+                numbered = dict(enumerate(_lines(step.result), start))
+                found[str(step.call.arguments["path"])].update(numbered)
+        for path, lines in found.items():
+            whole = (lines.get(number, "-") for number in range(1, max(lines, default=0) + 1))
+            self.add_text(path, "\n".join(whole))
 
     def _place(self, path: str) -> Path:
         place = self.folder / path
@@ -159,9 +167,9 @@ class Workspace:
         return format_table([c[0] for c in found.description], found.fetchall())
 
     def _read(self, path: str, start_line: int = 1, max_lines: int = 200) -> str:
-        lines = Path(path).read_text(encoding="utf-8").split("\n")[start_line - 1 :]
-        rest = len(lines) - max_lines
-        return "\n".join([*lines[:max_lines], *([more_line(rest, "lines")] if rest > 0 else [])])
+        found = read_lines(".", path, start_line, max_lines)
+        rest = found["n_lines"] - (start_line - 1) - len(found["lines"])
+        return "\n".join([*found["lines"], *([more_line(rest, "lines")] if rest > 0 else [])])
 
     def _list(self, path: str = ".", pattern: str = "*") -> str:
         found = list_folder(".", path, pattern)["files"]
@@ -180,6 +188,11 @@ class Workspace:
 
 
 _SAMPLE = Table((Column("name", "word"), Column("size", "int")), (("a", 1), ("b", 2)))
+
+
+def _lines(result: str) -> list[str]:
+    """The lines of a result without the one that says how many were left out."""
+    return [line for line in result.split("\n") if not line.startswith("... ")]
 
 
 def _is_table(path: str) -> bool:

@@ -30,7 +30,6 @@ from notebook_agents.engine.training import (
 from notebook_agents.engine.training.conversation import (
     LISTER,
     TOOLS,
-    Call,
     Conversation,
     Exchange,
 )  # fmt: skip
@@ -241,11 +240,6 @@ class _Maker:
             found, tools, dict(scene.frames), dict(scene.tables), dict(scene.texts),
             scene.shown_files(), scene.picker.used_held,
         )  # fmt: skip
-
-
-def call_of(exchange: Exchange) -> Call | None:
-    """The first call of an exchange, None when it is answered without a tool."""
-    return exchange.steps[0].call if exchange.steps else None
 
 
 def _listed(exchange: Exchange) -> Iterator[str]:

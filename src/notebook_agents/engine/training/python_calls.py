@@ -16,6 +16,8 @@ from notebook_agents.engine.training.conversation import PYTHON, Call, Exchange,
 from notebook_agents.engine.training.pools import all_pools
 from notebook_agents.engine.training.scene import Scene, failure
 
+OF_THE_DAY = "clock"
+"""The category of code whose output differs from day to day or from place to place."""
 _DECIMAL = re.compile(r"\d\.\d")
 _SMALL = (
     *("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven"),
@@ -54,9 +56,9 @@ def finished(text: str, code: str, category: str = "arithmetic") -> Exchange:
 
 
 def with_stand_in(exchange: Exchange, result: str) -> Exchange:
-    """The same exchange with a made-up result, for code whose output differs from day to day."""
+    """The same exchange with a made-up result, for code of `OF_THE_DAY`."""
     step = Step(exchange.steps[0].call, result)
-    return Exchange("clock", exchange.request, (step,), f"The result is {result}.")
+    return Exchange(OF_THE_DAY, exchange.request, (step,), f"The result is {result}.")
 
 
 def asked(scene: Scene, name: str) -> str:

@@ -38,7 +38,8 @@ def written_setting(files: Mapping[str, str], frames: Mapping[str, str]) -> Sett
 
 
 def _code(lines: list[str]) -> str:
-    return "\n".join(["import pandas as pd", *lines]) if lines else ""
+    # Only the frames: code that forgets to import pandas must fail as it does for users.
+    return "\n".join(["import pandas as pd", *lines, "del pd"]) if lines else ""
 
 
 def _files(conversation: Conversation) -> dict[str, bytes]:

@@ -10,6 +10,8 @@ from notebook_agents.engine.training.conversation import Exchange, Step
 from notebook_agents.engine.training.pools import expansions, pool
 from notebook_agents.engine.training.scene import Scene
 
+ABOUT_CALLS = "about the call"
+"""The category of questions about earlier calls."""
 _TOPIC = re.compile(r"\{[wPf]\}")
 
 
@@ -53,23 +55,32 @@ def ask_back(scene: Scene) -> Exchange:
 def why_failed(scene: Scene, before: Sequence[Exchange]) -> Exchange:
     """A question why something failed, after some exchanges."""
     text = scene.words(scene.picker.pick("why_failed"), {})
-    errors = [s.result for e in before for s in e.steps if s.result.startswith("Error: ")]
-    if not errors:
-        return Exchange("about the call", text, (), replies.NOTHING_FAILED)
-    answer = replies.LAST_ERROR + errors[-1].removeprefix("Error: ").split("\n")[0]
-    return Exchange("about the call", text, (), answer)
+    steps = [step for exchange in before for step in exchange.steps]
+    return Exchange(ABOUT_CALLS, text, (), last_error(steps))
 
 
 def explained(scene: Scene, before: Sequence[Exchange]) -> Exchange:
     """A question how the last result was found: the call itself is the answer."""
     text = scene.words(scene.picker.pick("explain_result"), {})
-    steps: list[Step] = [step for exchange in before for step in exchange.steps]
+    steps = [step for exchange in before for step in exchange.steps]
+    return Exchange(ABOUT_CALLS, text, (), last_call(steps))
+
+
+def last_error(steps: Sequence[Step]) -> str:
+    """What is said of the last call that failed."""
+    errors = [step.result for step in steps if step.result.startswith("Error: ")]
+    if not errors:
+        return replies.NOTHING_FAILED
+    return replies.LAST_ERROR + errors[-1].removeprefix("Error: ").split("\n")[0]
+
+
+def last_call(steps: Sequence[Step]) -> str:
+    """What is said of the last call."""
     if not steps:
-        return Exchange("about the call", text, (), replies.NO_CALL_YET)
+        return replies.NO_CALL_YET
     call = steps[-1].call
     first = str(next(iter(call.arguments.values()), ""))
-    answer = f"{replies.LAST_CALL.format(tool=call.name)}\n```\n{first}\n```"
-    return Exchange("about the call", text, (), answer)
+    return f"{replies.LAST_CALL.format(tool=call.name)}\n```\n{first}\n```"
 
 
 def _about_the_world(scene: Scene, phrase: str) -> str:
