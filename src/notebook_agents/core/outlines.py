@@ -14,6 +14,7 @@ from itertools import islice
 
 MAX_COLUMNS = 12
 MAX_NAME_CHARS = 60
+MAX_LINE_CHARS = 1500
 MORE = "..."
 BETWEEN_THINGS = "; "
 BETWEEN_COLUMNS = ", "
@@ -22,7 +23,27 @@ BETWEEN_COLUMNS = ", "
 def outline_line(label: str, outlines: Iterable[str]) -> str:
     """``label: one; another``, or nothing when there is nothing to say."""
     shown = BETWEEN_THINGS.join(filter(None, outlines))
-    return f"{label}: {shown}" if shown else ""
+    return shortened_line(f"{label}: {shown}", MAX_LINE_CHARS) if shown else ""
+
+
+def shortened_line(line: str, max_chars: int) -> str:
+    """The line with the columns of its first things only, or with its first things only.
+
+    Nothing when not even one fits.
+    """
+    label, _, things = line.partition(": ")
+    shown = things.split(BETWEEN_THINGS)
+    n_over = len(line) - max_chars
+    for place in reversed(range(len(shown))):
+        if n_over <= 0:
+            break
+        # A name with brackets has no columns behind it, and does not end with one: it is a file's.
+        name = shown[place].partition("(")[0] if shown[place].endswith(")") else shown[place]
+        n_over -= len(shown[place]) - len(name)
+        shown[place] = name
+    while shown and n_over > 0:
+        n_over -= len(BETWEEN_THINGS) + len(shown.pop())
+    return f"{label}: {BETWEEN_THINGS.join(shown)}" if shown else ""
 
 
 def outline(name: str, columns: Sequence[object] = ()) -> str:
