@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from notebook_agents.core.messages import (
     ToolCallPart,
     ToolResultPart,
     assistant_message,
+    system_message,
     tool_message,
     user_message,
 )
@@ -227,6 +229,31 @@ def test_the_built_in_model_reads_results_of_the_size_it_was_trained_on(
     )
 
 
+def test_a_question_with_wide_tables_and_long_results_fits_the_built_in_model(
+    model: LoadedModel,
+) -> None:
+    bundled = replace(model, info=replace(model.info, is_bundled=True), context_length=2048)
+    columns = ", ".join(f"a wide column {number}" for number in range(12))
+    frames = f"Dataframes: {'; '.join(f'df{number}({columns})' for number in range(8))}"
+    call = ToolCallPart(call_id="1", name="file_reader")
+    wide = "\n".join("a line of words and numbers " * 3 for _ in range(20))
+    result = ToolResultPart(call_id="1", name="file_reader", content=wide)
+    step = (assistant_message("", [call]), tool_message([result]))
+    messages = [system_message(frames), user_message("read them")]
+    for _ in range(4):
+        prompt = bundled.prompt(GenerateRequest(model="", messages=tuple(messages)))
+        assert prompt.n_dropped == 0
+        text = bundled.tokenizer.decode(prompt.ids)
+        assert "df0" in text
+        assert "read them" in text
+        assert text.count("a line of words") >= (len(messages) - 2) // 2
+        messages += step
+    with pytest.raises(InvalidRequest, match="takes 2048"):
+        replace(model, context_length=2048).prompt(
+            GenerateRequest(model="", messages=tuple(messages))
+        )
+
+
 def test_a_list_of_replies_comes_with_the_built_in_model(other_folder: Path) -> None:
     (other_folder / "replies.json").write_text('["No.", "I see no {w}."]')
     entry = Catalogue((str(other_folder),)).get(str(other_folder))
@@ -272,3 +299,16 @@ def test_the_oldest_exchanges_are_left_out_when_all_do_not_fit(model: LoadedMode
     text: str = model.tokenizer.decode(prompt.ids)
     assert "q0" not in text
     assert "the last" in text
+
+
+def test_a_long_conversation_takes_little_longer_than_reading_it(model: LoadedModel) -> None:
+    exchanges = [m for n in range(800) for m in (user_message(f"q{n}"), assistant_message("a"))]
+    request = GenerateRequest(model=model.info.id, messages=(*exchanges, user_message("the last")))
+
+    def seconds(model: LoadedModel) -> float:
+        started = time.process_time()
+        assert model.prompt(request).ids
+        return time.process_time() - started
+
+    roomy = replace(model, context_length=1_000_000)
+    assert min(seconds(model) for _ in range(3)) < 8 * min(seconds(roomy) for _ in range(3))

@@ -16,11 +16,13 @@ from notebook_agents.core.messages import (
 )
 from notebook_agents.core.models import ToolSchema
 from notebook_agents.engine.prompt import (
+    n_exchanges,
     to_chat,
     to_tools,
+    with_short_context,
     with_short_results,
     without_final_mark,
-    without_oldest_exchange,
+    without_oldest,
 )
 
 
@@ -148,6 +150,16 @@ def test_only_results_are_cut() -> None:
     assert with_short_results(chat) == chat
 
 
+def test_context_lines_are_cut_and_nothing_else_that_the_system_says() -> None:
+    said = f"Be kind. {'x' * 50}\nDataframes: df(price, qty); logs(host)\nFiles: notes.txt"
+    chat = to_chat([system_message(said), user_message(f"Files: {'u' * 50}")], model="m")
+    short = with_short_context(chat, 30)
+    assert short[0]["content"].split("\n")[1:] == ["Dataframes: df; logs", "Files: notes.txt"]
+    assert short[0]["content"].startswith(f"Be kind. {'x' * 50}\n")
+    assert short[1] == chat[1]
+    assert with_short_context(chat, 100) == chat
+
+
 def test_the_oldest_exchange_is_dropped_whole_and_the_system_stays() -> None:
     chat = to_chat(
         [
@@ -160,7 +172,6 @@ def test_the_oldest_exchange_is_dropped_whole_and_the_system_stays() -> None:
         ],
         model="m",
     )
-    shorter = without_oldest_exchange(chat)
-    assert shorter is not None
-    assert [m["content"] for m in shorter] == ["be kind", "two"]
-    assert without_oldest_exchange(shorter) is None
+    assert n_exchanges(chat) == 2
+    assert without_oldest(chat, 0) == chat
+    assert [m["content"] for m in without_oldest(chat, 1)] == ["be kind", "two"]

@@ -9,8 +9,10 @@ from __future__ import annotations
 import inspect
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -36,17 +38,21 @@ from notebook_agents.engine.guardrails import Turn, turn_grammar
 from notebook_agents.engine.parser import CALL_CLOSE, CALL_OPEN
 from notebook_agents.engine.prompt import (
     ChatMessage,
+    n_exchanges,
     to_chat,
     to_tools,
+    with_short_context,
     with_short_results,
     without_final_mark,
-    without_oldest_exchange,
+    without_oldest,
 )
 from notebook_agents.engine.sampling import SamplingPlan, defaults_of
 
 _DOWNLOADED = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.jinja", "*.txt", "*.model"]
 BUNDLED_PROMPT_TOKENS = 800
 """Prompt length up to which the built-in model saw conversations in its training."""
+SHORTER_CHARS = (750, 375, 180)
+"""Sizes of a result and of a context line that the built-in model gets when all are too long."""
 BUNDLED_ANSWER_TOKENS = 700
 """The longest answer of the built-in model."""
 ANSWER_TOKENS = 1024
@@ -104,23 +110,40 @@ class LoadedModel:
 
         InvalidRequest when even the last exchange leaves no room for an answer.
         """
-        chat: list[ChatMessage] | None = to_chat(request.messages, model=self.info.id)
-        if chat is not None and self.info.is_bundled:
+        chat = to_chat(request.messages, model=self.info.id)
+        if self.info.is_bundled:
             chat = with_short_results(without_final_mark(chat))
-        n_all = len(chat or ())
-        while chat is not None:
-            ids = self._ids(chat, self._tools(request))
-            shorter = without_oldest_exchange(chat)
-            if len(ids) <= self.prompt_length or (
-                shorter is None and len(ids) < self.context_length
-            ):
-                return Prompt(ids=ids, n_dropped=n_all - len(chat), chat=chat)
-            chat = shorter
+        tools = self._tools(request)
+        kept, ids = self._newest(chat, tools)
+        for max_chars in SHORTER_CHARS if self.info.is_bundled else ():
+            if len(ids) <= self.prompt_length:
+                break
+            kept = with_short_context(with_short_results(kept, max_chars), max_chars)
+            ids = self._ids(kept, tools)
+        if len(ids) < self.context_length:
+            return Prompt(ids=ids, n_dropped=len(chat) - len(kept), chat=kept)
         raise InvalidRequest(
             f"the prompt has {len(ids)} tokens and model {self.info.id!r} takes "
             f"{self.context_length} for prompt and answer together",
             field="messages",
         )
+
+    def _newest(
+        self, chat: list[ChatMessage], tools: Sequence[ToolSchema]
+    ) -> tuple[list[ChatMessage], list[int]]:
+        """As many exchanges as fit, and at least the last; with their tokens."""
+
+        @cache
+        def ids(n_oldest: int) -> list[int]:
+            return self._ids(without_oldest(chat, n_oldest), tools)
+
+        def fits(n_oldest: int) -> bool:
+            return len(ids(n_oldest)) <= self.prompt_length
+
+        n_before = max(n_exchanges(chat) - 1, 0)
+        # To try one after the other would take seconds where there are hundreds.
+        n_oldest = 0 if fits(0) else bisect_left(range(n_before), True, key=fits)
+        return without_oldest(chat, n_oldest), ids(n_oldest)
 
     def constraint(self, request: GenerateRequest, prompt: Prompt) -> Constraint | None:
         """What the answer to a prompt may be; None where it may be anything."""

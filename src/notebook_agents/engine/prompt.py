@@ -14,6 +14,7 @@ from notebook_agents.core.errors import InvalidRequest
 from notebook_agents.core.formatting import MAX_ROWS, clip_text, more_line
 from notebook_agents.core.messages import AttachmentPart, Message, ToolCallPart
 from notebook_agents.core.models import ToolSchema
+from notebook_agents.core.outlines import shortened_line
 
 ChatMessage = dict[str, Any]
 CONTEXT_LABELS = ("Dataframes: ", "Files: ")
@@ -69,47 +70,65 @@ def without_final_mark(chat: Iterable[ChatMessage]) -> list[ChatMessage]:
     ]
 
 
-def with_short_results(chat: Iterable[ChatMessage]) -> list[ChatMessage]:
+def with_short_results(
+    chat: Iterable[ChatMessage], max_chars: int = RESULT_CHARS
+) -> list[ChatMessage]:
     """The chat with results and errors of tools cut to a size, and a line that says so."""
-    return [{**m, "content": _short(m)} if m["role"] == "tool" else m for m in chat]
+    return [{**m, "content": _short(m, max_chars)} if m["role"] == "tool" else m for m in chat]
 
 
-def without_oldest_exchange(chat: Sequence[ChatMessage]) -> list[ChatMessage] | None:
-    """The chat without the first question and all that followed it; None when one is left.
+def with_short_context(chat: Iterable[ChatMessage], max_chars: int) -> list[ChatMessage]:
+    """The chat with lines of a size that tell what there is: fewer columns, then fewer things."""
+
+    def short(text: str) -> str:
+        return "\n".join(
+            shortened_line(line, max_chars) if line.startswith(CONTEXT_LABELS) else line
+            for line in text.split("\n")
+        )
+
+    return [{**m, "content": short(m["content"])} if m["role"] == "system" else m for m in chat]
+
+
+def n_exchanges(chat: Iterable[ChatMessage]) -> int:
+    """How many questions there are, each with all that followed it."""
+    return sum(message["role"] == "user" for message in chat)
+
+
+def without_oldest(chat: Sequence[ChatMessage], n_oldest: int) -> list[ChatMessage]:
+    """The chat without its first exchanges; there must be more of them.
 
     What the system says stays. An exchange is dropped whole, because a tool result without its
     call, or an answer without its question, misleads a model.
     """
     questions = [index for index, message in enumerate(chat) if message["role"] == "user"]
-    if len(questions) < 2:
-        return None
-    return [*chat[: questions[0]], *chat[questions[1] :]]
+    return [*chat[: questions[0]], *chat[questions[n_oldest] :]] if n_oldest else list(chat)
 
 
-def _short(result: ChatMessage) -> str:
+def _short(result: ChatMessage, max_chars: int) -> str:
     content: str = result["content"]
     if content.startswith(ERROR_MARK):
-        return clip_text(content, max_chars=ERROR_CHARS)
+        return clip_text(content, max_chars=min(max_chars, ERROR_CHARS))
     lines = content.split("\n")
-    if len(content) <= RESULT_CHARS and len(lines) <= RESULT_LINES:
+    if len(content) <= max_chars and len(lines) <= RESULT_LINES:
         return content
     counted = _MORE_LINE.fullmatch(lines[-1])
     n_more, noun = (
         (int(counted[1]), counted[2]) if counted else (0, _NOUNS.get(result["name"], "lines"))
     )
     lines = lines[:-1] if counted else lines
-    kept = _first_lines(lines, RESULT_CHARS - len(more_line(n_more + len(lines), noun)) - 1)
+    kept = _first_lines(lines, max_chars - len(more_line(n_more + len(lines), noun)) - 1)
     n_more += len(lines) - len(kept)
     return "\n".join((*kept, more_line(n_more, noun)) if n_more else kept)
 
 
-def _first_lines(lines: Sequence[str], room: int) -> list[str]:
+def _first_lines(lines: Sequence[str], max_chars: int) -> list[str]:
     """As many whole lines as fit, at least a piece of the first."""
     kept: list[str] = []
+    room = max_chars
     for line in lines[:RESULT_LINES]:
         room -= len(line) + 1
         if room < 0:
-            return kept or [clip_text(line, max_chars=RESULT_CHARS // 2)]
+            return kept or [clip_text(line, max_chars=max_chars // 2)]
         kept.append(line)
     return kept
 
