@@ -81,6 +81,19 @@ def test_logits_are_those_of_transformers(small: LoadedModel, texts: list[str], 
     assert torch.allclose(ours, theirs, rtol=0, atol=1e-4 * max(1.0, float(theirs.abs().max())))
 
 
+def test_an_answer_may_go_to_the_end_of_the_context(small: LoadedModel) -> None:
+    runner, row = SmallRunner(small), new_row(small, "hello there")
+    row.max_tokens = 5
+    row.prompt_ids = (row.prompt_ids * small.context_length)[: small.context_length - 5]
+    with torch.inference_mode():
+        runner.read(row, len(row.prompt_ids))
+        for token in range(7, 12):
+            row.tokens.append(token)
+            last = runner.decode([row])[0]
+        theirs = small.model(torch.tensor([[*row.prompt_ids, *row.tokens]])).logits[0, -1]
+    assert torch.allclose(last, theirs, rtol=0, atol=1e-4 * max(1.0, float(theirs.abs().max())))
+
+
 def test_a_released_row_leaves_the_others_alone(small: LoadedModel) -> None:
     alone = logits(SmallRunner(small), [new_row(small, "hello there")], 1000)
     runner = SmallRunner(small)
@@ -122,6 +135,7 @@ def test_other_architectures_and_large_models_go_the_long_way(
 ) -> None:
     assert is_small(model)
     assert not is_small(replace(model, info=replace(model.info, n_parameters=600_000_000)))
+    assert not is_small(replace(model, context_length=32_768))
     other = saved(
         LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), **SIZES)), tokenizer, tmp_path / "m"
     )

@@ -21,6 +21,8 @@ from notebook_agents.engine.scheduler import Row
 
 MOST_PARAMETERS = 50_000_000
 """Above, arithmetic dominates, and a second copy of the weights in float32 is not small."""
+MOST_POSITIONS = 8192
+"""Above, a row's cache of its final size is not small either."""
 
 
 def is_small(model: LoadedModel) -> bool:
@@ -29,6 +31,7 @@ def is_small(model: LoadedModel) -> bool:
     return (
         config.model_type == "qwen3"
         and (model.info.n_parameters or 0) <= MOST_PARAMETERS
+        and model.context_length <= MOST_POSITIONS
         and set(config.layer_types) == {"full_attention"}
         and config.rope_parameters["rope_type"] == "default"
         and config.hidden_act == "silu"
