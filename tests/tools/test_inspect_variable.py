@@ -249,6 +249,9 @@ def test_a_tensor_says_its_device_too() -> None:
     assert line(torch.arange(6.0).reshape(2, 3)) == "Tensor, shape (2, 3), float32, cpu, 0 to 5"
     assert line(torch.tensor([True, False])) == "Tensor, shape (2,), bool, cpu, 1 true"
     assert line(torch.tensor([1.0, math.nan])) == "Tensor, shape (2,), float32, cpu, 1 to 1"
+    nan = torch.full((3,), math.nan, dtype=torch.bfloat16)
+    assert line(nan) == "Tensor, shape (3,), bfloat16, cpu"
+    assert line(torch.tensor([3, 1], dtype=torch.uint8)) == "Tensor, shape (2,), uint8, cpu, 1 to 3"
     assert line(torch.empty(0)) == "Tensor, shape (0,), float32, cpu"
     assert line(torch.empty(2, device="meta")) == "Tensor, shape (2,), float32, meta"
     assert line(torch.tensor([1j])) == "Tensor, shape (1,), complex64, cpu"

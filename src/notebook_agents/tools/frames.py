@@ -77,9 +77,13 @@ def tensor_line(tensor: Any) -> str:
 def _tensor_values(tensor: Any, kind: str) -> list[str]:
     if kind == "bool":
         return [f"{int(tensor.sum())} true"]
-    if tensor.is_floating_point():
-        tensor = tensor[~tensor.isnan()]
-    return _range(tensor.min(), tensor.max()) if tensor.numel() else []
+    if not tensor.numel():
+        return []
+    low, high = tensor.aminmax()
+    if low.isnan():
+        # Only here, for the copy may need more memory than there is.
+        return _tensor_values(tensor[~tensor.isnan()], kind)
+    return _range(low, high)
 
 
 def _facts(series: Any) -> Iterator[str]:

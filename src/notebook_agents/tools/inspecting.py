@@ -1,7 +1,8 @@
 """What `inspect_variable` does inside the tool kernel: one variable as a few lines of text.
 
 Of a value's own code only its ``repr`` is run, and that not for long. What a value is, is told by
-its class; its attributes are not looked at, for looking can run code as well.
+its class; its attributes are not looked at, for looking can run code as well. Only what derives
+from a class of pandas or torch is asked as such, as all code that works with it does.
 """
 
 from __future__ import annotations
