@@ -18,7 +18,8 @@ from pathlib import Path
 def main(arguments: list[str] | None = None) -> int:
     """Run one command."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
+    logging.getLogger("notebook_agents").setLevel(logging.INFO)
     os.environ["OMP_NUM_THREADS"] = str(options.threads)
     options.run_command(options)
     return 0

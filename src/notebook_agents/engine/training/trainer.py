@@ -138,7 +138,8 @@ def rate_scale(done: float, steps: int, plan: TrainingPlan) -> float:
 
 def _work(rank: int, plan: TrainingPlan, teams: list[Team], resume: bool) -> None:
     """One process: its own data, the same weights as the others."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
+    logging.getLogger("notebook_agents").setLevel(logging.INFO)
     torch.set_num_threads(plan.threads)
     model = _model(plan).to(plan.device)
     rates = {"matrix_rate": plan.matrix_rate, "other_rate": plan.other_rate}
