@@ -54,6 +54,15 @@ async def test_the_built_in_model_is_told_of_its_own_tools_and_the_user_of_the_o
     await core.aclose()
 
 
+async def test_the_warning_names_few_tools(make_core: MakeCore, driver: Any) -> None:
+    many = ScriptedTools({f"tool_{number}": my_tool for number in range(20)})
+    core = make_core("Hello", tools=many)
+    (warning,) = kinds(await driver.events(core, await driver.finish(core)), Warned)
+    assert warning.message.count("tool_") == 8
+    assert "and 12 more;" in warning.message
+    await core.aclose()
+
+
 async def test_other_models_are_told_of_all_tools(make_core: MakeCore, driver: Any) -> None:
     engine = ScriptedEngine([call("my_tool", x=3)], "It is 3")
     tools = ScriptedTools({"python_executor": python_executor, "my_tool": my_tool})

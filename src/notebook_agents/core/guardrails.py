@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 SAME_FAILURES = 2
 """How often in a row a call may fail before the very same call is not made again."""
+MAX_NAMED = 8
+"""Tools that a warning names."""
 TOOLS_WARNING = (
     "the built-in model only knows its own tools and was not told of: {names}; another model can "
     "use them: %agent model NAME in a notebook, `model` of an agent or of a request elsewhere"
@@ -33,10 +35,12 @@ def is_told(model: ModelInfo, spec: ToolSpec) -> bool:
 
 def tools_warning(model: ModelInfo, specs: Sequence[ToolSpec]) -> Warned | None:
     """What the user must know when a model is not told of some tools."""
-    names = ", ".join(spec.name for spec in specs if not is_told(model, spec))
+    names = [spec.name for spec in specs if not is_told(model, spec)]
     if not names:
         return None
-    return Warned(code="tools_not_sent", message=TOOLS_WARNING.format(names=names))
+    named, n_more = ", ".join(names[:MAX_NAMED]), len(names) - MAX_NAMED
+    named += f" and {n_more} more" if n_more > 0 else ""
+    return Warned(code="tools_not_sent", message=TOOLS_WARNING.format(names=named))
 
 
 def repetition(model: ModelInfo, call: ToolCallPart, history: Sequence[Message]) -> str:
@@ -62,11 +66,13 @@ def failures(
     """
     run = list(takewhile(lambda message: message.role != "user", reversed(history)))
     results = {result.call_id: result for message in run for result in message.tool_results}
-    calls = (other for message in run for other in reversed(message.tool_calls))
-    done = ((other, results[other.call_id]) for other in calls if other.call_id in results)
-
-    def has_failed(entry: tuple[ToolCallPart, ToolResultPart]) -> bool:
-        other, result = entry
-        return result.is_error and replace(other, call_id=call.call_id) == call
-
-    return [result for _, result in (takewhile if in_a_row else filter)(has_failed, done)]
+    failed: list[ToolResultPart] = []
+    for other in (other for message in run for other in reversed(message.tool_calls)):
+        result = results.get(other.call_id)
+        if result is None:
+            continue
+        if result.is_error and replace(other, call_id=call.call_id) == call:
+            failed.append(result)
+        elif in_a_row:
+            break
+    return failed

@@ -99,8 +99,12 @@ async def agent_loop(task: LoopTask, ports: LoopPorts) -> AsyncGenerator[EventBo
         yield warning
     while True:
         calls = open_calls(progress.history)
-        reasons = {call.call_id: repetition(model, call, progress.history) for call in calls}
-        task = replace(task, repetitions={id: reason for id, reason in reasons.items() if reason})
+        reasons = {
+            call.call_id: reason
+            for call in calls
+            if (reason := repetition(model, call, progress.history))
+        }
+        task = replace(task, repetitions=reasons)
         waiting = _calls_to_ask(calls, task)
         for request in waiting:
             yield request
