@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -79,9 +80,14 @@ def test_the_network_equals_transformers() -> None:
     assert difference.abs().max() < 1e-4
 
 
+PLAN = DataPlan(
+    seed=5, start=0, process=0, batch_tokens=512, round_size=24, round_batches=0, copy_rounds=1,
+    longest=1100, step=1,
+)  # fmt: skip
+
+
 def batches(folder: Path, count: int, workers: int = 0, **changes: int) -> list[Batch]:
-    wanted = {"start": 0, "process": 0, "batch_tokens": 512, "copy_rounds": 1, "step": 1, **changes}
-    plan = DataPlan(seed=5, round_size=24, longest=1100, **wanted)
+    plan = replace(PLAN, **changes)
     return list(islice(load_batches(plan, load_tokenizer(folder), workers), count))
 
 
@@ -111,6 +117,15 @@ def test_lengths_are_padded_to_few_values_for_a_gpu(run_folder: Path) -> None:
         assert (targets[tokens == 0] == NO_TARGET).all()
 
 
+def test_a_round_has_as_many_batches_as_are_wanted(run_folder: Path) -> None:
+    """Too few are halved and lose nothing; of too many some are left out."""
+    found = batches(run_folder, 8, batch_tokens=8192, round_size=8, round_batches=8)
+    assert [len(tokens) for tokens, _ in found] == [1] * 8
+    whole = batches(run_folder, 60)
+    for batch in batches(run_folder, 4, round_batches=2):
+        assert any(equal([batch], [other]) for other in whole)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_processes_that_train_together_end_with_one_model(run_folder: Path, tmp_path: Path) -> None:
@@ -127,13 +142,20 @@ def test_an_average_is_that_of_all_processes() -> None:
     for value, layer in enumerate(weights):
         layer.weight.grad = torch.full((2, 2), float(value))
         layer.bias.grad = torch.full((2,), 4.0 * value)
-    teams = make_teams(2, 6)
+    parent = os.getppid()
+    teams = [replace(team, parent=parent) for team in make_teams(2, 6)]
     with ThreadPoolExecutor(2) as pool:
         seconds = list(pool.map(lambda i: teams[i].average(weights[i], 10.0 * i), range(2)))
     assert seconds == [5.0, 5.0]
     for layer in weights:
         assert layer.weight.grad is not None
         assert (layer.weight.grad == 0.5).all()
+
+
+def test_a_process_ends_with_the_one_that_started_it() -> None:
+    orphan = replace(make_teams(2, 6)[0], parent=-1)
+    with pytest.raises(SystemExit):
+        orphan.average(nn.Linear(2, 2), 1.0)
 
 
 @pytest.mark.slow
