@@ -15,9 +15,11 @@ import pytest
 import torch
 from torch import nn
 
+from notebook_agents.engine.training import replies
 from notebook_agents.engine.training.__main__ import main
 from notebook_agents.engine.training.batches import NO_TARGET, Batch, DataPlan, load_batches
 from notebook_agents.engine.training.conversation import messages, render, tool_schemas
+from notebook_agents.engine.training.evaluate import EvaluationPlan, forced_scores
 from notebook_agents.engine.training.export import export, load_checkpoint, transformers_model
 from notebook_agents.engine.training.generator import Generator
 from notebook_agents.engine.training.model import Shape, TinyModel
@@ -197,6 +199,27 @@ def test_a_run_can_begin_with_an_exported_model(run_folder: Path, tmp_path: Path
         assert torch.equal(weight, exported[name].bfloat16().float()), name
     record = json.loads((tmp_path / "run" / RECORD).read_text())
     assert record["plan"]["start"] == "model"
+
+
+@pytest.mark.slow
+def test_a_model_that_was_taught_other_sentences_is_not_exported(
+    run_folder: Path, tmp_path: Path
+) -> None:
+    run = shutil.copytree(run_folder, tmp_path / "run")
+    tokenizer = run / "tokenizer.json"
+    tokenizer.write_text(tokenizer.read_text().replace(replies.GOODBYE, "Farewell."))
+    with pytest.raises(ValueError, match=r"other fixed sentences, not with 'Goodbye\.'"):
+        export(run, tmp_path / "model")
+
+
+@pytest.mark.slow
+def test_turns_of_an_exported_model_are_compared_token_by_token(
+    run_folder: Path, tmp_path: Path
+) -> None:
+    export(run_folder, tmp_path)
+    scores = forced_scores(EvaluationPlan(tmp_path, tmp_path, n_forced=12), "vocabulary")
+    measures = {measure for found in scores.values() for measure in found}
+    assert {"tool", "call", "answer"} <= measures <= {"tool", "call", "answer", "reply"}
 
 
 def test_the_command_line_generates_text(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from notebook_agents.engine.training import replies
 from notebook_agents.engine.training.conversation import END
 from notebook_agents.engine.training.model import Shape, TinyModel
 from notebook_agents.engine.training.tokenizer import PADDING, load_tokenizer
+from notebook_agents.engine.training.tokenizer import REPLIES as REPLIES_AS_TOKENS
 from notebook_agents.engine.training.trainer import CHECKPOINT, RECORD
 
 MODEL_ID = "notebook-agents/tiny"
@@ -33,6 +34,7 @@ def export(run_folder: Path, output: Path) -> None:
     """Write weights (bfloat16), configuration, tokenizer and chat template."""
     output.mkdir(parents=True, exist_ok=True)
     tokenizer = load_tokenizer(run_folder)
+    _check_replies(tokenizer)
     model = transformers_model(load_checkpoint(run_folder), tokenizer)
     model.to(torch.bfloat16).save_pretrained(output)
     fast = PreTrainedTokenizerFast(
@@ -92,3 +94,10 @@ def transformers_model(model: TinyModel, tokenizer: Tokenizer) -> Any:
     settings.do_sample, settings.max_new_tokens = False, 512
     settings.eos_token_id, settings.pad_token_id = end, padding
     return twin
+
+
+def _check_replies(tokenizer: Tokenizer) -> None:
+    """A fixed sentence is one token, or the model cannot say it: ValueError where it is not."""
+    for part in REPLIES_AS_TOKENS:
+        if part and tokenizer.token_to_id(part) is None:
+            raise ValueError(f"the model was trained with other fixed sentences, not with {part!r}")
