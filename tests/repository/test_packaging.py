@@ -63,6 +63,15 @@ def test_wheel_brings_the_bundled_model(wheel: ZipFile) -> None:
     assert {"model.safetensors", "config.json", "tokenizer.json", "README.md"} <= bundled
 
 
+def test_wheel_brings_what_the_training_reads(wheel: ZipFile) -> None:
+    """Phrasings, natural requests and the chat template are read as files of the package."""
+    training = "notebook_agents/engine/training/"
+    found = {name.removeprefix(training) for name in wheel.namelist() if training in name}
+    phrasings = {name for name in found if re.fullmatch(r"patterns/\w+\.txt", name)}
+    assert len(phrasings) >= 15
+    assert {"natural/first.toml", "natural/second.toml", "chat_template.jinja"} <= found
+
+
 def test_every_entry_point_names_something_that_exists() -> None:
     entry_points = importlib.metadata.distribution("notebook-agents").entry_points
     assert {point.group for point in entry_points} == {

@@ -20,6 +20,9 @@ from notebook_agents.engine.training.tokenizer import (
     train_tokenizer,
 )
 
+OFTEN = 5
+"""Times among 12,000 conversations; a training run of the small plan reads about 160,000."""
+
 
 @pytest.fixture(scope="module")
 def tokenizer() -> Tokenizer:
@@ -47,8 +50,9 @@ def test_tags_and_tool_names_are_single_tokens(tokenizer: Tokenizer) -> None:
         assert len(tokenizer.encode(text, add_special_tokens=False).ids) == 1
 
 
-def test_every_entry_is_a_copy_target(tokenizer: Tokenizer) -> None:
-    """An entry that is never written in training cannot be written at all.
+@pytest.mark.slow
+def test_every_entry_is_often_a_copy_target(tokenizer: Tokenizer) -> None:
+    """An entry that is hardly ever written in training cannot be written at all.
 
     Single bytes outside ASCII and control characters only occur inside rare foreign letters.
     """
@@ -59,7 +63,8 @@ def test_every_entry_is_a_copy_target(tokenizer: Tokenizer) -> None:
     bytes_alone = {c for c in pre_tokenizers.ByteLevel.alphabet() if not c.isascii()}
     exempt = {*bytes_alone, *SPECIAL, "<tool_response>", "</tool_response>"}
     known = tokenizer.get_vocab()
-    assert [entry for entry, i in known.items() if not counts[i] and entry not in exempt] == []
+    rare = {entry: counts[i] for entry, i in known.items() if counts[i] < OFTEN}
+    assert {entry: count for entry, count in rare.items() if entry not in exempt} == {}
 
 
 @pytest.mark.slow
