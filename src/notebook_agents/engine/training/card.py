@@ -67,10 +67,14 @@ single tokens. `replies.json` has what it may say without a tool result.
 ## Measured on own synthetic data
 
 All numbers are per cent, greedy decoding, with seeds that training never used. *train* means training
-phrasings and names, *vocabulary* training phrasings with held-out names, *templates* held-out phrasings
-with held-out names. The exact matches are teacher-forced on the exported bfloat16 weights (computed in
-float32). Everything else went through the product as shipped: its engine, guard rails, parser, tools and
-sandbox. *end to end* means that the calls were executed and the answer contains every value of the result.
+phrasings and names, *vocabulary* training phrasings with held-out names, *templates* held-out names and
+conversations with at least one held-out phrasing; six of ten of the phrasings in them are held out. The
+exact matches are teacher-forced on the exported bfloat16 weights (computed in float32). Everything else
+went through the product as shipped: its engine, guard rails, parser, tools and sandbox. *end to end* means
+that the calls were executed, gave what the reference calls give, and that the answer has every value of the
+result, in its order and nothing after them; a reply without a call, and one about a figure, is the reference
+word by word. Conversations whose results no tool gives again (made-up failures and variables, the clock)
+are only among the exact matches.
 
 The *natural requests* were written by two people who had not seen the phrasings, and nothing was tuned on
 them; some of the writers of the phrasings saw a few dozen of them by accident (mostly calculations of the
