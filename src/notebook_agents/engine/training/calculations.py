@@ -21,6 +21,7 @@ from notebook_agents.engine.training.python_calls import (
     signed,
 )  # fmt: skip
 from notebook_agents.engine.training.scene import Scene, failure
+from notebook_agents.engine.training.words import ordinal
 
 BINARY = {
     "plus": "{a} + {b}",
@@ -157,16 +158,11 @@ def _binary(scene: Scene) -> Exchange:
     a, b = _operands(scene, name)
     amounts = {"a": a, "b": b}
     phrase = asked(scene, name).replace("{b}th", "{o}").replace("{b}-th", "{o}")
-    slots = {**said(amounts), "o": _ordinal(b.said)}
+    slots = {**said(amounts), "o": ordinal(b.said)}
     if "{w}" in phrase:
         slots["w"] = word_problems.noun(scene)
     text = scene.words(phrase, slots)
     return finished(text, printed(BINARY[name], amounts))
-
-
-def _ordinal(digits: str) -> str:
-    last = "" if digits[-2:-1] == "1" else digits[-1]
-    return digits + {"1": "st", "2": "nd", "3": "rd"}.get(last, "th")
 
 
 def _operands(scene: Scene, name: str) -> tuple[Amount, Amount]:

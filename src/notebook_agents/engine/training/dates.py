@@ -6,15 +6,18 @@ import datetime
 from collections.abc import Callable
 
 from notebook_agents.engine.training.conversation import Exchange
-from notebook_agents.engine.training.python_calls import asked, count, finished, with_stand_in
+from notebook_agents.engine.training.python_calls import (
+    asked,
+    count,
+    filled,
+    finished,
+    with_stand_in,
+)
 from notebook_agents.engine.training.scene import Scene
+from notebook_agents.engine.training.words import MONTHS, ordinal
 
 _IMPORT = "from datetime import date\n"
 _IMPORT_BOTH = "from datetime import date, timedelta\n"
-_MONTHS = (
-    *("January", "February", "March", "April", "May", "June", "July", "August", "September"),
-    *("October", "November", "December"),
-)
 
 TWO_DATES = {
     "days": _IMPORT + "print(abs((date({p}) - date({q})).days))",
@@ -57,17 +60,17 @@ def _random_day(scene: Scene) -> datetime.date:
 
 def _written(scene: Scene, day: datetime.date, form: int) -> str:
     """One of the forms of a date; dots stand for the day first."""
-    month = _MONTHS[day.month - 1]
+    month = MONTHS[day.month - 1]
     month = month.lower() if form % 2 and scene.chance(0.15) else month
     short = month[:3]
-    suffix = _ordinal(day.day)
+    place = ordinal(str(day.day))
     forms = (
         day.isoformat(), day.isoformat(), day.isoformat(), f"{day.day} {month} {day.year}",
         f"{month} {day.day}, {day.year}", f"{day.day:02d}.{day.month:02d}.{day.year}",
         f"{day.day} {short} {day.year}", f"{day.day}.{day.month}.{day.year}",
-        f"{month} {day.day} {day.year}", f"{day.day}{suffix} of {month} {day.year}",
-        f"{month} {day.day}{suffix}, {day.year}", f"{short} {day.day}, {day.year}",
-        f"the {day.day}{suffix} of {month} {day.year}", f"{day.day}{suffix} {month} {day.year}",
+        f"{month} {day.day} {day.year}", f"{place} of {month} {day.year}",
+        f"{month} {place}, {day.year}", f"{short} {day.day}, {day.year}",
+        f"the {place} of {month} {day.year}", f"{place} {month} {day.year}",
         f"{day.day}. {month} {day.year}", f"{day.year}/{day.month:02d}/{day.day:02d}",
     )  # fmt: skip
     return forms[form]
@@ -76,18 +79,8 @@ def _written(scene: Scene, day: datetime.date, form: int) -> str:
 _N_FORMS = 16
 
 
-def _ordinal(day: int) -> str:
-    return "th" if 10 < day < 14 else {1: "st", 2: "nd", 3: "rd"}.get(day % 10, "th")
-
-
 def _arguments(day: datetime.date) -> str:
     return f"{day.year}, {day.month}, {day.day}"
-
-
-def _filled(form: str, slots: dict[str, str]) -> str:
-    for slot, value in slots.items():
-        form = form.replace("{" + slot + "}", value)
-    return form
 
 
 def _two(scene: Scene) -> Exchange:
@@ -97,7 +90,7 @@ def _two(scene: Scene) -> Exchange:
     second = first + near if scene.chance(0.75) else max(_random_day(scene), first + near)
     form = scene.rng.randrange(_N_FORMS)
     said = {"p": _written(scene, first, form), "q": _written(scene, second, form)}
-    code = _filled(TWO_DATES[name], {"p": _arguments(first), "q": _arguments(second)})
+    code = filled(TWO_DATES[name], {"p": _arguments(first), "q": _arguments(second)})
     return finished(scene.words(asked(scene, name), said), code, "arithmetic dates")
 
 
@@ -107,7 +100,7 @@ def _one(scene: Scene) -> Exchange:
     text = scene.words(
         asked(scene, name), {"p": _written(scene, day, scene.rng.randrange(_N_FORMS))}
     )
-    return finished(text, _filled(ONE_DATE[name], {"p": _arguments(day)}), "arithmetic dates")
+    return finished(text, filled(ONE_DATE[name], {"p": _arguments(day)}), "arithmetic dates")
 
 
 def _moved(scene: Scene) -> Exchange:
@@ -115,7 +108,7 @@ def _moved(scene: Scene) -> Exchange:
     day = _random_day(scene)
     n = count(scene, 100 if "days" in name else 20)
     said = {"p": _written(scene, day, scene.rng.randrange(_N_FORMS)), "n": n.said}
-    code = _filled(MOVED_DATE[name], {"p": _arguments(day), "n": n.code})
+    code = filled(MOVED_DATE[name], {"p": _arguments(day), "n": n.code})
     return finished(scene.words(asked(scene, name), said), code, "arithmetic dates")
 
 
@@ -125,7 +118,7 @@ def _clock(scene: Scene) -> Exchange:
     day = _random_day(scene)
     n = count(scene, 100)
     said = {"p": _written(scene, day, scene.rng.randrange(_N_FORMS)), "n": n.said}
-    code = _filled(CLOCK[name], {"p": _arguments(day), "n": n.code})
+    code = filled(CLOCK[name], {"p": _arguments(day), "n": n.code})
     made = finished(scene.words(asked(scene, name), said), code)
     if name in ("days_until", "days_since"):
         return with_stand_in(made, str(scene.rng.randint(1, scene.rng.choice((90, 800, 9000)))))
@@ -144,18 +137,18 @@ def _age(scene: Scene) -> Exchange:
         "s": f"{born.month}, {born.day}",
     }  # fmt: skip
     text = scene.words(asked(scene, "age"), said)
-    return finished(text, _filled(_AGE_CODE, values), "arithmetic dates")
+    return finished(text, filled(_AGE_CODE, values), "arithmetic dates")
 
 
 def _calendar(scene: Scene) -> Exchange:
     year = str(scene.rng.randint(1850, 2120))
     if scene.chance(0.5):
         text = scene.words(asked(scene, "leap"), {"y": year})
-        return finished(text, _filled(_LEAP_CODE, {"y": year}), "arithmetic dates")
+        return finished(text, filled(_LEAP_CODE, {"y": year}), "arithmetic dates")
     month = scene.rng.randrange(12)
-    said = _MONTHS[month] if scene.chance(0.5) else _MONTHS[month].lower()
+    said = MONTHS[month] if scene.chance(0.5) else MONTHS[month].lower()
     text = scene.words(asked(scene, "month_days"), {"m": said, "y": year})
-    code = _filled(_MONTH_CODE, {"y": year, "m": str(month + 1)})
+    code = filled(_MONTH_CODE, {"y": year, "m": str(month + 1)})
     return finished(text, code, "arithmetic dates")
 
 
@@ -164,7 +157,7 @@ def _times(scene: Scene) -> Exchange:
     if scene.chance(0.4):
         hours, minutes = count(scene, 30), str(rng.randint(1, 59))
         said = {"a": hours.said, "b": minutes}
-        code = _filled(TIMES["time_in_minutes"], {"a": hours.code, "b": minutes})
+        code = filled(TIMES["time_in_minutes"], {"a": hours.code, "b": minutes})
         text = scene.words(asked(scene, "time_in_minutes"), said)
         return finished(text, code, "arithmetic dates")
     start = rng.randrange(0, 1380)
@@ -172,7 +165,7 @@ def _times(scene: Scene) -> Exchange:
     hour = rng.choice(("{}", "{:02d}"))
     said = {slot: f"{hour.format(t // 60)}:{t % 60:02d}" for slot, t in (("p", start), ("q", end))}
     values = {"a": start // 60, "b": start % 60, "c": end // 60, "d": end % 60}
-    code = _filled(TIMES["minutes_between"], {k: str(v) for k, v in values.items()})
+    code = filled(TIMES["minutes_between"], {k: str(v) for k, v in values.items()})
     text = scene.words(asked(scene, "minutes_between"), said)
     return finished(text, code, "arithmetic dates")
 

@@ -187,8 +187,7 @@ def _by_frequency(g: str, table: Table, n: int, *, down: bool) -> Question:
     kept = (found[:n] if down else found[-n:]) if n else found
     head = f"{'Most' if down else 'Least'} frequent {g} in {{S}}:"
     head = head if n else f"Values of {g} in {{S}} by frequency:"
-    sign = -1 if down else 1
-    rows = sorted(found, key=lambda row: (sign * int(str(row[1])), str(row[0])))[: n or None]
+    rows = rel.by_count(found, down=down)[: n or None]
     details, columns = {"csv": rel.csv_text([g, "count"], kept)}, [g, "count_star()"]
     return Question(
         "top", "", {}, _limited(sql, n), code, columns, rows, head, "pairs", None, details

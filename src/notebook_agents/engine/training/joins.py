@@ -88,7 +88,7 @@ def join_keeping(scene: Scene) -> Exchange:
     sql = f"SELECT * FROM {pair.joined_sql.replace(' JOIN ', ' LEFT JOIN ')} LIMIT 20"
     merged = pair.merged.replace("')", "', how='left')")
     code = f"print({merged}.head(20).to_csv(index=False))"
-    details = {"csv": rel.csv_text(table.names, _with_gaps(table))}
+    details = {"csv": rel.csv_text(table.names, rel.as_pandas(table, table.rows))}
     question = Question(
         "join", _phrase(scene, pair, "join_left"), pair.slots, sql, code, table.names,
         table.rows, f"All rows of {pair.said}:", "rows", None, details,
@@ -341,15 +341,6 @@ def _phrase(scene: Scene, pair: Pair, pool: str) -> str:
     if "{K}" in phrase:
         phrase = phrase.replace("{K}", scene.picker.pick("join_key") if pair.key_said else "")
     return phrase
-
-
-def _with_gaps(table: Table) -> list[Row]:
-    """The rows as pandas holds them: whole numbers become floats where a cell is missing."""
-    gaps = {p for p in range(len(table.columns)) if any(row[p] is None for row in table.rows)}
-    return [
-        tuple(float(v) if p in gaps and isinstance(v, int) else v for p, v in enumerate(row))
-        for row in table.rows
-    ]
 
 
 def _unmatched_values(pair: Pair) -> list[object]:

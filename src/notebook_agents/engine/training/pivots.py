@@ -31,7 +31,7 @@ def pivot(scene: Scene) -> Exchange:
     op = scene.rng.choice(PIVOT_KINDS)
     phrase = scene.picker.pick("pivot").replace("{A}", scene.picker.pick(op))
     code = f".pivot_table(index='{g}', columns='{h}', values='{c}', aggfunc='{op}').round(4)"
-    cells = {(a, b): value for a, b, value in _grouped(source.table, (g, h), c, op)}
+    cells = {(a, b): value for a, b, value in rel.grouped_by_two(source.table, (g, h), c, op)}
     result = _pivoted(source.table, (g, h), cells, empty=None)
     head = f"{LABELS[op]} {c} by {g} and {h} in {{S}}:"
     question = _question(phrase, {"c": c, "g": g, "h": h}, code, result, head)
@@ -43,7 +43,9 @@ def cross_table(scene: Scene) -> Exchange:
     source = _source(scene)
     g, h = _two_words(scene, source.table)
     code = f".pivot_table(index='{g}', columns='{h}', aggfunc='size', fill_value=0)"
-    cells = {(a, b): value for a, b, value in _grouped(source.table, (g, h), "", "count")}
+    cells = {
+        (a, b): value for a, b, value in rel.grouped_by_two(source.table, (g, h), None, "count")
+    }
     result = _pivoted(source.table, (g, h), cells, empty=0)
     head = f"Number of rows by {g} and {h} in {{S}}:"
     slots = {"g": g, "h": h}
@@ -58,7 +60,7 @@ def counted_by_two(scene: Scene) -> Exchange:
     keys = f"{quoted(g)}, {quoted(h)}"
     sql = f"SELECT {keys}, COUNT(*) FROM '{{S}}' GROUP BY {keys} ORDER BY 1, 2"
     code = f"print({{S}}.groupby(['{g}', '{h}']).size().to_csv())"
-    rows = _grouped(source.table, (g, h), "", "count")
+    rows = rel.grouped_by_two(source.table, (g, h), None, "count")
     question = Question(
         "group", scene.picker.pick("counted_by_two"), {"g": g, "h": h}, sql, code,
         [g, h, "count_star()"], rows, f"Number of rows by {g} and {h} in {{S}}:", "rows", None,
@@ -118,17 +120,6 @@ def _number(scene: Scene, kind: str) -> float:
 def _two_words(scene: Scene, table: Table) -> tuple[str, str]:
     first, second = scene.rng.sample([c.name for c in table.columns if c.kind == "word"], 2)
     return first, second
-
-
-def _grouped(table: Table, groups: tuple[str, str], column: str, op: str) -> list[Row]:
-    """One row per pair of values that occurs, in order."""
-    keys = list(zip(*(table.values(group) for group in groups), strict=True))
-    values = table.values(column) if column else keys
-    found: list[Row] = []
-    for key in sorted(set(keys), key=str):
-        members = [v for k, v in zip(keys, values, strict=True) if k == key]
-        found.append((*key, rel.aggregate(members, op) if column else len(members)))
-    return sorted(found, key=lambda row: (str(row[0]), str(row[1])))
 
 
 def _pivoted(

@@ -77,11 +77,16 @@ def asked(scene: Scene, name: str) -> str:
     return scene.picker.pick("expression").replace("{e}", phrase).replace("? ?", "?")
 
 
+def filled(form: str, slots: Mapping[str, str]) -> str:
+    """A form with the texts of its slots."""
+    for slot, value in slots.items():
+        form = form.replace("{" + slot + "}", value)
+    return form
+
+
 def printed(form: str, amounts: Mapping[str, Amount]) -> str:
     """The code that prints a formula; what may be inexact is rounded to 6 places."""
-    code = form
-    for slot, amount in amounts.items():
-        code = code.replace("{" + slot + "}", amount.code)
+    code = filled(form, {slot: amount.code for slot, amount in amounts.items()})
     decimals = any("." in amount.code for amount in amounts.values())
     inexact = decimals or "/" in form.replace("//", "") or bool(_DECIMAL.search(form))
     rounded = inexact and not any(

@@ -9,6 +9,7 @@ from notebook_agents.engine.training import relations as rel
 from notebook_agents.engine.training.fixtures import Table
 from notebook_agents.engine.training.questions import LABELS, Question, QuestionMaker, Subject
 from notebook_agents.engine.training.relations import Row, quoted, shown
+from notebook_agents.engine.training.words import ordinal
 
 _GROUP_RANKS = (
     (1, "top_group", True), (1, "low_group", False), (0, "top_groups", True),
@@ -179,7 +180,7 @@ def value_counts(s: Subject) -> Question:
     code = f"print({{S}}['{g}'].value_counts().to_csv())"
     head = f"Values of {g} in {{S}} by frequency:"
     details = {"op": "count", "c": "", "g": g, "csv": rel.csv_text([g, "count"], found)}
-    columns, rows = [g, "count_star()"], _by_count(found)
+    columns, rows = [g, "count_star()"], rel.by_count(found)
     return Question(
         "group", phrase, {"g": g}, sql, code, columns, rows, head, "pairs", None, details
     )
@@ -200,7 +201,7 @@ def most_common(s: Subject) -> Question:
     kept = found[:n] if down else found[-n:]
     head = f"{'Most' if down else 'Least'} frequent {g} in {{S}}:"
     details = {"csv": rel.csv_text([g, "count"], kept)}
-    columns, rows = [g, "count_star()"], _by_count(found, down=down)[:n]
+    columns, rows = [g, "count_star()"], rel.by_count(found, down=down)[:n]
     slots, phrase = {"g": g, "n": str(n)}, s.picker.pick(pool)
     return Question("top", phrase, slots, sql, code, columns, rows, head, "pairs", None, details)
 
@@ -222,7 +223,7 @@ def quantile(s: Subject) -> Question:
     value = rel.quantile(s.table.values(c), share)
     head = f"The {share} quantile of {c} in {{S}} is "
     columns = [f"round(quantile_cont({shown(c)}, {share}), 4)"]
-    slots = {"c": c, "n": str(percent), "o": _ordinal(percent), "q": str(share)}
+    slots = {"c": c, "n": str(percent), "o": ordinal(str(percent)), "q": str(share)}
     return Question("summary", phrase, slots, sql, code, columns, [(value,)], head, "value")
 
 
@@ -269,7 +270,7 @@ def missing_rows(s: Subject) -> Question:
     code = f"print({{S}}[{{S}}['{c}'].isna()].head(20).to_csv(index=False))"
     rows = [row for row in s.table.rows if row[place] is None]
     head, slots, columns = f"Rows of {{S}} without {c}:", {"c": c}, s.table.names
-    details = {"csv": rel.csv_text(columns, _as_floats(s.table, rows))}
+    details = {"csv": rel.csv_text(columns, rel.as_pandas(s.table, rows))}
     return Question("missing", phrase, slots, sql, code, columns, rows, head, "rows", None, details)
 
 
@@ -295,25 +296,6 @@ WITH_GAPS: tuple[QuestionMaker, ...] = (missing, missing_by_column, missing_rows
 """Kinds of questions that need a table with missing values."""
 
 _PERCENTILES = (90, 90, 95, 95, 99, 10, 5, 25, 75, 80, 20)
-
-
-def _ordinal(number: int) -> str:
-    ends = {1: "st", 2: "nd", 3: "rd"}
-    return str(number) + ("th" if number in (11, 12, 13) else ends.get(number % 10, "th"))
-
-
-def _by_count(rows: list[Row], *, down: bool = True) -> list[Row]:
-    sign = -1 if down else 1
-    return sorted(rows, key=lambda row: (sign * int(str(row[1])), str(row[0])))
-
-
-def _as_floats(table: Table, rows: list[Row]) -> list[Row]:
-    """The rows as pandas keeps them: whole numbers of a column with gaps become floats."""
-    gaps = [None in table.values(name) for name in table.names]
-    return [
-        tuple(float(v) if gap and isinstance(v, int) else v for v, gap in zip(r, gaps, strict=True))
-        for r in rows
-    ]
 
 
 def _ranked(rows: list[Row], down: bool) -> list[Row]:

@@ -81,14 +81,16 @@ def grouped(table: Table, group: str, column: str | None, kind: str) -> list[Row
     return found
 
 
-def grouped_by_two(table: Table, groups: tuple[str, str], column: str, kind: str) -> list[Row]:
-    """One row per pair of values that occurs, ordered by both."""
+def grouped_by_two(
+    table: Table, groups: tuple[str, str], column: str | None, kind: str
+) -> list[Row]:
+    """One row per pair of values that occurs, ordered by both; counted without a column."""
     pairs = list(zip(*(table.values(name) for name in groups), strict=True))
-    values = table.values(column)
+    values = table.values(column) if column else pairs
     found: list[Row] = []
     for pair in sorted(set(pairs), key=lambda p: (str(p[0]), str(p[1]))):
         members = [v for p, v in zip(pairs, values, strict=True) if p == pair]
-        found.append((*pair, aggregate(members, kind)))
+        found.append((*pair, aggregate(members, kind) if column else len(members)))
     return found
 
 
@@ -97,6 +99,21 @@ def counted(table: Table, column: str) -> list[Row]:
     values = table.values(column)
     found: list[Row] = [(value, values.count(value)) for value in dict.fromkeys(values)]
     return sorted(found, key=lambda row: -int(str(row[1])))
+
+
+def by_count(rows: Iterable[Row], *, down: bool = True) -> list[Row]:
+    """Values with their counts in the order of the counts; equal ones in that of the values."""
+    sign = -1 if down else 1
+    return sorted(rows, key=lambda row: (sign * int(str(row[1])), str(row[0])))
+
+
+def as_pandas(table: Table, rows: Iterable[Row]) -> list[Row]:
+    """Rows as pandas keeps them: whole numbers of a column of the table with gaps become floats."""
+    gaps = [None in table.values(name) for name in table.names]
+    return [
+        tuple(float(v) if gap and isinstance(v, int) else v for v, gap in zip(r, gaps, strict=True))
+        for r in rows
+    ]
 
 
 def quantile(values: Iterable[object], share: float) -> float:

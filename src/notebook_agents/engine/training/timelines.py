@@ -15,9 +15,8 @@ from notebook_agents.engine.training.fixtures import Column, Table, make_table
 from notebook_agents.engine.training.questions import LABELS, Question
 from notebook_agents.engine.training.relations import Row, quoted, shown
 from notebook_agents.engine.training.scene import Scene, Source, table_exchange
+from notebook_agents.engine.training.words import MONTHS
 
-MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September",
-          "October", "November", "December")  # fmt: skip
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 AGGREGATES = ("mean", "mean", "sum", "sum", "sum", "min", "max")
 

@@ -8,6 +8,7 @@ from notebook_agents.engine.training.conversation import Exchange
 from notebook_agents.engine.training.python_calls import (
     Amount,
     asked,
+    filled,
     finished,
     number,
     printed,
@@ -128,7 +129,7 @@ def _word(scene: Scene) -> Exchange:
         "y": scene.rng.choice("abcdefghijklmnopqrstuvwxyz"), "n": str(scene.rng.randint(2, 6)),
     }  # fmt: skip
     text = scene.words(asked(scene, name), {**slots, "w": quote.replace("{}", word)})
-    return finished(text, f"print({_filled(WORDS[name], slots)})")
+    return finished(text, f"print({filled(WORDS[name], slots)})")
 
 
 def _sentence(scene: Scene) -> Exchange:
@@ -138,7 +139,7 @@ def _sentence(scene: Scene) -> Exchange:
     line = line.capitalize() if name != "title" and scene.chance(0.4) else line
     quoted = scene.rng.choice((f"'{line}'", f'"{line}"', f'"{line}"'))
     text = scene.words(asked(scene, name), {"w": quoted})
-    return finished(text, f"print({_filled(SENTENCES[name], {'w': line})})")
+    return finished(text, f"print({filled(SENTENCES[name], {'w': line})})")
 
 
 def _words(scene: Scene) -> Exchange:
@@ -149,14 +150,8 @@ def _words(scene: Scene) -> Exchange:
         text = ", ".join(words[:-1]) + " and " + words[-1]
     elif scene.chance(0.15):
         text = " ".join(words)
-    code = _filled(WORD_LISTS[name], {"q": ", ".join(f"'{w}'" for w in words)})
+    code = filled(WORD_LISTS[name], {"q": ", ".join(f"'{w}'" for w in words)})
     return finished(scene.words(asked(scene, name), {"l": text}), f"print({code})")
-
-
-def _filled(form: str, slots: dict[str, str]) -> str:
-    for slot, value in slots.items():
-        form = form.replace("{" + slot + "}", value)
-    return form
 
 
 def _numbers(scene: Scene) -> Exchange:

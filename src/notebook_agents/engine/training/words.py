@@ -1,4 +1,4 @@
-"""Word lists for names in the training conversations and, disjoint from them, in evaluation."""
+"""Words of names in the training conversations, others in evaluation, and words of dates."""
 
 from __future__ import annotations
 
@@ -83,3 +83,15 @@ STEMS = tuple(_STEMS.split())
 
 FOLDERS = tuple(_FOLDERS.split())
 """Common names of folders."""
+
+MONTHS = (
+    *("January", "February", "March", "April", "May", "June", "July", "August", "September"),
+    *("October", "November", "December"),
+)
+"""The months in English."""
+
+
+def ordinal(digits: str) -> str:
+    """A number with the ending of its order, such as `21st`."""
+    last = "" if digits[-2:-1] == "1" else digits[-1]
+    return digits + {"1": "st", "2": "nd", "3": "rd"}.get(last, "th")
