@@ -128,7 +128,7 @@ async def test_it_does_what_its_card_says(product: Product, split: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 async def test_it_answers_natural_requests_and_invents_nothing(product: Product) -> None:
     failures: list[str] = []
     inside, outside = await natural_scores(product, failures)

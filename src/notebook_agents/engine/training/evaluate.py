@@ -64,7 +64,7 @@ class EvaluationPlan:
 
 @dataclass(frozen=True)
 class Item:
-    """One conversation with the product, and how its replies are judged."""
+    """One conversation with the product: what it finds, and what is asked."""
 
     setting: Setting
     requests: tuple[str, ...]
