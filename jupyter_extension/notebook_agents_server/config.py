@@ -12,7 +12,13 @@ from typing import Any
 
 from traitlets import Bool, Callable, Enum, Float, HasTraits, Int, List, Unicode, default
 
-from notebook_agents.build import BuildConfig, build_core, default_database_url, default_home
+from notebook_agents.build import (
+    BuildConfig,
+    build_core,
+    default_database_url,
+    default_home,
+    default_redis_url,
+)
 from notebook_agents.core.models import BUNDLED_MODEL
 from notebook_agents.core.policy import LEVELS
 from notebook_agents_server.mounts import DIALECT_NAMES
@@ -31,6 +37,14 @@ class ServerSettings(HasTraits):
     database_url = Unicode(
         help="""SQLAlchemy URL of the records; empty is SQLite in `home`.
         Default: the environment's NOTEBOOK_AGENTS_DATABASE_URL.""",
+    ).tag(config=True)
+    redis_url = Unicode(
+        help="""URL of the Redis that servers of one deployment share, such as
+        redis://localhost:6379/0; empty keeps everything in this process. Needs the extra `redis`.
+        Default: the environment's NOTEBOOK_AGENTS_REDIS_URL.""",
+    ).tag(config=True)
+    redis_prefix = Unicode(
+        "notebook-agents", help="What the names of all keys in Redis begin with."
     ).tag(config=True)
     default_model = Unicode(BUNDLED_MODEL, help="Id of the model of agents that name none.").tag(
         config=True
@@ -110,6 +124,10 @@ class ServerSettings(HasTraits):
     def _default_database_url(self) -> str:
         return default_database_url()
 
+    @default("redis_url")
+    def _default_redis_url(self) -> str:
+        return default_redis_url()
+
     @default("password_login")
     def _default_password_login(self) -> bool:
         return not os.environ.get(HUB_PREFIX_ENV)
@@ -123,6 +141,8 @@ class ServerSettings(HasTraits):
         }
         for name in (
             "database_url",
+            "redis_url",
+            "redis_prefix",
             "default_model",
             "engine_url",
             "engine_token",

@@ -82,6 +82,14 @@ class Dialect:
     """Where the document deviates from `STATUSES`."""
     close_codes: Mapping[ErrorClass, int] = field(default_factory=dict)
     """Where the document deviates from `CLOSE_CODES`."""
+    limits: Mapping[str, str] = field(default_factory=dict)
+    """The document's rate limits: a group of requests and what it allows, see `limits`."""
+    ends_sockets_at_limit: bool = False
+    """Whether a socket with too many messages is closed; else it is only told."""
+    retry_after_header: str = ""
+    """Another name for ``Retry-After``, where the document has one."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """What every answer carries beside the headers of all dialects."""
 
     def status_of(self, error: NotebookAgentsError) -> int:
         """The HTTP status of an error."""

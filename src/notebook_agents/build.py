@@ -33,6 +33,7 @@ from notebook_agents.tools.registry import Registry
 
 HOME_VARIABLE = "NOTEBOOK_AGENTS_HOME"
 DATABASE_VARIABLE = "NOTEBOOK_AGENTS_DATABASE_URL"
+REDIS_VARIABLE = "NOTEBOOK_AGENTS_REDIS_URL"
 
 
 def default_home() -> Path:
@@ -50,6 +51,11 @@ def default_database_url() -> str:
     return os.environ.get(DATABASE_VARIABLE, "")
 
 
+def default_redis_url() -> str:
+    """``NOTEBOOK_AGENTS_REDIS_URL``, else empty: nothing is shared between servers."""
+    return os.environ.get(REDIS_VARIABLE, "")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildConfig:
     """Everything a deployment can decide about a core."""
@@ -58,6 +64,10 @@ class BuildConfig:
     """Database, events, workspaces and secrets are kept here."""
     database_url: str = field(default_factory=default_database_url)
     """SQLAlchemy URL; empty is SQLite in ``home``."""
+    redis_url: str = field(default_factory=default_redis_url)
+    """What several servers share at once; empty is the memory of this process."""
+    redis_prefix: str = "notebook-agents"
+    """What the names of all keys in Redis begin with."""
     default_model: str = BUNDLED_MODEL
     """The model of agents that name none."""
     models: tuple[str, ...] = ()
