@@ -12,6 +12,8 @@ from notebook_agents.engine.training import prompts
 from notebook_agents.engine.training.conversation import Call, Conversation, Exchange, Step
 from notebook_agents.engine.training.execution import Workspace
 from notebook_agents.engine.training.plotting import FIGURE
+from notebook_agents.engine.training.scene import as_shown
+from notebook_agents.tools.texts import fit_lines
 
 
 def test_code_that_never_ends_is_stopped(tmp_path: Path) -> None:
@@ -30,6 +32,14 @@ def test_a_figure_is_the_last_value_of_code(tmp_path: Path) -> None:
         assert workspace.run(Call("python_executor", {"code": draw + "figure"})) == FIGURE
         assert workspace.run(Call("python_executor", {"code": draw})) == ""
         assert workspace.run(Call("python_executor", {"code": "'next'"})) == "'next'"
+
+
+@pytest.mark.parametrize("n_lines", [1, 20, 21, 22, 60])
+@pytest.mark.parametrize("n_chars", [0, 1, 70, 75, 1499, 4000])
+def test_long_results_are_cut_as_the_tools_cut_them(n_lines: int, n_chars: int) -> None:
+    lines = ["x" * n_chars] * n_lines
+    for most in (20, 21):
+        assert as_shown("\n".join(lines), "rows", most) == fit_lines(lines, "rows", max_lines=most)
 
 
 def test_variables_are_inspected_as_the_product_does(tmp_path: Path) -> None:

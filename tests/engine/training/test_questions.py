@@ -14,9 +14,9 @@ from notebook_agents.engine.training.execution import Workspace
 from notebook_agents.engine.training.fixtures import Names, Table, make_table
 from notebook_agents.engine.training.pools import Picker, all_pools
 from notebook_agents.engine.training.questions import Question, QuestionMaker, Subject
-from notebook_agents.engine.training.scene import Source, table_step
+from notebook_agents.engine.training.scene import Source, table_exchange, table_step
 
-from .conftest import have_same_rows
+from .conftest import have_same_rows, scene_of
 
 KINDS = (*questions.KINDS, *rankings.KINDS, *conditions.KINDS)
 MAKERS = [maker for maker, _ in KINDS]
@@ -60,6 +60,29 @@ def test_results_agree_with_real_execution(maker: QuestionMaker, tmp_path: Path)
                 assert len(found.split("\n")) == len(step.result.split("\n")), step.call
                 if not ties(question):
                     assert have_same_rows(found, step.result), step.call
+
+
+@pytest.mark.parametrize("path", ["t.csv", "data/my table.parquet"])
+@pytest.mark.parametrize("maker", MAKERS, ids=lambda maker: maker.__name__)
+def test_headers_are_those_of_the_database(maker: QuestionMaker, path: str, tmp_path: Path) -> None:
+    for number, (question, table) in enumerate(asked(maker, range(4))):
+        made = Conversation((), tables={path: table})
+        with Workspace(tmp_path / str(number), made) as workspace:
+            step = table_step(question, Source(path, path, False, table))
+            found = workspace.run(step.call)
+            assert found.split("\n")[0] == step.result.split("\n")[0], step.call
+
+
+def test_a_cut_result_counts_what_its_tool_counts() -> None:
+    ends: dict[bool, set[str]] = {True: set(), False: set()}
+    for seed in range(400):
+        scene = scene_of(seed)
+        source = scene.add_frame() if seed % 2 else scene.add_file()
+        question = questions.grouped(Subject(source.table, scene.picker))
+        last = table_exchange(scene, question, source).steps[0].result.split("\n")[-1]
+        if last.startswith("... "):
+            ends[source.is_frame].add(last.rsplit(" ", 1)[-1])
+    assert ends == {True: {"lines"}, False: {"rows"}}
 
 
 @pytest.mark.parametrize("maker", MAKERS, ids=lambda maker: maker.__name__)

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from notebook_agents.core.outlines import outline, outline_line
 from notebook_agents.engine.training.fixtures import Table
 
 PYTHON = "python_executor"
@@ -70,13 +71,9 @@ class Conversation:
 
     def context(self) -> str:
         """The system message without the line of the tools."""
-        lines = []
-        if self.frames:
-            shown = [f"{name}({', '.join(t.names)})" for name, t in self.frames.items()]
-            lines.append("Dataframes: " + "; ".join(shown))
-        if self.shown_files:
-            lines.append("Files: " + "; ".join(self.shown_files))
-        return "\n".join(lines)
+        frames = [outline(name, table.names) for name, table in self.frames.items()]
+        lines = outline_line("Dataframes", frames), outline_line("Files", self.shown_files)
+        return "\n".join(filter(None, lines))
 
 
 def render(conversation: Conversation) -> Iterator[tuple[str, bool]]:

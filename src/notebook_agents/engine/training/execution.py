@@ -34,12 +34,9 @@ from notebook_agents.engine.training.conversation import (
 from notebook_agents.engine.training.fixtures import Column, Table
 from notebook_agents.engine.training.listings import NOTHING
 from notebook_agents.engine.training.plotting import FIGURE
+from notebook_agents.engine.training.scene import MOST_CHARS, as_shown
 from notebook_agents.tools.inspecting import described
 from notebook_agents.tools.reading import list_folder, read_lines
-
-MOST_CHARS = 1500
-"""What a model gets to see of one result."""
-
 
 LONGEST_S = 30
 """How long code of a call may run, whatever the call says."""
@@ -160,11 +157,13 @@ class Workspace:
                 code_of_last = compile(ast.Expression(last.value), "<call>", "eval")
                 value = eval(code_of_last, self.namespace)  # noqa: S307
                 output.write("" if value is None else _shown(value))
-        return output.getvalue().strip()
+        printed = output.getvalue().strip()
+        return as_shown(printed, "lines")
 
     def _query(self, query: str) -> str:
         found = self.database.execute(query)
-        return format_table([c[0] for c in found.description], found.fetchall())
+        columns, rows = [c[0] for c in found.description], found.fetchall()
+        return as_shown(format_table(columns, rows, max_rows=len(rows)), "rows", MAX_ROWS + 1)
 
     def _read(self, path: str, start_line: int = 1, max_lines: int = 200) -> str:
         found = read_lines(".", path, start_line, max_lines)

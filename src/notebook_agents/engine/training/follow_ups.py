@@ -40,7 +40,8 @@ def follow_up(scene: Scene, first: Question, source: Source) -> Exchange | None:
         makers += [(_other_operation, 9), (_other_column, 6)]
     if first.details["g"]:
         makers += [(_drawn, 10), (_one_group, 5), (_ranked, 12)]
-    if not source.is_frame:
+    # Where only its columns tell which file is meant, no other file may have them.
+    if source.said and not source.is_frame:
         makers.append((_other_source, 5))
     kinds, weights = zip(*makers, strict=True)
     maker: Maker = scene.rng.choices(kinds, weights)[0]

@@ -14,6 +14,7 @@ from dataclasses import replace
 from notebook_agents.engine.training import (
     calculations,
     conditions,
+    contexts,
     inspecting,
     joins,
     listings,
@@ -40,17 +41,23 @@ from notebook_agents.engine.training.questions import Question, Subject
 from notebook_agents.engine.training.reading_on import reading_on
 from notebook_agents.engine.training.scene import Scene, table_exchange
 
-VERSION = "2"
+VERSION = "3"
 """Version of the generator; a change of its output changes it."""
 
 SPLITS = ("train", "vocabulary", "templates")
 
 Makers = tuple[tuple[Callable[[Scene], Exchange], int], ...]
 
-QUESTIONS: tuple[tuple[Callable[[Subject], Question], int], ...] = (
+Kinds = tuple[tuple[Callable[[Subject], Question], int], ...]
+
+QUESTIONS: Kinds = (
     *questions.KINDS, *rankings.KINDS, *conditions.KINDS,
 )  # fmt: skip
 """Kinds of questions about tables and their weights."""
+
+CHANGED: Kinds = ((questions.scalar, 4), (questions.grouped, 7), (questions.count_groups, 2),
+                  (rankings.value_counts, 1))  # fmt: skip
+"""Kinds of questions that a second request can change, and their weights as first ones."""
 
 NEED_A_NAME = (
     questions.count_rows, questions.head_rows, questions.schema,
@@ -73,15 +80,18 @@ MAKERS: dict[str, Makers] = {
     "refuse": ((talk.refusal, 1),),
     "ask": ((talk.ask_back, 1),),
 }
-"""Makers of single exchanges by family; the families `table`, `retry` and `no tool` make more."""
+"""Makers of single exchanges by family; `_family` makes those of the others."""
 
 WEIGHTS = {
     "table": 35, "calculate": 18, "run": 2, "read": 9, "list": 8, "plot": 8, "inspect": 3,
-    "join": 3, "pivot": 1, "dates": 4, "retry": 3, "talk": 5, "refuse": 10, "ask": 4, "no tool": 4,
+    "join": 3, "pivot": 1, "dates": 4, "retry": 3, "talk": 8, "refuse": 9, "ask": 3, "no tool": 4,
+    "context": 14, "follow": 10,
 }  # fmt: skip
 """How often a conversation begins with each family."""
-LATER = tuple(family for family in WEIGHTS if family not in ("ask", "no tool"))
+LATER = tuple(family for family in WEIGHTS if family not in ("ask", "no tool", "context"))
 """Families that a conversation can go on with."""
+UNSAID = {"table": 62, "plot": 20, "dates": 9, "pivot": 4, "follow": 15}
+"""Families whose table the context alone can tell, and how often it has to."""
 FROM_NOTHING = ("join", "pivot", "dates")
 """Families that choose their tables themselves, and so only begin a conversation."""
 ANSWERED_BY_TOOLS = ("table", "calculate", "run", "read", "list", "plot", "inspect")
@@ -103,7 +113,9 @@ class Generator:
         held = self.split == "templates"
         while True:
             made = _Maker(self._scene(held=held)).conversation()
-            if made.uses_held or not held:
+            unsaid = (e for e in made.exchanges if e.category == contexts.CATEGORY)
+            is_clear = all(contexts.is_decided(made, exchange) for exchange in unsaid)
+            if is_clear and (made.uses_held or not held):
                 return made
 
     def __iter__(self) -> Iterator[Conversation]:
@@ -151,10 +163,14 @@ class _Maker:
 
     def _family(self, family: str, *, later: bool = False) -> list[Exchange]:
         scene = self.scene
+        if family == "context":
+            return self._from_context()
+        if family == "follow":
+            return self._table(later=later, kinds=CHANGED)
         if family == "table" or (later and family in FROM_NOTHING):
             return self._table(later=later)
         if family == "retry":
-            return [self._table()[0]] if later else retries.conversation(scene)
+            return self._table(later=True)[:1] if later else retries.conversation(scene)
         if later and family == "plot":
             return [plotting.plot_of(scene, scene.known_source())]
         if family in ("calculate", "run", "talk", "refuse") and scene.chance(0.5):
@@ -166,14 +182,27 @@ class _Maker:
         asks_more = family == "read" and scene.chance(0.3)
         return [first, *(reading_on(scene, first) if asks_more else [])]
 
-    def _table(self, *, later: bool = False) -> list[Exchange]:
+    def _from_context(self) -> list[Exchange]:
+        """A request without a table, mostly among several that share columns."""
+        scene = self.scene
+        scene.shows_columns = scene.never_said = True
+        found = self._family(scene.rng.choices(list(UNSAID), list(UNSAID.values()))[0])
+        if scene.chance(0.9):
+            contexts.add_rivals(scene, found[0])
+        scene.never_said = False
+        return found
+
+    def _table(self, *, later: bool = False, kinds: Kinds = QUESTIONS) -> list[Exchange]:
         scene = self.scene
         source = scene.known_source() if later else scene.source()
-        if not later and scene.chance(0.08):
+        if not (later or scene.never_said or kinds is CHANGED) and scene.chance(0.08):
             return [self._unclear()]
-        maker = scene.rng.choices([m for m, _ in QUESTIONS], [w for _, w in QUESTIONS])[0]
-        if (not source.said and maker in NEED_A_NAME) or (later and maker in rankings.WITH_GAPS):
-            maker = questions.scalar
+        fit = [
+            (maker, weight) for maker, weight in kinds
+            if (source.said or maker not in NEED_A_NAME)
+            and not (later and maker in rankings.WITH_GAPS)
+        ]  # fmt: skip
+        maker = scene.rng.choices([m for m, _ in fit], [w for _, w in fit])[0]
         if maker is questions.described and source.is_frame:
             return [inspecting.describe_frame(scene, source)]
         if maker in rankings.WITH_GAPS:
@@ -182,7 +211,8 @@ class _Maker:
             source = replace(source, table=known[source.name])
         question = maker(Subject(source.table, scene.picker))
         found = [table_exchange(scene, question, source)]
-        second = follow_up(scene, question, source) if scene.chance(0.5) else None
+        is_changed = kinds is CHANGED or scene.chance(0.6)
+        second = follow_up(scene, question, source) if is_changed else None
         return [*found, second] if second else found
 
     def _unclear(self) -> Exchange:

@@ -44,12 +44,13 @@ def bar_code(g: str, c: str, op: str) -> str:
 
 
 def plot_code(source: Source, code: str) -> str:
-    """The whole code of a plot: a file is loaded first."""
+    """The whole code of a plot; no variable of the user is changed."""
     if source.is_frame:
         return f"import plotly.express as px\n{code.replace(FRAME, source.name)}"
     module, reader = loader(source.name)
-    imports = f"import {module}\nimport plotly.express as px"
-    return f"{imports}\ndf = {reader}\n{code.replace(FRAME, 'df')}"
+    # In this order both imports stand whole before a line break, as the tokenizer has them.
+    imports = f"import plotly.express as px\nimport {module}"
+    return f"{imports}\n{code.replace(FRAME, reader)}"
 
 
 def loader(path: str) -> tuple[str, str]:
@@ -127,8 +128,7 @@ def _request(scene: Scene, source: Source, kind: PlotKind, columns: Columns) -> 
         phrase = phrase.replace("{S}", "the dataframe" if source.is_frame else "the file")
     phrase = " ".join(phrase.split()).replace(" ,", ",").replace(" :", ":").lstrip(" ,:")
     said = {"c": columns.c, "d": columns.d, "g": columns.g}
-    if scene.knows_columns(source):
-        said = {k: scene.loosely(v) if scene.chance(0.16) else v for k, v in said.items()}
+    said = {k: scene.as_seen(v, source) for k, v in said.items()}
     return scene.words(phrase, {**said, "S": source.said})
 
 

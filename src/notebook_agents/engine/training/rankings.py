@@ -234,7 +234,7 @@ def duplicates(s: Subject) -> Question:
     code = "print({S}.duplicated().sum())"
     rows: list[Row] = [(n_rows - len(set(s.table.rows)),)]
     head, phrase = "The number of duplicate rows in {S} is ", s.picker.pick("duplicates")
-    columns = ["(count_star() - (SELECT count_star() FROM (SELECT DISTINCT *)))"]
+    columns = ['(count_star() - (SELECT count_star() FROM (SELECT DISTINCT * FROM "{S}")))']
     return Question("count", phrase, {}, sql, code, columns, rows, head, "value")
 
 
@@ -281,7 +281,8 @@ def incomplete_rows(s: Subject) -> Question:
     code = "print({S}.isna().any(axis=1).sum())"
     rows: list[Row] = [(sum(None in row for row in s.table.rows),)]
     head, phrase = "The number of rows with missing values in {S} is ", s.picker.pick("incomplete")
-    return Question("missing", phrase, {}, sql, code, ["count"], rows, head, "value")
+    columns = ['(count_star() - (SELECT count_star() FROM "{S}" WHERE (COLUMNS(*) IS NOT NULL)))']
+    return Question("missing", phrase, {}, sql, code, columns, rows, head, "value")
 
 
 KINDS: tuple[tuple[QuestionMaker, int], ...] = (

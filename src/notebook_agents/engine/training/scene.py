@@ -13,7 +13,8 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from notebook_agents.core.formatting import format_table, more_line
+from notebook_agents.core.formatting import MAX_ROWS, clip_text, format_table, more_line
+from notebook_agents.core.outlines import outline
 from notebook_agents.engine.training import relations as rel
 from notebook_agents.engine.training.conversation import PYTHON, SQL, Call, Exchange, Step
 from notebook_agents.engine.training.fixtures import Names, Table, make_table
@@ -21,8 +22,11 @@ from notebook_agents.engine.training.pools import Picker
 from notebook_agents.engine.training.questions import Question
 
 _SLOT = re.compile(r"(\{\w+\})")
-_DATA_ENDS = (".csv", ".tsv", ".parquet", ".json", ".jsonl", ".txt", ".md", ".xlsx", ".log")
+_TABLE_ENDS = (".csv", ".tsv", ".parquet")
+_DATA_ENDS = (*_TABLE_ENDS, ".json", ".jsonl", ".txt", ".md", ".xlsx", ".log")
 """Files that the product names in the context."""
+MOST_CHARS = 1500
+"""What a model gets to see of one result."""
 MOST_FILES = 12
 """Items of the line of files."""
 _FRAME_NOUNS = ("dataframe", "dataframe", "df", "frame", "data frame", "table")
@@ -54,6 +58,8 @@ class Scene:
     hidden: set[str] = field(default_factory=set)
     shows_columns: bool = True
     """Whether the line of files names the columns of tables."""
+    never_said: bool = False
+    """Whether the user leaves out every table, and the context alone must decide."""
 
     def chance(self, share: float) -> bool:
         """Whether a thing that happens with this share happens now."""
@@ -62,14 +68,15 @@ class Scene:
     def add_file(self, table: Table | None = None) -> Source:
         """Put a new table file into the working directory."""
         path = self.names.table_path()
-        while path in self.tables:
+        while path in self.tables or (self.never_said and not is_named(path)):
             path = self.names.table_path()
         self.tables[path] = table or make_table(self.names, self.rng)
         return Source(path, path, False, self.tables[path])
 
     def knows_columns(self, source: Source) -> bool:
         """Whether the context names the columns of a table."""
-        return source.is_frame or (self.shows_columns and source.name not in self.hidden)
+        is_shown = is_named(source.name) and source.name not in self.hidden
+        return source.is_frame or (self.shows_columns and is_shown)
 
     def add_frame(self) -> Source:
         """Put a new dataframe into the kernel."""
@@ -90,7 +97,7 @@ class Scene:
     def show_listed(self, paths: Iterable[str]) -> None:
         """Name files of a listing in the context, where there is room."""
         for path in paths:
-            if path.endswith(_DATA_ENDS) and path.count("/") < 2 and path not in self.tables:
+            if is_named(path) and path not in self.tables:
                 self.texts.setdefault(path, "")
 
     def clutter_texts(self) -> None:
@@ -110,7 +117,7 @@ class Scene:
     def source(self) -> Source:
         """Choose a table and how it is named."""
         dice = self.rng.random()
-        if dice < 0.14:
+        if dice < 0.14 or self.never_said:
             return self._unsaid()
         if dice < 0.36:
             found = self.add_frame()
@@ -131,8 +138,11 @@ class Scene:
 
     def _unsaid(self) -> Source:
         """A table that the context alone decides: by its columns, or because it is the only one."""
-        frame = self.chance(0.5)
+        frame, never_said = self.chance(0.5), self.never_said
+        # The context has to name it, whatever else it names.
+        self.never_said = True
         found = self.add_frame() if frame else self.add_file()
+        self.never_said = never_said
         if self.shows_columns:
             self.clutter()
         elif frame:
@@ -145,16 +155,20 @@ class Scene:
 
     def shown_files(self) -> tuple[str, ...]:
         """The items of the line of files: tables first, each group in random order."""
-        tables = [path for path in self.tables if path not in self.hidden]
-        texts = [path for path in self.texts if path not in self.hidden | {*tables}]
-        self.rng.shuffle(tables)
-        self.rng.shuffle(texts)
-        return tuple([*map(self._item, tables), *texts][:MOST_FILES])
+        paths = dict.fromkeys((*self.tables, *self.texts))
+        found = [path for path in paths if is_named(path) and path not in self.hidden]
+        self.rng.shuffle(found)
+        found.sort(key=lambda path: not path.endswith(_TABLE_ENDS))
+        return tuple(filter(None, map(self._item, found[:MOST_FILES])))
 
     def _item(self, path: str) -> str:
-        if not self.shows_columns:
-            return path
-        return f"{path}({', '.join(self.tables[path].names)})"
+        table = self.tables.get(path) if self.shows_columns else None
+        return outline(path, table.names if table else ())
+
+    def as_seen(self, name: str, source: Source) -> str:
+        """A column that the context names as users say it, more freely without a table."""
+        share = 0.16 if source.said else 0.4
+        return self.loosely(name) if self.knows_columns(source) and self.chance(share) else name
 
     def loosely(self, name: str) -> str:
         """A column as users say it who see its name: other case, spaces, a plural."""
@@ -201,6 +215,13 @@ class Scene:
         return text[:place] + swap + text[place + 2 :]
 
 
+def is_named(path: str) -> bool:
+    """Whether the product names a file: data, not hidden, and at most one folder deep."""
+    parts = path.split("/")
+    is_near = len(parts) < 3 and not any(part.startswith((".", "_")) for part in parts)
+    return is_near and path.lower().endswith(_DATA_ENDS)
+
+
 def _is_usable(name: str) -> bool:
     """Whether Python keeps a name as it is written."""
     is_name = name.isidentifier() and not keyword.iskeyword(name)
@@ -221,8 +242,7 @@ def table_request(scene: Scene, question: Question, source: Source) -> str:
 def _said(scene: Scene, slot: str, text: str, source: Source) -> str:
     """A slot as the user writes it: columns loosely, large numbers with separators."""
     if text in source.table.names:
-        is_loose = scene.knows_columns(source) and scene.chance(0.16)
-        return scene.loosely(text) if is_loose else text
+        return scene.as_seen(text, source)
     if slot != "n" and text.isdigit() and int(text) >= 1000:
         if text.endswith("000") and scene.chance(0.25):
             return f"{text[:-3]}k"
@@ -234,10 +254,37 @@ def table_step(question: Question, source: Source, left_out: str = "") -> Step:
     """The call of a question and its result; `left_out` is the last line of a cut table."""
     if source.is_frame:
         code = question.code.replace("{S}", source.name)
-        return Step(Call(PYTHON, {"code": code}), frame_result(question))
+        # Whatever code prints is lines to the tool, the header one of them.
+        result = as_shown(frame_result(question), "lines")
+        return Step(Call(PYTHON, {"code": code}), _ended(result, left_out))
     query = question.sql.replace("{S}", source.name)
-    result = format_table(question.columns, question.rows)
-    return Step(Call(SQL, {"query": query}), result + left_out)
+    columns = [column.replace("{S}", source.name) for column in question.columns]
+    whole = format_table(columns, question.rows, max_rows=len(question.rows))
+    result = as_shown(whole, "rows", MAX_ROWS + 1)
+    return Step(Call(SQL, {"query": query}), _ended(result, left_out))
+
+
+def as_shown(text: str, noun: str, max_lines: int = MAX_ROWS) -> str:
+    """What the product's tools leave of a result, as their own function cuts it.
+
+    A test compares the two: nothing but the execution of calls may import a tool.
+    """
+    lines = text.split("\n")
+    room = MOST_CHARS - len(more_line(len(lines), noun)) - 1
+    kept: list[str] = []
+    for line in lines[:max_lines]:
+        room -= len(line) + 1
+        if room < 0:
+            break
+        kept.append(line)
+    kept = kept or [clip_text(lines[0], max_chars=MOST_CHARS // 2)]
+    n_left_out = len(lines) - len(kept)
+    return "\n".join([*kept, *([more_line(n_left_out, noun)] if n_left_out else [])])
+
+
+def _ended(result: str, left_out: str) -> str:
+    """A result with the last line of a cut one, unless it is cut already."""
+    return result if "\n... " in result else result + left_out
 
 
 def frame_result(question: Question) -> str:
@@ -270,12 +317,10 @@ def failure(result: str) -> str:
 def table_exchange(scene: Scene, question: Question, source: Source) -> Exchange:
     """A whole exchange about a table."""
     left_out = ""
-    if (
-        question.form in ("pairs", "rows", "items")
-        and len(question.rows) > 2
-        and scene.chance(0.06)
-    ):
-        left_out = "\n" + more_line(scene.rng.randint(1, 900), "rows")
+    is_list = question.form in ("pairs", "rows", "items")
+    if is_list and len(question.rows) > 2 and scene.chance(0.06):
+        noun = "lines" if source.is_frame else "rows"
+        left_out = "\n" + more_line(scene.rng.randint(1, 900), noun)
     step = table_step(question, source, left_out)
     kind = "frame" if source.is_frame else "file"
     category = f"{kind} {question.kind}" if source.said else "from context"

@@ -14,7 +14,7 @@ from notebook_agents.engine.training.conversation import Exchange
 from notebook_agents.engine.training.fixtures import Column, Table, make_table
 from notebook_agents.engine.training.questions import LABELS, Question
 from notebook_agents.engine.training.relations import Row, quoted, shown
-from notebook_agents.engine.training.scene import Scene, Source, table_exchange
+from notebook_agents.engine.training.scene import Scene, Source, is_named, table_exchange
 from notebook_agents.engine.training.words import MONTHS
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -272,7 +272,8 @@ def _timeline(scene: Scene, *, must_say: bool = False) -> Timeline:
     table = Table(tuple(columns), tuple(rows))
     (scene.frames if source.is_frame else scene.tables)[source.name] = table
     is_alone = bool(source.said) or len(scene.frames) + len(scene.tables) == 1
-    is_known = tells and is_alone and (source.is_frame or scene.shows_columns)
+    is_shown = source.is_frame or (scene.shows_columns and is_named(source.name))
+    is_known = tells and is_alone and is_shown
     is_said = must_say or not is_known or scene.chance(0.45)
     if not is_said:
         scene.hidden.discard(source.name)
