@@ -15,6 +15,7 @@ from http import HTTPStatus
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 from tornado.web import HTTPError
 
 from notebook_agents.core.errors import (
@@ -146,18 +147,23 @@ def reading() -> Iterator[None]:
 
 
 def invalid_request(error: ValidationError) -> InvalidRequest:
-    """The first problem of a body or query, with the name of its field."""
+    """The problems of a body or query, the first in words, with the names of their fields."""
     problems = error.errors(include_url=False, include_input=False, include_context=False)
     first = problems[0]
-    where = ".".join(str(step) for step in first["loc"])
+    found = [(".".join(map(str, problem["loc"])), _said(problem)) for problem in problems]
+    where, what = found[0]
     if first["type"] == "extra_forbidden":
-        return InvalidRequest(f"unknown field {where!r}", field=where, reason="unknown field")
+        return InvalidRequest(f"unknown field {where!r}", field=where, reason=what, problems=found)
     if not where:
-        return InvalidRequest(f"the request is not valid: {first['msg']}")
-    more = f" (and {len(problems) - 1} more problems)" if len(problems) > 1 else ""
+        return InvalidRequest(f"the request is not valid: {what}")
+    more = f" (and {len(found) - 1} more problems)" if len(found) > 1 else ""
     return InvalidRequest(
-        f"field {where!r}: {first['msg']}{more}", field=where, reason=first["msg"]
+        f"field {where!r}: {what}{more}", field=where, reason=what, problems=found
     )
+
+
+def _said(problem: ErrorDetails) -> str:
+    return "unknown field" if problem["type"] == "extra_forbidden" else problem["msg"]
 
 
 def error_of_code(code: str, message: str) -> NotebookAgentsError:

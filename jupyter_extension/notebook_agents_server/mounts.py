@@ -15,6 +15,7 @@ from tornado.web import RequestHandler
 
 from notebook_agents_server import engine_proxy
 from notebook_agents_server.base import Route, Services, UnknownPath
+from notebook_agents_server.dialects.aimos import routes as aimos
 from notebook_agents_server.dialects.tektra import routes as tektra
 
 PREFIX = "/notebook-agents"
@@ -32,6 +33,7 @@ class DialectTable:
 
 DIALECTS: tuple[DialectTable, ...] = (
     DialectTable(name="tektra", routes=tektra.ROUTES, unknown=tektra.UNKNOWN),
+    DialectTable(name="aimos", routes=aimos.ROUTES, unknown=aimos.UNKNOWN),
 )
 DIALECT_NAMES = tuple(table.name for table in DIALECTS)
 

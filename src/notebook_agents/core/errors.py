@@ -18,7 +18,7 @@ Control signals (a cancelled run, a pending approval) are not errors and live in
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 
@@ -39,9 +39,16 @@ class InvalidRequest(NotebookAgentsError):
     code = "invalid_request"
 
     def __init__(
-        self, message: str, *, field: str | None = None, reason: str | None = None
+        self,
+        message: str,
+        *,
+        field: str | None = None,
+        reason: str | None = None,
+        problems: Sequence[tuple[str, str]] = (),
     ) -> None:
         super().__init__(message, field=field, reason=reason or (message if field else None))
+        self.problems = tuple(problems)
+        """Every wrong field with what is wrong, where there may be several."""
 
 
 class NotAuthenticated(NotebookAgentsError):

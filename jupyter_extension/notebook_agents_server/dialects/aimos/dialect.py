@@ -1,0 +1,15 @@
+"""What the doors must know about AIMOS."""
+
+from __future__ import annotations
+
+from notebook_agents.core.errors import Conflict
+from notebook_agents_server.base import Dialect
+from notebook_agents_server.dialects.aimos.errors import error_body, error_frame
+
+AIMOS = Dialect(
+    name="aimos",
+    error_body=error_body,
+    error_frame=error_frame,
+    statuses={Conflict: 400},
+)
+"""The document knows no 409: what is taken is a wrong request."""

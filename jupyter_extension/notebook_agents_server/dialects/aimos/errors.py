@@ -1,0 +1,51 @@
+"""AIMOS integration guide, Error Handling / Standard Error Responses."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from notebook_agents.core.errors import (
+    Conflict,
+    InvalidRequest,
+    LimitExceeded,
+    NotAuthenticated,
+    NotebookAgentsError,
+    NotFound,
+)
+
+REQUEST_PREFIX = "req_"
+"""What the names of requests begin with that we gave ourselves."""
+
+
+def error_body(error: NotebookAgentsError, request_id: str, at: datetime) -> dict[str, Any]:  # noqa: ARG001
+    """The body of an error; ``detail`` is always there."""
+    if isinstance(error, InvalidRequest | Conflict):
+        return _invalid(error)
+    if isinstance(error, NotAuthenticated):
+        return {"detail": "Invalid authentication credentials"}
+    if isinstance(error, NotFound):
+        return {"detail": f"{error.kind.capitalize()} not found"}
+    if isinstance(error, LimitExceeded) and error.retry_after_s is not None:
+        return {"detail": "Rate limit exceeded", "retry_after": max(1, round(error.retry_after_s))}
+    if type(error) is NotebookAgentsError:
+        # 32 hex digits, a UUID, and how the server's log names the request.
+        tracking = request_id.removeprefix(REQUEST_PREFIX)
+        return {"detail": "Internal server error", "error_id": tracking}
+    return {"detail": error.message}
+
+
+def error_frame(error: NotebookAgentsError, request_id: str, at: datetime) -> dict[str, Any]:
+    """The same as a message of the WebSocket, which all are a type and data."""
+    return {"type": "error", "data": error_body(error, request_id, at)}
+
+
+def _invalid(error: InvalidRequest | Conflict) -> dict[str, Any]:
+    problems = error.problems if isinstance(error, InvalidRequest) else ()
+    errors = [{"field": where, "message": what} for where, what in problems]
+    field = error.details.get("field")
+    if field and not errors:
+        errors = [{"field": field, "message": error.details.get("reason", error.message)}]
+    if not errors:
+        return {"detail": error.message, "type": "invalid_request", "errors": []}
+    return {"detail": "Invalid request data", "type": "validation_error", "errors": errors}
