@@ -46,7 +46,9 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def small_plan(folder: Path, minutes: float = 0.02, processes: int = 1) -> TrainingPlan:
-    small = replace(CPU_PLAN, width=32, layers=2, heads=1, hidden=48, batch_tokens=512)
+    small = replace(
+        CPU_PLAN, width=32, layers=2, heads=1, hidden=48, batch_tokens=512, compiled=False
+    )
     return replace(small, folder=folder, minutes=minutes, processes=processes)
 
 

@@ -6,7 +6,10 @@ stream in float32. The state dict loads into `Qwen3ForCausalLM` unchanged; a tes
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -70,15 +73,18 @@ class Attention(nn.Module):
         self.q_norm = Norm(shape.head_width, shape.epsilon)
         self.k_norm = Norm(shape.head_width, shape.epsilon)
 
-    def forward(self, x: Tensor, rope: tuple[Tensor, Tensor]) -> Tensor:
-        """Attend within `x` [batch, sequence, width]."""
+    def prepare(self, x: Tensor, rope: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values [batch, heads, sequence, head width] of `x`."""
         batch, length, _ = x.shape
         parts = (batch, length, self.shape.heads, self.shape.head_width)
         q = rotate(self.q_norm(self.q_proj(x).float().view(parts)).transpose(1, 2), rope)
         k = rotate(self.k_norm(self.k_proj(x).float().view(parts)).transpose(1, 2), rope)
         v = self.v_proj(x).view(parts).transpose(1, 2)
-        mixed = attention(q.to(v.dtype), k.to(v.dtype), v)
-        found: Tensor = self.o_proj(mixed.transpose(1, 2).reshape(batch, length, -1))
+        return q.to(v.dtype).contiguous(), k.to(v.dtype).contiguous(), v.contiguous()
+
+    def finish(self, mixed: Tensor) -> Tensor:
+        """Join what the heads found."""
+        found: Tensor = self.o_proj(mixed.transpose(1, 2).flatten(2))
         return found
 
 
@@ -100,6 +106,9 @@ class FeedForward(nn.Module):
 class Layer(nn.Module):
     """Attention and feed-forward, each behind a norm and added to its input."""
 
+    compiled = False
+    """Whether all but the attention itself, whose pieces depend on the length, is compiled."""
+
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.self_attn = Attention(shape)
@@ -109,9 +118,27 @@ class Layer(nn.Module):
 
     def forward(self, x: Tensor, rope: tuple[Tensor, Tensor]) -> Tensor:
         """Update the states `x` [batch, sequence, width]."""
-        x = x + self.self_attn(self.input_layernorm(x), rope)
-        updated: Tensor = x + self.mlp(self.post_attention_layernorm(x))
+        before, after = (
+            (_compiled(_before), _compiled(_after)) if self.compiled else (_before, _after)
+        )
+        updated: Tensor = after(self, x, attention(*before(self, x, rope)))
         return updated
+
+
+def _before(layer: Layer, x: Tensor, rope: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    return layer.self_attn.prepare(layer.input_layernorm(x), rope)
+
+
+def _after(layer: Layer, x: Tensor, mixed: Tensor) -> Tensor:
+    x = x + layer.self_attn.finish(mixed)
+    updated: Tensor = x + layer.mlp(layer.post_attention_layernorm(x))
+    return updated
+
+
+@cache
+def _compiled(part: Callable[..., Any]) -> Callable[..., Any]:
+    """One program for all layers and all lengths."""
+    return torch.compile(part, dynamic=True)
 
 
 class Backbone(nn.Module):
@@ -166,15 +193,45 @@ def attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """
     if q.is_cuda or q.dtype == torch.float32:
         return functional.scaled_dot_product_attention(q, k, v, is_causal=True)
-    length, scale = q.shape[2], q.shape[3] ** -0.5
-    queries, keys, values = q.flatten(0, 1), k.flatten(0, 1).mT, v.flatten(0, 1)
-    pieces = []
-    for begin in range(0, length, _PIECE):
-        end = min(length, begin + _PIECE)
-        mask = torch.full((end - begin, end), -torch.inf, dtype=q.dtype).triu(begin + 1)
-        scores = torch.baddbmm(mask, queries[:, begin:end], keys[:, :, :end], alpha=scale)
-        pieces.append(scores.softmax(-1) @ values[:, :end])
-    return torch.cat(pieces, 1).view_as(q)
+    flat = (part.flatten(0, 1) for part in (q, k, v))
+    mixed: Tensor = _PiecewiseAttention.apply(*flat)  # type: ignore[no-untyped-call]
+    return mixed.view_as(q)
+
+
+class _PiecewiseAttention(torch.autograd.Function):
+    """Causal attention of [n, sequence, head width], gradients summed in place."""
+
+    @staticmethod
+    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Mix the values piece by piece."""
+        mixed, shares, scale = torch.empty_like(q), [], q.shape[2] ** -0.5
+        mask = torch.ones(_PIECE, _PIECE, dtype=torch.bool).triu(1)
+        for begin, end in _pieces(q.shape[1]):
+            scores = torch.bmm(q[:, begin:end], k[:, :end].mT).mul_(scale)
+            scores[:, :, begin:].masked_fill_(mask[: end - begin, : end - begin], -torch.inf)
+            shares.append(scores.softmax(-1))
+            mixed[:, begin:end] = torch.bmm(shares[-1], v[:, :end])
+        ctx.save_for_backward(q, k, v, *shares)
+        return mixed
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Gradients of queries, keys and values."""
+        q, k, v, *shares = ctx.saved_tensors
+        dq, dk, dv = torch.empty_like(q), torch.zeros_like(k), torch.zeros_like(v)
+        for (begin, end), share in zip(_pieces(q.shape[1]), shares, strict=True):
+            part = gradient[:, begin:end]
+            dv[:, :end] += torch.bmm(share.mT, part)
+            change = torch.bmm(part, v[:, :end].mT)
+            change = torch._softmax_backward_data(change, share, -1, share.dtype)
+            dq[:, begin:end] = torch.bmm(change, k[:, :end])
+            dk[:, :end] += torch.bmm(change.mT, q[:, begin:end])
+        scale = q.shape[2] ** -0.5
+        return dq.mul_(scale), dk.mul_(scale), dv
+
+
+def _pieces(length: int) -> list[tuple[int, int]]:
+    return [(begin, min(length, begin + _PIECE)) for begin in range(0, length, _PIECE)]
 
 
 def rotations(shape: Shape, length: int) -> tuple[Tensor, Tensor]:

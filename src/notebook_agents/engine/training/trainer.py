@@ -6,10 +6,12 @@ checkpoint is written every minute; a resumed run goes on with the time it had l
 
 from __future__ import annotations
 
+import ctypes
 import json
 import logging
 import os
 import shutil
+import sys
 import time
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -23,7 +25,7 @@ from torch.multiprocessing.spawn import spawn
 from torch.nn import functional
 
 from notebook_agents.engine.training.batches import NO_TARGET, Batch, DataPlan, load_batches
-from notebook_agents.engine.training.model import Linear, Shape, TinyModel
+from notebook_agents.engine.training.model import Layer, Linear, Shape, TinyModel
 from notebook_agents.engine.training.optimizer import Optimizer
 from notebook_agents.engine.training.team import Team, make_teams
 from notebook_agents.engine.training.tokenizer import load_tokenizer, train_tokenizer
@@ -71,10 +73,14 @@ class TrainingPlan:
     longest: int = 1100
     """Longer conversations are left out, in tokens."""
     length_step: int = 1
+    compiled: bool = False
+    """Compile the layers, where there is a C++ compiler; takes about a minute at the start."""
     checkpoint_seconds: float = 60.0
 
 
-CPU_PLAN = TrainingPlan(Path("run"), minutes=90.0, processes=2, width=160, heads=5, hidden=448)
+CPU_PLAN = TrainingPlan(
+    Path("run"), minutes=90.0, processes=2, width=160, heads=5, hidden=448, compiled=True
+)
 """About 1.4 million parameters on two cores."""
 GPU_PLAN = TrainingPlan(
     Path("run"),
@@ -149,11 +155,22 @@ def _work(rank: int, plan: TrainingPlan, teams: list[Team], resume: bool) -> Non
         progress = _load(plan, model, optimizer)
     elif plan.start is not None:
         model.load_state_dict(load_file(plan.start / "model.safetensors", plan.device))
+    _keep_memory()
     Linear.fast = True
+    Layer.compiled = plan.compiled and shutil.which("g++") is not None
     try:
         _run(plan, teams[rank], (model, optimizer), progress)
     finally:
-        Linear.fast = False
+        Linear.fast = Layer.compiled = False
+
+
+def _keep_memory() -> None:
+    """Let the C library keep freed memory for the next step instead of giving it back each time."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        trim_threshold, map_threshold = -1, -3
+        mallopt(trim_threshold, 2**31 - 1)
+        mallopt(map_threshold, 2**25)
 
 
 def _model(plan: TrainingPlan) -> TinyModel:
