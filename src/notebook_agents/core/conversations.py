@@ -53,6 +53,8 @@ class Conversation:
     """The run that may append now; claimed and released atomically."""
     created_at: datetime
     updated_at: datetime
+    deleted_at: datetime | None = None
+    """When its owner deleted it; nobody sees it from then on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

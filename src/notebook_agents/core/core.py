@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from notebook_agents.core.agents import AgentPorts, Agents
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         Store,
         ToolRunner,
     )
+    from notebook_agents.core.workflows import Workflow
     from notebook_agents.core.workspaces import Workspaces
 
 _log = logging.getLogger(__name__)
@@ -50,6 +52,8 @@ class CorePorts:
     default_model: str = BUNDLED_MODEL
     level: Level = "medium"
     """The least sandbox level of this deployment, and the one of agents that name none."""
+    workflows: Mapping[str, Workflow] = field(default_factory=dict)
+    """By name, what runs can do in place of the agent loop."""
 
 
 class Core:
@@ -127,6 +131,7 @@ class Core:
             tools=self.tools,
             workspaces=ports.workspaces,
             level=ports.level,
+            workflows=ports.workflows,
         )
 
     async def start(self) -> None:

@@ -27,6 +27,7 @@ class RunQueued:
     input_chars: int = 0
     tools: tuple[str, ...] = ()
     policy: str = "default"
+    workflow: str = ""
     type: Literal["run_queued"] = "run_queued"
 
 
@@ -145,6 +146,32 @@ class Warned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowStepStarted:
+    """A step of a workflow begins."""
+
+    step: str
+    agent: str = ""
+    """Who does it."""
+    message: str = ""
+    progress: int = 0
+    """How much of the workflow is done, in percent."""
+    type: Literal["workflow_step_started"] = "workflow_step_started"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowStepFinished:
+    """A step of a workflow ended."""
+
+    step: str
+    agent: str = ""
+    message: str = ""
+    """What came of it, in a sentence."""
+    progress: int = 0
+    duration_ms: float = 0.0
+    type: Literal["workflow_step_finished"] = "workflow_step_finished"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunFinished:
     """The run ended; always its last event."""
 
@@ -156,6 +183,8 @@ class RunFinished:
     duration_ms: float = 0.0
     error_code: str = ""
     error_message: str = ""
+    result: dict[str, Any] = field(default_factory=dict)
+    """What a workflow computed."""
     type: Literal["run_finished"] = "run_finished"
 
 
@@ -216,6 +245,8 @@ EventBody: TypeAlias = Annotated[
     | ApprovalRequested
     | ApprovalDecided
     | Warned
+    | WorkflowStepStarted
+    | WorkflowStepFinished
     | RunFinished
     | AgentCreated
     | AgentUpdated

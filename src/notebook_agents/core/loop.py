@@ -122,6 +122,22 @@ async def agent_loop(task: LoopTask, ports: LoopPorts) -> AsyncGenerator[EventBo
             return
 
 
+async def write_words(
+    run: Run, messages: Sequence[Message], ports: LoopPorts
+) -> AsyncGenerator[EventBody, None]:
+    """One model step without tools, under the run's limits; for workflows."""
+    model = await Models(ports.engine).get(run.model)
+    task = LoopTask(
+        run=run, history=tuple(messages), specs=(), workspace="", level="low", memory_bytes=0
+    )
+    progress = _Progress(task)
+    async with aclosing(_model_step(progress, task, model, ports)) as bodies:
+        async for body in bodies:
+            yield body
+            if warning := progress.absorb(body):
+                yield warning
+
+
 class _Progress:
     """How far the loop has come: the history as the model sees it, and what was used up."""
 

@@ -35,6 +35,7 @@ def finished_event(run: Run) -> RunFinished:
         duration_ms=run.duration_ms,
         error_code=run.error_code,
         error_message=run.error_message,
+        result=run.result,
     )
 
 
@@ -66,6 +67,7 @@ async def interrupt(run: Run, store: Store, journal: Journal) -> Run:
             ended_at=last.ts,
             error_code=last.body.error_code,
             error_message=last.body.error_message,
+            result=last.body.result,
         )
         await close(run, store)
         return run

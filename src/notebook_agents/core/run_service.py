@@ -23,6 +23,7 @@ from notebook_agents.core.run_ends import interrupt
 from notebook_agents.core.run_work import RunWorker, WorkPorts
 from notebook_agents.core.runs import ApprovalDecision, Limits, ListRuns, Run, StartRun, advance
 from notebook_agents.core.spawn import RunStopped
+from notebook_agents.core.workflows import find_workflow
 
 if TYPE_CHECKING:
     from notebook_agents.core.agents import Agents
@@ -59,12 +60,14 @@ class Runs:
     async def start(self, actor: Actor, wish: StartRun) -> Run:
         """Accept an input; the run then works in the background.
 
-        Raises NotFound, InvalidRequest (unknown model or tool) and, when ``on_busy`` is
+        Raises NotFound, InvalidRequest (unknown model, tool or workflow) and, when ``on_busy`` is
         ``reject``, Conflict.
         """
         ports = self._ports
         if not wish.message.text.strip() and len(wish.message.parts) <= 1:
             raise InvalidRequest("the message must not be empty", field="message")
+        if wish.workflow:
+            await find_workflow(ports.work.workflows, wish.workflow).check(actor, wish.parameters)
         conversation, agent = await self._place(actor, wish)
         run = self._new_run(actor, wish, conversation, agent)
         await ports.models.check(run.model)
@@ -86,6 +89,7 @@ class Runs:
                 input_chars=len(wish.message.text),
                 tools=run.tools,
                 policy=run.policy.name,
+                workflow=run.workflow,
             )
         )
         self._spawn(worker, self._turn(conversation.id))
@@ -254,7 +258,7 @@ class Runs:
     ) -> Run:
         known = self._ports.work.tools.names()
         # A saved agent may name a tool whose package is gone; its conversations go on without.
-        own_tools = tuple(name for name in agent.tools if name in known)
+        own_tools = tuple(name for name in agent.tools if name in known and not wish.workflow)
         return Run(
             id=new_id(),
             owner_id=conversation.owner_id,
@@ -270,6 +274,8 @@ class Runs:
             policy=wish.policy or agent.policy,
             system=wish.system,
             metadata=wish.metadata,
+            workflow=wish.workflow,
+            parameters=wish.parameters,
             created_at=self._ports.work.loop.clock.now(),
         )
 

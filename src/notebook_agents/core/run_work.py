@@ -25,13 +25,14 @@ from notebook_agents.core.events import (
 )
 from notebook_agents.core.history import answered, open_calls, result_part, settle
 from notebook_agents.core.ids import new_id
-from notebook_agents.core.loop import LoopPorts, LoopTask, agent_loop
+from notebook_agents.core.loop import LoopPorts, LoopTask, agent_loop, write_words
 from notebook_agents.core.messages import (
     Message,
     ToolCallPart,
     ToolResultPart,
     assistant_message,
     system_message,
+    user_message,
 )
 from notebook_agents.core.policy import Level, strictest
 from notebook_agents.core.ports import Change, Insert, Patch, Replace
@@ -40,12 +41,17 @@ from notebook_agents.core.runs import PendingApproval, Run, advance
 from notebook_agents.core.spawn import RunStopped, StopSignal
 from notebook_agents.core.states import FinalState
 from notebook_agents.core.tools import ToolCall
+from notebook_agents.core.users import Actor
+from notebook_agents.core.workflows import WorkflowAnswer, WorkflowTask, find_workflow
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from notebook_agents.core.agents import Agent
     from notebook_agents.core.journal import Journal
     from notebook_agents.core.ports import Store
     from notebook_agents.core.tools import Tools
+    from notebook_agents.core.workflows import Workflow
     from notebook_agents.core.workspaces import Workspaces
 
 CLAIM_POLL_S = 0.1
@@ -62,6 +68,7 @@ class WorkPorts:
     tools: Tools
     workspaces: Workspaces
     level: Level
+    workflows: Mapping[str, Workflow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +184,13 @@ class RunWorker:
         chain = await self._ports.store.chain(conversation.tip_id)
         self._open = {call.call_id: call for call in open_calls([n.message for n in chain])}
         history = answered([node.message for node in chain])
+        async with asyncio.timeout(self.run.limits.timeout_s):
+            if self.run.workflow:
+                await self._drive_workflow(history)
+            else:
+                await self._drive_loop(conversation, history)
+
+    async def _drive_loop(self, conversation: Conversation, history: list[Message]) -> None:
         if system := await self._system(conversation.workspace):
             history.insert(0, system_message(system))
         task = LoopTask(
@@ -187,12 +201,42 @@ class RunWorker:
             level=strictest(self._agent.security_level, self._ports.level),
             memory_bytes=self._agent.max_memory_mb << 20,
         )
-        async with (
-            asyncio.timeout(self.run.limits.timeout_s),
-            aclosing(agent_loop(task, self._ports.loop)) as bodies,
-        ):
+        async with aclosing(agent_loop(task, self._ports.loop)) as bodies:
             async for body in bodies:
                 await self._absorb(body)
+
+    async def _drive_workflow(self, history: list[Message]) -> None:
+        workflow = find_workflow(self._ports.workflows, self.run.workflow)
+        owner = Actor(user_id=self.run.owner_id, username="", dialect=self.run.dialect)
+        task = WorkflowTask(
+            run=self.run,
+            actor=owner,
+            parameters=self.run.parameters,
+            history=tuple(history),
+            write=self._write,
+        )
+        answer: WorkflowAnswer | None = None
+        async with aclosing(workflow.work(task)) as steps:
+            async for step in steps:
+                assert answer is None, f"workflow {workflow.name!r} goes on after its answer"
+                if isinstance(step, WorkflowAnswer):
+                    answer = step
+                else:
+                    await self._absorb(step)
+        assert answer is not None, f"workflow {workflow.name!r} ended without an answer"
+        self.run = replace(self.run, text=answer.text, result=answer.result)
+        await self._keep_message(assistant_message(answer.text))
+
+    async def _write(self, instructions: str, facts: str) -> str:
+        """A model step of a workflow; only the answer of the workflow stays as a message."""
+        messages = (system_message(instructions), user_message(facts))
+        text = ""
+        async with aclosing(write_words(self.run, messages, self._ports.loop)) as bodies:
+            async for body in bodies:
+                await self._absorb(body)
+                if isinstance(body, ModelFinished):
+                    text = body.text
+        return text
 
     async def _system(self, workspace: str) -> str:
         files = await self._ports.workspaces.outline(workspace)
@@ -215,10 +259,10 @@ class RunWorker:
     async def _keep_answer(self, body: ModelFinished) -> None:
         self._partial, self._results = "", []
         self._open = {call.call_id: call for call in body.tool_calls}
-        self.run = replace(
-            self.run, text=body.text, usage=self.run.usage + body.usage, n_steps=body.step
-        )
-        await self._keep_message(assistant_message(body.text, body.tool_calls))
+        self.run = replace(self.run, usage=self.run.usage + body.usage, n_steps=body.step)
+        if not self.run.workflow:
+            self.run = replace(self.run, text=body.text)
+            await self._keep_message(assistant_message(body.text, body.tool_calls))
 
     async def _keep_result(self, body: ToolFinished) -> None:
         call = self._open[body.call_id]

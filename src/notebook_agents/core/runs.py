@@ -77,10 +77,16 @@ class Run:
     """Instructions of this run in addition to the agent's."""
     metadata: dict[str, Any] = field(default_factory=dict)
     """What the client said about its message; never interpreted."""
+    workflow: str = ""
+    """The workflow that works on it; empty is the agent loop."""
+    parameters: dict[str, Any] = field(default_factory=dict)
+    """What the workflow was asked for beside the message."""
     pending: tuple[PendingApproval, ...] = ()
     decisions: tuple[ApprovalDecision, ...] = ()
     text: str = ""
     """The answer, or as much of it as there was."""
+    result: dict[str, Any] = field(default_factory=dict)
+    """What the workflow computed."""
     tool_calls: tuple[ToolCall, ...] = ()
     usage: Usage = Usage()
     n_steps: int = 0
@@ -89,6 +95,8 @@ class Run:
     created_at: datetime
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    deleted_at: datetime | None = None
+    """When its conversation was deleted; nobody sees it from then on."""
 
     @property
     def is_final(self) -> bool:
@@ -124,6 +132,10 @@ class StartRun:
     """Instructions of this run in addition to the agent's."""
     metadata: dict[str, Any] = field(default_factory=dict)
     """What the client says about its message; kept with the run."""
+    workflow: str = ""
+    """A workflow to run in place of the agent loop."""
+    parameters: dict[str, Any] = field(default_factory=dict)
+    """What the workflow is asked for beside the message; JSON values."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,15 +9,47 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import Connection, Engine, func, insert, inspect, select, text
+from sqlalchemy import Connection, Engine, Text, func, insert, inspect, select, text
+from sqlalchemy.types import TypeEngine
 
 from notebook_agents.core.errors import NotebookAgentsError
-from notebook_agents.store.tables import metadata, schema_version
+from notebook_agents.store.tables import Json, UtcDateTime, metadata, schema_version
 
 Migration = Callable[[Connection], None]
 
-MIGRATIONS: tuple[Migration, ...] = ()
+
+def add_column(
+    connection: Connection,
+    column: str,
+    kind: TypeEngine[Any],
+    *,
+    default: str | None = None,
+) -> None:
+    """Add ``table.name``; rows that are there get ``default``, without one the column takes NULL.
+
+    The literal default stays in SQLite, where it cannot be dropped and does not hurt.
+    """
+    table, name = column.split(".")
+    wanted = f"ALTER TABLE {table} ADD COLUMN {name} {kind.compile(dialect=connection.dialect)}"
+    if default is not None:
+        wanted += f" NOT NULL DEFAULT '{default}'"
+    connection.exec_driver_sql(wanted)
+    if default is not None and connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"ALTER TABLE {table} ALTER COLUMN {name} DROP DEFAULT")
+
+
+def m002_workflows_and_deleted_conversations(connection: Connection) -> None:
+    """Runs know their workflow, its parameters and its result; conversations are marked deleted."""
+    add_column(connection, "runs.workflow", Text(), default="")
+    add_column(connection, "runs.parameters", Json, default="{}")
+    add_column(connection, "runs.result", Json, default="{}")
+    add_column(connection, "runs.deleted_at", UtcDateTime())
+    add_column(connection, "conversations.deleted_at", UtcDateTime())
+
+
+MIGRATIONS: tuple[Migration, ...] = (m002_workflows_and_deleted_conversations,)
 """From version 1 on: the first brings version 1 to version 2."""
 _LOCK_KEY = 7_310_114
 """Any number no other program uses: PostgreSQL's advisory lock while migrating."""

@@ -143,6 +143,7 @@ conversations = Table(
     _text("active_run_id"),
     _time("created_at"),
     _time("updated_at"),
+    _time("deleted_at", nullable=True),
     Index("conversations_by_owner", "owner_id", "created_at"),
 )
 
@@ -177,9 +178,12 @@ runs = Table(
     _json("policy"),
     _text("system"),
     _json("metadata"),
+    _text("workflow"),
+    _json("parameters"),
     _json("pending"),
     _json("decisions"),
     _text("text"),
+    _json("result"),
     _json("tool_calls"),
     _json("usage"),
     Column("n_steps", Integer, nullable=False),
@@ -188,6 +192,7 @@ runs = Table(
     _time("created_at"),
     _time("started_at", nullable=True),
     _time("ended_at", nullable=True),
+    _time("deleted_at", nullable=True),
     Index("runs_by_owner", "owner_id", "created_at"),
 )
 
