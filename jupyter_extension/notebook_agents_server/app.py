@@ -29,6 +29,7 @@ from notebook_agents_server.kernels import (
     way_to,
 )
 from notebook_agents_server.keys import KeysApp
+from notebook_agents_server.limits import build_limiter
 from notebook_agents_server.mounts import mounted
 from notebook_agents_server.passwords import Argon2Hasher
 from notebook_agents_server.tokens import Tokens, load_key
@@ -125,6 +126,7 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
             logger.setLevel(self.log.level)
         self.services = Services(
             allow_origins=tuple(self.allow_origins),
+            allow_origin_pat=self.allow_origin_pat,
             max_body_bytes=self.max_body_bytes,
             allow_password_login=self.password_login,
             heartbeat_s=self.heartbeat_s,
@@ -157,6 +159,13 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
         config = self.build_config()
         loop = asyncio.get_running_loop()
         key = await loop.run_in_executor(None, load_key, config.home)
+        limiter = partial(
+            build_limiter,
+            self.rate_policy(),
+            redis_url=config.redis_url,
+            redis_prefix=config.redis_prefix,
+        )
+        services.limiter = await loop.run_in_executor(None, limiter)
         build = partial(self.core_factory, config, hasher=Argon2Hasher())
         core = await loop.run_in_executor(None, build)
         try:
@@ -174,6 +183,8 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
         kernel_tokens = KernelTokens(serverapp.kernel_manager)
         services.gatekeeper = Gatekeeper(
             users=core.users,
+            api_keys=core.api_keys,
+            logins=core.logins,
             tokens=Tokens(key, lifetime_s=self.token_lifetime_s),
             kernel_tokens=kernel_tokens,
             provider=serverapp.identity_provider,
@@ -192,6 +203,7 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
             core, self.services.core = self.services.core, None
             self.services.obstacle = "the server is stopping"
             await core.aclose()
+            await self.services.limiter.aclose()
 
     def current_activity(self) -> bool:
         """Whether a run works now, so that the server must not be culled."""

@@ -20,7 +20,12 @@ from tornado.http1connection import HTTP1Connection
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
-from notebook_agents.core.errors import LimitExceeded, NotAuthenticated, NotFound
+from notebook_agents.core.errors import (
+    LimitExceeded,
+    NotAuthenticated,
+    NotFound,
+    NotPermitted,
+)
 from notebook_agents_server.door import Door, Services, without_jupyter_login
 from notebook_agents_server.failures import Dialect, error_of_code, reading
 from notebook_agents_server.machine import MachineReading
@@ -92,8 +97,17 @@ class BaseHandler(Door):
             self._refusal = refusal
 
     async def _admit(self) -> None:
-        if self.request.method == "OPTIONS" or self.is_public:
+        if self.request.method == "OPTIONS":
             return
+        try:
+            if not self.is_public:
+                await self._identify()
+        except (NotAuthenticated, NotPermitted):
+            await self.count()
+            raise
+        await self.count()
+
+    async def _identify(self) -> None:
         credential = self.given_credential()
         if not credential:
             raise NotAuthenticated("give a credential: Authorization: Bearer <token>")

@@ -7,10 +7,25 @@ a BuildConfig has too has the same name and the same default there.
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
-from traitlets import Bool, Callable, Enum, Float, HasTraits, Int, List, Unicode, default
+from traitlets import (
+    Bool,
+    Bunch,
+    Callable,
+    Dict,
+    Enum,
+    Float,
+    HasTraits,
+    Int,
+    List,
+    TraitError,
+    Unicode,
+    default,
+    validate,
+)
 
 from notebook_agents.build import (
     BuildConfig,
@@ -21,7 +36,8 @@ from notebook_agents.build import (
 )
 from notebook_agents.core.models import BUNDLED_MODEL
 from notebook_agents.core.policy import LEVELS
-from notebook_agents_server.mounts import DIALECT_NAMES
+from notebook_agents_server.limits import Policy
+from notebook_agents_server.mounts import DIALECT_NAMES, LIMITS
 
 HUB_PREFIX_ENV = "JUPYTERHUB_SERVICE_PREFIX"
 """JupyterHub sets it for the servers it starts."""
@@ -98,6 +114,18 @@ class ServerSettings(HasTraits):
         Unicode(),
         help="Origins, such as https://app.example.org, whose pages may call the APIs.",
     ).tag(config=True)
+    allow_origin_pat = Unicode(
+        help="Regular expression of further such origins; it must match the whole origin.",
+    ).tag(config=True)
+    rate_limiting = Bool(True, help="Whether the APIs limit how often somebody may ask.").tag(
+        config=True
+    )
+    rate_limits = Dict(
+        key_trait=Unicode(),
+        value_trait=Unicode(),
+        help="""Limits in place of those of the APIs' documents: a dialect's group such as
+        tektra.conversations, and 10/minute, 60/minute; 1000/hour, or off.""",
+    ).tag(config=True)
     heartbeat_s = Float(
         15.0,
         min=0.01,
@@ -131,6 +159,28 @@ class ServerSettings(HasTraits):
     @default("password_login")
     def _default_password_login(self) -> bool:
         return not os.environ.get(HUB_PREFIX_ENV)
+
+    @validate("rate_limits")
+    def _known_limits(self, proposal: Bunch) -> dict[str, str]:
+        try:
+            Policy.read(LIMITS, proposal.value)
+        except ValueError as error:
+            raise TraitError(str(error)) from None
+        return dict(proposal.value)
+
+    @validate("allow_origin_pat")
+    def _regular(self, proposal: Bunch) -> str:
+        try:
+            re.compile(proposal.value)
+        except re.error as error:
+            raise TraitError(
+                f"allow_origin_pat {proposal.value!r} is no regular expression: {error}"
+            ) from None
+        return str(proposal.value)
+
+    def rate_policy(self) -> Policy:
+        """How often somebody may ask."""
+        return Policy.read(LIMITS, self.rate_limits) if self.rate_limiting else Policy()
 
     def build_config(self) -> BuildConfig:
         """What the core needs of all this, frozen."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 import ipaddress
 import json
 import logging
+import math
 import re
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -28,6 +29,7 @@ from notebook_agents.core.errors import (
 from notebook_agents.core.ids import new_id
 from notebook_agents_server.failures import PLAIN, Dialect, Failure, translate
 from notebook_agents_server.identity import KERNEL_CREDENTIAL, OUR_PREFIXES, acting_through
+from notebook_agents_server.limits import AUTHENTICATION, GENERAL, Caller, RateLimiter, Standing
 from notebook_agents_server.machine import Machine
 
 if TYPE_CHECKING:
@@ -37,6 +39,17 @@ if TYPE_CHECKING:
 
 ACTIVITY_SETTING = "notebook_agents_last_activity"
 """Jupyter takes any setting with such a name as a sign of life and delays its idle shutdown."""
+LOOKING = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Verbs that change nothing."""
+EXPOSED_HEADERS = (
+    "X-Request-ID",
+    "Retry-After",
+    "X-RateLimit-Limit",
+    "X-RateLimit-Remaining",
+    "X-RateLimit-Reset",
+    "X-Total-Count",
+)
+"""What a page of another origin may read."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _CREDENTIAL = re.compile(r"(?:token|bearer)\s+(\S+)\s*", re.IGNORECASE)
 _ID_PREFIX = re.compile(r"^[a-z]+[_-]")
@@ -48,6 +61,8 @@ class Services:
     """What handlers work with; the core and the gatekeeper are there once the server is up."""
 
     allow_origins: tuple[str, ...] = ()
+    allow_origin_pat: str = ""
+    """Regular expression of further origins; empty allows none."""
     max_body_bytes: int = 10 * 1024 * 1024
     allow_password_login: bool = True
     heartbeat_s: float = 15.0
@@ -55,10 +70,18 @@ class Services:
     first_frame_timeout_s: float = 10.0
     """Seconds a socket's client has for its first frame when it brought no credential."""
     machine: Machine = field(default_factory=Machine)
+    limiter: RateLimiter = field(default_factory=RateLimiter)
+    """Knows no limits until the settings are read."""
     core: Core | None = None
     gatekeeper: Gatekeeper | None = None
     obstacle: str = "the server is starting"
     """Why there is no core yet."""
+
+    def allows_origin(self, origin: str) -> bool:
+        """Whether pages of this origin may call."""
+        pattern = self.allow_origin_pat
+        is_listed = origin in self.allow_origins
+        return is_listed or bool(pattern and re.fullmatch(pattern, origin))
 
     def ready(self) -> tuple[Core, Gatekeeper]:
         """The core and the gatekeeper; 503 before the server is up."""
@@ -75,11 +98,21 @@ class Door(RequestHandler):
     """Whether it answers without credentials."""
     accepts_kernels: ClassVar[bool] = False
     """Whether a kernel's own token opens it."""
+    scope: ClassVar[str] = ""
+    """What a credential must be good for; empty is ``read`` to look and ``write`` to change.
+    A route that starts runs or tools says ``run``, one for administrators ``admin``."""
     is_activity: ClassVar[bool] = True
     """Whether a request counts as use of the server."""
+    limit_group: ClassVar[str] = GENERAL
+    """The group of its dialect's rate limits; what is public counts in no general group."""
+    limit_groups: ClassVar[Mapping[str, str]] = {}
+    """Groups of single verbs, in lower case, where they differ."""
 
     services: Services
     _actor: Actor | None = None
+    _visitor: Actor | None = None
+    """Whose credential it is, also when it does not open this door."""
+    _standing: Standing | None = None
     _request_id: str | None = None
 
     def initialize(self, services: Services) -> None:
@@ -126,6 +159,10 @@ class Door(RequestHandler):
         """Where identity providers of Jupyter expect the server's base URL."""
         return str(self.settings.get("base_url", "/"))
 
+    def require_admin(self) -> None:
+        """Refuse everybody but administrators."""
+        self.actor.require_admin()
+
     async def require_memory(self, wanted_mb: int | None) -> None:
         """Refuse a wish for more memory than the machine has."""
         total_mb = (await self.services.machine.read()).memory_total_bytes >> 20
@@ -160,12 +197,44 @@ class Door(RequestHandler):
 
     async def enter(self, credential: str) -> None:
         """Find out who asks and whether they may come through this door."""
-        actor = await self.gatekeeper.identify(credential, self)
+        self._visitor = actor = await self.gatekeeper.identify(credential, self)
         if actor.credential == KERNEL_CREDENTIAL and not self.accepts_kernels:
             raise NotPermitted("a kernel's token is good for the inference endpoints only")
+        actor.require_scope(self.scope or ("read" if self.request.method in LOOKING else "write"))
         self._actor = acting_through(actor, self.dialect.name)
         if self.is_activity:
             self.settings[ACTIVITY_SETTING] = datetime.now(UTC)
+
+    async def count(self, group: str | None = None) -> None:
+        """Count this request, or something else of a group; LimitExceeded when it is too much.
+
+        Whoever has a valid credential is counted as that user, everybody else by address.
+        """
+        if group is None:
+            group = self.limit_groups.get(str(self.request.method).lower(), self.limit_group)
+            if self.is_public and group == GENERAL:
+                return
+        if self._visitor is None or self._visitor.credential != KERNEL_CREDENTIAL:
+            await self._count(group, self._caller())
+
+    async def count_account(self, name: str) -> None:
+        """Count an attempt to enter an account, whatever address it comes from."""
+        await self._count(AUTHENTICATION, Caller.account(name))
+
+    async def _count(self, group: str, caller: Caller) -> None:
+        standing = await self.services.limiter.count(self.dialect.name, group, caller)
+        if standing is None:
+            return
+        if self._standing is None or standing.remaining <= self._standing.remaining:
+            self._standing = standing
+            self._tell_standing()
+        if standing.is_exceeded:
+            raise standing.error()
+
+    def _caller(self) -> Caller:
+        if self._visitor is None:
+            return Caller.address(str(self.request.remote_ip))
+        return Caller.user(self._visitor.user_id, is_admin=self._visitor.is_admin)
 
     def given_credential(self) -> str:
         """The credential in the header, else Jupyter's ``?token=``; empty when there is none."""
@@ -200,11 +269,24 @@ class Door(RequestHandler):
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Cache-Control", "no-store")
         self.set_header("Vary", "Origin")
+        for name, value in self.dialect.headers.items():
+            self.set_header(name, value)
+        self._tell_standing()
         origin = self.request.headers.get("Origin", "")
         services: Services | None = getattr(self, "services", None)
-        if services is not None and origin in services.allow_origins:
+        if origin and services is not None and services.allows_origin(origin):
             self.set_header("Access-Control-Allow-Origin", origin)
-            self.set_header("Access-Control-Expose-Headers", "X-Request-ID, Retry-After")
+            self.set_header("Access-Control-Expose-Headers", ", ".join(self._exposed()))
+
+    def _exposed(self) -> tuple[str, ...]:
+        dialect = self.dialect
+        own = (dialect.retry_after_header,) if dialect.retry_after_header else ()
+        return (*EXPOSED_HEADERS, *own, *dialect.headers)
+
+    def _tell_standing(self) -> None:
+        if self._standing is not None:
+            for name, value in self._standing.headers().items():
+                self.set_header(name, value)
 
     def failure(self, error: BaseException) -> tuple[Failure, bool]:
         """The error as it leaves, and whether it is one of ours."""
@@ -221,7 +303,10 @@ class Door(RequestHandler):
         self.set_status(failure.status)
         retry_after_s = failure.error.details.get("retry_after_s")
         if retry_after_s is not None:
-            self.set_header("Retry-After", str(max(1, round(float(retry_after_s)))))
+            seconds = str(max(1, math.ceil(float(retry_after_s))))
+            self.set_header("Retry-After", seconds)
+            if self.dialect.retry_after_header:
+                self.set_header(self.dialect.retry_after_header, seconds)
         if failure.status == 401:
             self.set_header("WWW-Authenticate", "Bearer")
         self.set_header("Content-Type", "application/json; charset=UTF-8")

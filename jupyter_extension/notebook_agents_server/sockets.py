@@ -40,6 +40,7 @@ _log = logging.getLogger(__name__)
 class BaseSocket(Door, WebSocketHandler):
     """A Door for a conversation of frames; a dialect gives the frames."""
 
+    scope: ClassVar[str] = "run"
     frames: ClassVar[TypeAdapter[Any]]
     """What the client may send after it is authenticated."""
 
@@ -105,7 +106,7 @@ class BaseSocket(Door, WebSocketHandler):
 
     def check_origin(self, origin: str) -> bool:
         """Whether a page of another origin may connect."""
-        if origin in self.services.allow_origins:
+        if self.services.allows_origin(origin):
             return True
         return urlsplit(origin).netloc.lower() == self.request.headers.get("Host", "").lower()
 
