@@ -7,14 +7,14 @@ ours: an extension's routes shadow Jupyter's own.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from tornado.web import RequestHandler
 
 from notebook_agents_server import engine_proxy
-from notebook_agents_server.base import Route, Services, UnknownPath
+from notebook_agents_server.base import BaseHandler, Route, Services, UnknownPath
 from notebook_agents_server.dialects.aimos import routes as aimos
 from notebook_agents_server.dialects.tektra import routes as tektra
 
@@ -36,6 +36,10 @@ DIALECTS: tuple[DialectTable, ...] = (
     DialectTable(name="aimos", routes=aimos.ROUTES, unknown=aimos.UNKNOWN),
 )
 DIALECT_NAMES = tuple(table.name for table in DIALECTS)
+LIMITS: Mapping[str, Mapping[str, str]] = {
+    table.name: cast("type[BaseHandler]", table.unknown[1]).dialect.limits for table in DIALECTS
+}
+"""What the documents say of rate limits."""
 
 
 def all_routes(root_dialects: Collection[str]) -> list[Route]:
