@@ -23,15 +23,18 @@ from typing import TYPE_CHECKING
 
 from jupyter_server.auth.identity import IdentityProvider
 
-from notebook_agents.core.errors import Conflict, NotAuthenticated, NotFound
+from notebook_agents.core.api_keys import KEY_PREFIX
+from notebook_agents.core.errors import Conflict, NotAuthenticated
 from notebook_agents.core.ids import new_id
-from notebook_agents.core.users import KEY_PREFIX, OWNER_USERNAME, Actor, CreateUser, User
+from notebook_agents.core.users import ALL_SCOPES, OWNER_USERNAME, Actor, CreateUser, User
 from notebook_agents_server.kernels import ADMIN_PASSWORD_ENV, KERNEL_TOKEN_PREFIX
 from notebook_agents_server.tokens import REFUSED, write_secret
 
 if TYPE_CHECKING:
     from tornado.web import RequestHandler
 
+    from notebook_agents.core.api_keys import ApiKeys
+    from notebook_agents.core.logins import Logins
     from notebook_agents.core.users import Users
     from notebook_agents_server.kernels import KernelTokens
     from notebook_agents_server.tokens import Tokens
@@ -54,6 +57,8 @@ class Gatekeeper:
     """Checks credentials."""
 
     users: Users
+    api_keys: ApiKeys
+    logins: Logins
     tokens: Tokens
     kernel_tokens: KernelTokens
     provider: IdentityProvider
@@ -69,7 +74,8 @@ class Gatekeeper:
     async def identify(self, credential: str, handler: RequestHandler) -> Actor:
         """The actor behind a credential; NotAuthenticated when it proves nothing."""
         if credential.startswith(KEY_PREFIX):
-            return _actor(await self.users.authenticate_key(credential), "api_key")
+            user, key = await self.api_keys.authenticate(credential)
+            return _actor(user, "api_key", frozenset(key.scopes))
         if credential.startswith(KERNEL_TOKEN_PREFIX):
             if self.kernel_tokens.is_valid(credential):
                 return _actor(self.owner, KERNEL_CREDENTIAL)
@@ -86,15 +92,8 @@ class Gatekeeper:
 
     async def _token_user(self, credential: str) -> User:
         claims = self.tokens.read(credential)
-        if await self.users.is_revoked(claims.jti):
-            raise NotAuthenticated(REFUSED)
-        try:
-            user = await self.users.get(claims.user_id)
-        except NotFound as error:
-            raise NotAuthenticated(REFUSED) from error
-        if not user.is_active:
-            raise NotAuthenticated(REFUSED)
-        return user
+        ids = (claims.jti, claims.login_id)
+        return await self.logins.check(claims.user_id, claims.token_epoch, ids)
 
     async def _provider_actor(self, handler: RequestHandler) -> Actor:
         # The stock provider knows its own token only, which did not fit. With authentication
@@ -165,9 +164,13 @@ async def ensure_owner(users: Users, home: Path) -> User:
     return owner
 
 
-def _actor(user: User, credential: str) -> Actor:
+def _actor(user: User, credential: str, scopes: frozenset[str] = ALL_SCOPES) -> Actor:
     return Actor(
-        user_id=user.id, username=user.username, is_admin=user.is_admin, credential=credential
+        user_id=user.id,
+        username=user.username,
+        is_admin=user.is_admin and "admin" in scopes,
+        credential=credential,
+        scopes=scopes,
     )
 
 

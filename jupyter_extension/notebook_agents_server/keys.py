@@ -18,7 +18,7 @@ from notebook_agents_server.identity import ensure_owner
 from notebook_agents_server.passwords import Argon2Hasher
 
 if TYPE_CHECKING:
-    from notebook_agents.core.users import Users
+    from notebook_agents.core.api_keys import ApiKeys
 
 USAGE = "jupyter agents keys create NAME | list | revoke KEY_ID"
 
@@ -47,24 +47,24 @@ class KeysApp(ServerSettings, JupyterApp):
         try:
             owner = await ensure_owner(core.users, config.home)
             actor = Actor(user_id=owner.id, username=owner.username, is_admin=True)
-            return await _obey(words, core.users, actor)
+            return await _obey(words, core.api_keys, actor)
         finally:
             await core.aclose()
 
 
-async def _obey(words: list[str], users: Users, actor: Actor) -> list[str]:
+async def _obey(words: list[str], keys: ApiKeys, actor: Actor) -> list[str]:
     match words:
         case ["create", name]:
-            _, secret = await users.create_key(actor, name)
+            _, secret = await keys.create(actor, name)
             return [secret]
         case ["list"]:
-            page = await users.list_keys(actor, limit=1000)
+            page = await keys.list(actor, limit=1000)
             return [
                 f"{key.id}  {key.prefix}…  {'revoked' if key.revoked_at else 'valid'}  {key.name}"
                 for key in page.items
             ]
         case ["revoke", key_id]:
-            key = await users.revoke_key(actor, key_id)
+            key = await keys.revoke(actor, key_id)
             return [f"revoked {key.name}"]
         case _:
             raise InvalidRequest(f"usage: {USAGE}")

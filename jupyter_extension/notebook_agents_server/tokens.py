@@ -52,6 +52,10 @@ class Claims:
     expires_at: datetime
     dialect: str
     """Through which login it was issued."""
+    token_epoch: int
+    """Of the account when it was issued."""
+    login_id: str
+    """To which login it belongs."""
 
 
 class Tokens:
@@ -83,6 +87,7 @@ class Tokens:
             "nbf": now,
             "exp": now + timedelta(seconds=self._lifetime_s),
             "dlt": dialect,
+            "epo": user.token_epoch,
         }
         header = {"alg": ALGORITHM, "kid": self._kid}
         text = jwt.encode(header, claims, self._key, algorithms=[ALGORITHM])
@@ -131,4 +136,6 @@ def _claims(claims: dict[str, Any]) -> Claims:
         jti=str(claims["jti"]),
         expires_at=datetime.fromtimestamp(int(claims["exp"]), UTC),
         dialect=str(claims.get("dlt", "")),
+        token_epoch=int(claims.get("epo", 0)),
+        login_id=str(claims.get("sid", "")),
     )

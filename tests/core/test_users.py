@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 
-from notebook_agents.core.errors import Conflict, InvalidRequest, NotAuthenticated, NotFound
+from notebook_agents.core.errors import (
+    Conflict,
+    InvalidRequest,
+    NotAuthenticated,
+    NotPermitted,
+)
 from notebook_agents.core.ports import Patch
-from notebook_agents.core.users import Actor, ApiKey, CreateUser, User, Users
+from notebook_agents.core.users import Actor, CreateUser, User, Users
 from notebook_agents.testing import FakeClock, MemoryStore, PlainHasher
 
 
@@ -88,42 +91,84 @@ async def test_the_owner_gets_a_password_once(users: Users) -> None:
     assert (await users.authenticate("admin", "first password")).id == owner.id
 
 
-async def test_a_key_works_until_it_is_revoked(users: Users, store: MemoryStore) -> None:
+ADMIN = Actor(user_id="admin", username="admin", is_admin=True)
+
+
+async def test_users_are_numbered_from_one(users: Users) -> None:
+    made = [await make(users, name) for name in ("ann", "bob", "cid")]
+    assert [user.number for user in made] == [1, 2, 3]
+
+
+async def test_a_name_is_the_username_unless_another_is_given(users: Users) -> None:
+    assert (await make(users)).name == "ann"
+    wish = CreateUser(username="bob", email="b@localhost", name="Bob B.")
+    assert (await users.create(wish)).name == "Bob B."
+
+
+@pytest.mark.parametrize(
+    ("field", "username", "email", "password"),
+    [
+        ("username", "jo", "jo@example.org", "long enough"),
+        ("username", "j" * 51, "jo@example.org", "long enough"),
+        ("username", "jo@example.org", "jo@example.org", "long enough"),
+        ("username", "hub:joe", "jo@example.org", "long enough"),
+        ("email", "joe", "nowhere", "long enough"),
+        ("email", "joe", "a b@example.org", "long enough"),
+        ("email", "joe", "a@example.org\n", "long enough"),
+        ("password", "joe", "jo@example.org", "short"),
+        ("password", "joe", "jo@example.org", ""),
+    ],
+)
+async def test_a_registration_is_refused_by_field(
+    users: Users, field: str, username: str, email: str, password: str
+) -> None:
+    with pytest.raises(InvalidRequest) as error:
+        await users.register(CreateUser(username=username, email=email, password=password))
+    assert error.value.details["field"] == field
+
+
+async def test_a_registration_says_what_is_taken(users: Users) -> None:
+    wish = CreateUser(username="joe", email="Joe@Example.org", password="long enough")
+    assert (await users.register(wish)).email == "joe@example.org"
+    for field, other in (
+        ("username", CreateUser(username="joe", email="x@example.org", password="long enough")),
+        ("email", CreateUser(username="max", email="JOE@example.org", password="long enough")),
+    ):
+        with pytest.raises(Conflict) as error:
+            await users.register(other)
+        assert error.value.details["field"] == field
+    assert (await users.authenticate("JOE@example.org", "long enough")).username == "joe"
+
+
+async def test_a_changed_password_ends_all_tokens(users: Users) -> None:
     ann = await make(users)
     actor = Actor(user_id=ann.id, username="ann")
-    key, secret = await users.create_key(actor, "laptop")
-    assert secret.startswith(key.prefix)
-    stored = await store.get(ApiKey, key.id)
-    assert secret not in repr(stored)
-    assert (await users.authenticate_key(secret)).id == ann.id
-    assert (await users.list_keys(actor)).items[0].last_used is not None
-    await users.revoke_key(actor, key.id)
-    await users.revoke_key(actor, key.id)
-    with pytest.raises(NotAuthenticated):
-        await users.authenticate_key(secret)
+    with pytest.raises(InvalidRequest):
+        await users.change_password(actor, "wrong", "another one")
+    changed = await users.change_password(actor, "long enough", "another one")
+    assert changed.token_epoch == ann.token_epoch + 1
+    assert (await users.authenticate("ann", "another one")).id == ann.id
 
 
-async def test_a_key_expires(users: Users, clock: FakeClock) -> None:
+async def test_only_administrators_block_promote_and_list(users: Users) -> None:
     ann = await make(users)
     actor = Actor(user_id=ann.id, username="ann")
-    _, secret = await users.create_key(actor, "x", expires_at=clock.now() + timedelta(hours=1))
-    assert await users.authenticate_key(secret)
-    clock.advance(3601)
-    with pytest.raises(NotAuthenticated):
-        await users.authenticate_key(secret)
+    for attempt in (
+        users.set_active(actor, ann.id, is_active=False),
+        users.set_admin(actor, ann.id, is_admin=True),
+        users.set_password(actor, ann.id, "another one"),
+        users.list(actor),
+    ):
+        with pytest.raises(NotPermitted, match="Administrative privileges required"):
+            await attempt
+    assert (await users.set_admin(ADMIN, ann.id, is_admin=True)).role == "admin"
+    blocked = await users.set_active(ADMIN, ann.id, is_active=False)
+    assert (blocked.is_active, blocked.token_epoch) == (False, 1)
 
 
-async def test_foreign_keys_cannot_be_seen_or_revoked(users: Users) -> None:
-    ann = await make(users)
-    key, _ = await users.create_key(Actor(user_id=ann.id, username="ann"), "x")
-    bob = Actor(user_id="bob", username="bob")
-    assert (await users.list_keys(bob)).total == 0
-    with pytest.raises(NotFound):
-        await users.revoke_key(bob, key.id)
-
-
-async def test_a_token_is_revoked_for_good(users: Users, clock: FakeClock) -> None:
-    assert not await users.is_revoked("jti")
-    for _ in range(2):
-        await users.revoke_token("jti", "ann", clock.now())
-    assert await users.is_revoked("jti")
+async def test_the_owner_cannot_be_locked_out(users: Users) -> None:
+    owner, _ = await users.ensure_owner("first password")
+    with pytest.raises(Conflict):
+        await users.set_active(ADMIN, owner.id, is_active=False)
+    with pytest.raises(Conflict):
+        await users.set_admin(ADMIN, owner.id, is_admin=False)

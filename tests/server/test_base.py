@@ -25,7 +25,7 @@ def settings() -> dict[str, Any]:
 async def user_key(core: Core, name: str) -> tuple[User, str]:
     user = await core.users.create(CreateUser(username=name, email=f"{name}@example.org"))
     actor = Actor(user_id=user.id, username=user.username)
-    return user, (await core.users.create_key(actor, "test"))[1]
+    return user, (await core.api_keys.create(actor, "test"))[1]
 
 
 async def test_k01_jupyters_token_is_the_owner_in_every_form(client: Client) -> None:

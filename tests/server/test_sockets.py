@@ -78,13 +78,13 @@ async def test_a_revoked_key_ends_the_socket_at_the_next_heartbeat(
 ) -> None:
     owner, _ = await core.users.ensure_owner("unused-password")
     actor = Actor(user_id=owner.id, username=owner.username)
-    key, secret = await core.users.create_key(actor, "short")
+    key, secret = await core.api_keys.create(actor, "short")
     agent = (await client.post("/v1/agents", {"name": "a"})).json["agent_id"]
     socket = await client.holding(secret).socket(f"/v1/ws/stream/{agent}")
     ping = await socket.receive()
     assert ping["type"] == "ping"
     assert ping["timestamp"].endswith("Z")
-    await core.users.revoke_key(actor, key.id)
+    await core.api_keys.revoke(actor, key.id)
     frames = []
     async with asyncio.timeout(10):
         while (frame := await socket.receive()) is not None:

@@ -160,7 +160,7 @@ async def test_a_revoked_token_opens_nothing(client: Client, core: Core) -> None
     token = await login(client)
     part = token.split(".")[1]
     claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-    await core.users.revoke_token(claims["jti"], claims["sub"], NOW + timedelta(days=1))
+    await core.logins.revoke(claims["jti"], claims["sub"], NOW + timedelta(days=1))
     assert (await client.holding(token).get("/v1/agents")).status == 401
 
 

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from notebook_agents.core.agents import Agent
+from notebook_agents.core.api_keys import ApiKey
 from notebook_agents.core.conversations import Conversation, MessageNode
 from notebook_agents.core.errors import Conflict, NotFound
 from notebook_agents.core.messages import ToolCallPart, assistant_message, user_message
@@ -20,7 +21,7 @@ from notebook_agents.core.models import Sampling
 from notebook_agents.core.policy import ASK_POLICY
 from notebook_agents.core.ports import Delete, Insert, Patch, Query, Replace, Store
 from notebook_agents.core.runs import Limits, PendingApproval, Run
-from notebook_agents.core.users import ApiKey, User
+from notebook_agents.core.users import User
 from notebook_agents.store.holders import Holders
 from notebook_agents.store.store import SqlStore
 from notebook_agents.testing import MemoryStore
@@ -120,7 +121,7 @@ async def test_a_taken_unique_field_is_named(store: Store) -> None:
     user = User(id="1", username="ann", email="a@x", created_at=NOW, updated_at=NOW)
     await store.commit(Insert(record=user))
     with pytest.raises(Conflict) as error:
-        await store.commit(Insert(record=replace(user, id="2", email="b@x")))
+        await store.commit(Insert(record=replace(user, id="2", number=2, email="b@x")))
     assert error.value.details["field"] == "username"
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from notebook_agents.core.errors import Conflict, InvalidRequest, NotFound
+from notebook_agents.core.errors import Conflict, InvalidRequest, NotFound, NotPermitted
 from notebook_agents.core.events import AgentCreated, AgentDeleted, AgentUpdated
 from notebook_agents.core.ids import new_id
 from notebook_agents.core.journal import Source
@@ -41,7 +42,11 @@ class Agent:
     id: str
     owner_id: str
     name: str
+    role: str = ""
+    """What it is for, in a few words."""
     description: str = ""
+    is_shared: bool = False
+    """Whether everybody may see and run it; only its owner and administrators change it."""
     model: str = BUNDLED_MODEL
     instructions: str = ""
     tools: tuple[str, ...] = ()
@@ -69,7 +74,9 @@ class CreateAgent:
     """The wish for a new agent; None takes the deployment's default."""
 
     name: str
+    role: str = ""
     description: str = ""
+    is_shared: bool = False
     model: str | None = None
     instructions: str = ""
     tools: tuple[str, ...] | None = None
@@ -87,7 +94,9 @@ class AgentChanges:
     """A partial update: only the fields that are not None change."""
 
     name: str | None = None
+    role: str | None = None
     description: str | None = None
+    is_shared: bool | None = None
     model: str | None = None
     instructions: str | None = None
     tools: tuple[str, ...] | None = None
@@ -102,9 +111,12 @@ class AgentChanges:
 class ListAgents:
     """Which agents to list; newest first."""
 
-    status: AgentStatus | None = None
+    status: AgentStatus | tuple[AgentStatus, ...] | None = None
+    """Of several one must fit."""
     model: str | None = None
     security_level: Level | None = None
+    with_shared: bool = False
+    """Whether those that others share come along."""
     limit: int = 50
     offset: int = 0
 
@@ -118,6 +130,13 @@ class AgentStatistics:
     mean_duration_ms: float = 0.0
     n_tokens: int = 0
     """Input and output together."""
+    last_started: datetime | None = None
+    """When the newest run began, whether it has ended or not."""
+
+    @property
+    def success_rate(self) -> float:
+        """Share of finished runs that succeeded, 0 to 1; 0 without runs."""
+        return self.n_succeeded / self.n_runs if self.n_runs else 0.0
 
     @property
     def error_rate(self) -> float:
@@ -191,7 +210,7 @@ class Agents:
             await self._ports.store.commit(changes)
         except Conflict:
             return await self.get(actor, agent.id)
-        self._record(actor, agent, AgentUpdated(fields=("tools",)))
+        self._record(actor, agent, _updated(agent, "tools"))
         return replace(agent, tools=agent.tools + new)
 
     async def _create(self, actor: Actor, wish: CreateAgent, id: str) -> Agent:
@@ -201,7 +220,9 @@ class Agents:
             id=id,
             owner_id=actor.user_id,
             name=wish.name,
+            role=wish.role,
             description=wish.description,
+            is_shared=wish.is_shared,
             model=wish.model or ports.default_model,
             instructions=wish.instructions,
             tools=self._ports.tools.names() if wish.tools is None else wish.tools,
@@ -216,28 +237,41 @@ class Agents:
         )
         await self._check(agent)
         await ports.store.commit(Insert(record=agent))
-        self._record(actor, agent, AgentCreated(name=agent.name))
+        self._record(actor, agent, AgentCreated(name=agent.name, is_shared=agent.is_shared))
         return agent
 
     async def get(self, actor: Actor, id: str) -> Agent:
-        """One of the actor's agents; NotFound when it is not there or somebody else's."""
+        """An agent of the actor's or a shared one; NotFound for what is not or is not theirs."""
         agent = await self._ports.store.get(Agent, id)
-        if agent is None or not (agent.owner_id == actor.user_id or actor.is_admin):
+        if agent is None or not (agent.is_shared or _may_change(actor, agent)):
             raise NotFound("agent", id)
+        return agent
+
+    async def _get_to_change(self, actor: Actor, id: str) -> Agent:
+        agent = await self.get(actor, id)
+        if not _may_change(actor, agent):
+            raise NotPermitted("only its owner and administrators change a shared agent")
         return agent
 
     async def list(self, actor: Actor, wish: ListAgents) -> Page[Agent]:
         """The actor's agents, newest first."""
-        where: dict[str, Any] = {"owner_id": actor.user_id}
+        where: dict[str, Any] = {}
         for name in ("status", "model", "security_level"):
             if (value := getattr(wish, name)) is not None:
                 where[name] = value
-        query = Query(where=where, limit=wish.limit, offset=wish.offset)
+        own: dict[str, Any] = {"owner_id": actor.user_id}
+        any_of = (own, {"is_shared": True}) if wish.with_shared else (own,)
+        query = Query(where=where, any_of=any_of, limit=wish.limit, offset=wish.offset)
         return await self._ports.store.find(Agent, query)
+
+    async def count(self, *, status: AgentStatus | None = None) -> int:
+        """How many agents there are, of everybody."""
+        where = {} if status is None else {"status": status}
+        return (await self._ports.store.find(Agent, Query(where=where, limit=1))).total
 
     async def update(self, actor: Actor, id: str, changes: AgentChanges) -> Agent:
         """Change the given fields and keep the rest."""
-        agent = await self.get(actor, id)
+        agent = await self._get_to_change(actor, id)
         given = {
             f.name: value
             for f in fields(changes)
@@ -250,20 +284,25 @@ class Agents:
             await self._ports.tools.resolve(changes.security_level)
         # Only these fields: a run may note that it used the agent at the same moment.
         await self._ports.store.commit(Patch(kind=Agent, id=agent.id, fields=fields_changed))
-        self._record(actor, updated, AgentUpdated(fields=tuple(sorted(given))))
+        self._record(actor, updated, _updated(updated, *sorted(given)))
         return updated
 
     async def delete(self, actor: Actor, id: str) -> Agent:
         """Remove an agent; its conversations and events stay."""
-        agent = await self.get(actor, id)
+        agent = await self._get_to_change(actor, id)
         await self._ports.store.commit(Delete(kind=Agent, id=agent.id))
-        self._record(actor, agent, AgentDeleted(name=agent.name))
+        self._record(actor, agent, AgentDeleted(name=agent.name, is_shared=agent.is_shared))
         return agent
 
     async def statistics(self, actor: Actor, id: str) -> AgentStatistics:
         """Figures over the agent's runs."""
         agent = await self.get(actor, id)
         return await self._ports.analytics.agent_statistics(agent.id)
+
+    async def statistics_of(self, agents: Sequence[Agent]) -> dict[str, AgentStatistics]:
+        """Figures over the runs of several agents, by id."""
+        known = await self._ports.analytics.agents_statistics([agent.id for agent in agents])
+        return {agent.id: known.get(agent.id, AgentStatistics()) for agent in agents}
 
     async def _check(self, agent: Agent) -> None:
         if not agent.name.strip():
@@ -285,3 +324,11 @@ class Agents:
     ) -> None:
         source = Source(user_id=actor.user_id, dialect=actor.dialect, agent_id=agent.id)
         self._ports.journal.record(body, source)
+
+
+def _updated(agent: Agent, *names: str) -> AgentUpdated:
+    return AgentUpdated(fields=names, name=agent.name, is_shared=agent.is_shared)
+
+
+def _may_change(actor: Actor, agent: Agent) -> bool:
+    return agent.owner_id == actor.user_id or actor.is_admin

@@ -8,12 +8,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from notebook_agents.core.agents import AgentPorts, Agents
+from notebook_agents.core.api_keys import ApiKeys
+from notebook_agents.core.batches import Batches, BatchPorts
 from notebook_agents.core.conversations import ConversationPorts, Conversations
 from notebook_agents.core.journal import Journal
+from notebook_agents.core.logins import Logins
 from notebook_agents.core.loop import LoopPorts
 from notebook_agents.core.models import BUNDLED_MODEL, Models
 from notebook_agents.core.run_service import RunPorts, Runs
 from notebook_agents.core.run_work import WorkPorts
+from notebook_agents.core.samples import Samples
 from notebook_agents.core.spawn import Supervisor
 from notebook_agents.core.tools import ToolPorts, Tools
 from notebook_agents.core.users import Users
@@ -69,6 +73,8 @@ class Core:
         self.journal = Journal(ports.event_log, ports.clock)
         self.models = Models(ports.engine)
         self.users = Users(ports.store, ports.clock, ports.hasher)
+        self.api_keys = ApiKeys(ports.store, ports.clock)
+        self.logins = Logins(ports.store, ports.clock)
         self.tools = Tools(
             ToolPorts(
                 runner=ports.tools,
@@ -87,6 +93,21 @@ class Core:
                 conversations=self.conversations,
                 models=self.models,
             )
+        )
+        self.samples = Samples(self.journal, ports.clock)
+        self.batches = Batches(self._batch_ports())
+
+    def _batch_ports(self) -> BatchPorts:
+        ports = self._ports
+        return BatchPorts(
+            store=ports.store,
+            journal=self.journal,
+            clock=ports.clock,
+            analytics=ports.analytics,
+            agents=self.agents,
+            runs=self.runs,
+            models=self.models,
+            supervisor=self.supervisor,
         )
 
     def _agent_ports(self) -> AgentPorts:
@@ -138,6 +159,8 @@ class Core:
         """Bring order into what a process before this one left behind."""
         if n := await self.runs.recover():
             _log.warning("marked %d runs of a process that died as interrupted", n)
+        if n := await self.batches.recover():
+            _log.warning("ended %d executions of a process that died", n)
 
     async def aclose(self) -> None:
         """End background work, then the adapters; runs that work end as interrupted."""

@@ -6,7 +6,7 @@ doubles of them.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 if TYPE_CHECKING:
     from notebook_agents.core.agents import AgentStatistics
     from notebook_agents.core.conversations import MessageNode
+    from notebook_agents.core.deliveries import Letter, Receipt
     from notebook_agents.core.events import Event
     from notebook_agents.core.models import (
         EngineHealth,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         ToolResult,
         ToolSpec,
     )
+    from notebook_agents.core.workloads import KeptTable, RegisterWorkload, Workload
 
 T = TypeVar("T")
 
@@ -58,9 +60,15 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """Which records to find: equality on fields (a tuple means any of), newest first."""
+    """Which records to find, newest first; ``where`` is equality (a tuple means any of)."""
 
     where: Mapping[str, Any] = field(default_factory=dict)
+    but: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    """Values that fields must not have."""
+    any_of: tuple[Mapping[str, Any], ...] = ()
+    """Several such equalities of which one must hold; empty asks for nothing."""
+    at_most: Mapping[str, Any] = field(default_factory=dict)
+    """Values that fields must not be above; a field without a value is left out."""
     limit: int = 50
     offset: int = 0
     oldest_first: bool = False
@@ -140,8 +148,32 @@ class Store(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamEnd:
+    """How far a stream of an event log goes."""
+
+    stream: str
+    position: int
+    """Grows with every event; only the log knows what it counts."""
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamChunk:
+    """A part of a stream, in order."""
+
+    events: tuple[Event, ...]
+    position: int
+    """Where to read on; the old position when no whole event follows yet."""
+
+
 class EventLog(Protocol):
     """Append-only streams of events, one per conversation."""
+
+    @property
+    def id(self) -> str:
+        """Which log this is, the same in every process that opens it."""
+        ...
 
     def append(self, event: Event) -> None:
         """Keep the event: once this returns, a kill of the process cannot lose it."""
@@ -153,6 +185,14 @@ class EventLog(Protocol):
 
     async def read(self, stream: str, *, run_id: str = "", after: int = 0) -> list[Event]:
         """The events of a stream in order; with ``run_id`` those numbered above ``after``."""
+        ...
+
+    async def ends(self, streams: Collection[str] | None = None) -> list[StreamEnd]:
+        """How far the streams go, all or those of these that are there."""
+        ...
+
+    async def read_on(self, end: StreamEnd, position: int, types: Collection[str]) -> StreamChunk:
+        """The events of these types from a position on, not further than ``end``."""
         ...
 
     async def aclose(self) -> None:
@@ -269,6 +309,8 @@ class RunTotals:
     p95_duration_ms: float = 0.0
     p99_duration_ms: float = 0.0
     n_tokens: int = 0
+    last_started: datetime | None = None
+    """When the newest run began, whether it has ended or not."""
 
 
 class Analytics(Protocol):
@@ -280,6 +322,10 @@ class Analytics(Protocol):
 
     async def agent_statistics(self, agent_id: str) -> AgentStatistics:
         """Figures over an agent's runs."""
+        ...
+
+    async def agents_statistics(self, agent_ids: Sequence[str]) -> Mapping[str, AgentStatistics]:
+        """The same of several agents, by id; those without runs are left out."""
         ...
 
     async def totals(
@@ -302,4 +348,55 @@ class PasswordHasher(Protocol):
 
     async def verify(self, password: str, stored: str) -> bool:
         """Whether the password fits; takes as long for an empty ``stored`` as for a wrong one."""
+        ...
+
+
+class WebhookSender(Protocol):
+    """Brings letters to addresses elsewhere, and keeps the secrets they are signed with."""
+
+    async def check(self, url: str) -> str:
+        """The receiver's host and port.
+
+        Raises InvalidRequest on the field ``url`` when nothing may be sent there. A name that
+        cannot be resolved now is accepted: it is looked at again before each letter.
+        """
+        ...
+
+    def seal(self, secret: str) -> str:
+        """The secret as it may be stored; InvalidRequest on the field ``secret``."""
+        ...
+
+    async def send(self, letter: Letter) -> Receipt:
+        """Sign and send; every failure is a receipt."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close what is open."""
+        ...
+
+
+class WorkloadTables(Protocol):
+    """Checks and keeps the tables of workloads."""
+
+    async def keep(self, owner_id: str, id: str, wish: RegisterWorkload) -> KeptTable:
+        """Read an upload and keep it under the id.
+
+        Raises InvalidRequest that names row, column and remedy; LimitExceeded for too many rows.
+        """
+        ...
+
+    async def example(self) -> tuple[KeptTable, bytes]:
+        """The table that comes with the product, and its file."""
+        ...
+
+    async def preview(self, workload: Workload, limit: int) -> Table:
+        """The first rows."""
+        ...
+
+    async def remove(self, workload: Workload) -> None:
+        """Forget a table; nothing happens when it is gone."""
+        ...
+
+    async def aclose(self) -> None:
+        """End what runs."""
         ...

@@ -1,26 +1,44 @@
-"""Users, their API keys, and the Actor: who asks the core for something."""
+"""Users, and the Actor: who asks the core for something.
+
+What users prove their identity with lives beside this: keys in `api_keys`, logins in `logins`,
+accounts of other services in `external_logins`.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import secrets
+import re
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
 
-from notebook_agents.core.errors import Conflict, InvalidRequest, NotAuthenticated, NotFound
+from notebook_agents.core.errors import (
+    Conflict,
+    InvalidRequest,
+    NotAuthenticated,
+    NotFound,
+    NotPermitted,
+)
 from notebook_agents.core.ids import new_id
 from notebook_agents.core.ports import Insert, Page, Patch, Query
 
 if TYPE_CHECKING:
-    from notebook_agents.core.ports import Clock, PasswordHasher, Store
+    from notebook_agents.core.ports import Change, Clock, PasswordHasher, Store
 
 OWNER_USERNAME = "admin"
 OWNER_EMAIL = "admin@localhost"
-KEY_PREFIX = "nba_"
-_MIN_PASSWORD = 8
-_LAST_USED_STEP = timedelta(minutes=1)
-"""A key used more often than this is not written each time."""
+SCOPES = ("read", "run", "write", "admin")
+"""What a credential may be good for: look, start runs and tools, change things, administrate."""
+ALL_SCOPES = frozenset(SCOPES)
+MIN_PASSWORD = 8
+MAX_PASSWORD = 1024
+_MAX_EMAIL = 254
+"""RFC 5321, section 4.5.3.1.3, without the angle brackets."""
+_USERNAME = re.compile(r"[\w.-]+")
+_EMAIL = re.compile(r"[^@\s\x00-\x1f<>()\[\],;:\"\\]+@[\w-]+(\.[\w-]+)*")
+_N_TRIES = 20
+"""How often somebody else may be faster before we give up."""
+
+Role = Literal["user", "admin"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,10 +48,26 @@ class Actor:
     user_id: str
     username: str
     is_admin: bool = False
+    """False too when the credential is not good for administration."""
     dialect: str = "python"
     """Through which door the request came: a dialect's name, ``magic``, ``python`` …"""
     credential: str = ""
     """What proved the identity (``jwt``, ``api_key``, ``jupyter`` …), for the audit trail."""
+    scopes: frozenset[str] = ALL_SCOPES
+    """What the credential is good for; a login is good for everything its user may do."""
+
+    def require_scope(self, scope: str) -> None:
+        """NotPermitted, naming the scope, unless the credential has it."""
+        if scope not in self.scopes:
+            held = ", ".join(name for name in SCOPES if name in self.scopes) or "none"
+            raise NotPermitted(
+                f"this credential lacks the scope {scope!r}; it has: {held}", scope=scope
+            )
+
+    def require_admin(self) -> None:
+        """NotPermitted unless an administrator asks."""
+        if not self.is_admin:
+            raise NotPermitted("Administrative privileges required")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,41 +75,30 @@ class User:
     """A person or service with an account."""
 
     id: str
+    number: int = 0
+    """The same identity as a small integer, from 1 on, for clients that expect one."""
     username: str
     email: str
+    is_email_verified: bool = False
+    """Whether somebody trusted said that the address is this user's."""
+    name: str = ""
+    """What to call them on a screen."""
+    picture: str = ""
+    """Address of a portrait; empty when there is none."""
     password_hash: str = ""
     """argon2id; empty when the account cannot log in with a password."""
     is_active: bool = True
     is_admin: bool = False
+    token_epoch: int = 0
+    """Tokens of an earlier epoch are worth nothing: a new password or a block raises it."""
     created_at: datetime
     updated_at: datetime
     last_login: datetime | None = None
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiKey:
-    """A long-lived credential; only its SHA-256 is kept."""
-
-    id: str
-    owner_id: str
-    name: str
-    prefix: str
-    """The first characters of the key, to recognise it in a list."""
-    digest: str
-    """SHA-256 of the whole key, hex."""
-    created_at: datetime
-    expires_at: datetime | None = None
-    revoked_at: datetime | None = None
-    last_used: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RevokedToken:
-    """The ``jti`` of a JWT that must no longer be accepted."""
-
-    id: str
-    owner_id: str
-    expires_at: datetime
+    @property
+    def role(self) -> Role:
+        """Their role in one word."""
+        return "admin" if self.is_admin else "user"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,37 +109,75 @@ class CreateUser:
     email: str
     password: str = ""
     """Empty makes an account that cannot log in with a password."""
+    name: str = ""
+    """Empty is the username."""
+    picture: str = ""
     is_admin: bool = False
+    is_email_verified: bool = False
 
 
 class Users:
-    """Accounts and their credentials."""
+    """Accounts and their passwords."""
 
     def __init__(self, store: Store, clock: Clock, hasher: PasswordHasher) -> None:
         self._store = store
         self._clock = clock
         self._hasher = hasher
 
-    async def create(self, wish: CreateUser) -> User:
-        """Open an account; Conflict when the name or e-mail is taken."""
-        if not 3 <= len(wish.username) <= 50:
-            raise InvalidRequest("a username has 3 to 50 characters", field="username")
-        if wish.password and len(wish.password) < _MIN_PASSWORD:
+    # -- new accounts --------------------------------------------------------------------------
+
+    async def register(self, wish: CreateUser) -> User:
+        """Open an account for somebody who names everything: a stranger, or a command line.
+
+        InvalidRequest names the field that is wrong, Conflict the one that is taken.
+        """
+        check_username(wish.username)
+        if not _USERNAME.fullmatch(wish.username):
             raise InvalidRequest(
-                f"a password has at least {_MIN_PASSWORD} characters", field="password"
+                "a username has letters, digits, '.', '_' and '-' only", field="username"
             )
+        check_email(wish.email)
+        check_password(wish.password)
+        return await self.create(replace(wish, email=wish.email.lower()))
+
+    async def create(self, wish: CreateUser, *beside: Change) -> User:
+        """Open an account for somebody already known here, with changes that belong to it.
+
+        Conflict names the field that is taken.
+        """
+        check_username(wish.username)
+        if wish.password:
+            check_password(wish.password)
         now = self._clock.now()
         user = User(
             id=new_id(),
             username=wish.username,
             email=wish.email,
+            is_email_verified=wish.is_email_verified,
+            name=wish.name.strip() or wish.username,
+            picture=wish.picture,
             password_hash=await self._hasher.hash(wish.password) if wish.password else "",
             is_admin=wish.is_admin,
             created_at=now,
             updated_at=now,
         )
-        await self._store.commit(Insert(record=user))
-        return user
+        return await self._insert(user, beside)
+
+    async def _insert(self, user: User, beside: tuple[Change, ...]) -> User:
+        for attempt in range(1, _N_TRIES):
+            newest = await self._store.find(User, Query(limit=1))
+            last = max([newest.total, *(other.number for other in newest.items)])
+            numbered = replace(user, number=last + attempt)
+            try:
+                await self._store.commit(Insert(record=numbered), *beside)
+            except Conflict as conflict:  # somebody else may have got this number
+                if conflict.details.get("field") != "number":
+                    raise
+            else:
+                return numbered
+        raise Conflict("too many accounts are made at this moment; try again", field="number")
+
+    # -- looking -------------------------------------------------------------------------------
 
     async def get(self, id: str) -> User:
         """One account."""
@@ -127,11 +188,23 @@ class Users:
 
     async def find(self, login: str) -> User | None:
         """The account with that username or e-mail."""
-        for field in ("username", "email"):
-            page = await self._store.find(User, Query(where={field: login}, limit=1))
-            if page.items:
-                return page.items[0]
-        return None
+        # Both are always looked up: the time must not tell which of them is known.
+        named = await self._store.find(User, Query(where={"username": login}, limit=1))
+        mailed = await self.by_email(login)
+        return named.items[0] if named.items else mailed
+
+    async def by_email(self, email: str) -> User | None:
+        """The account with that e-mail."""
+        query = Query(where={"email": (email, email.lower())}, limit=1)
+        page = await self._store.find(User, query)
+        return page.items[0] if page.items else None
+
+    async def list(self, actor: Actor, *, limit: int = 50, offset: int = 0) -> Page[User]:
+        """All accounts, the oldest first; for administrators."""
+        actor.require_admin()
+        return await self._store.find(User, Query(limit=limit, offset=offset, oldest_first=True))
+
+    # -- proving -------------------------------------------------------------------------------
 
     async def authenticate(self, login: str, password: str) -> User:
         """The active account with these credentials.
@@ -143,9 +216,71 @@ class Users:
         is_right = await self._hasher.verify(password, stored)
         if user is None or not is_right or not user.is_active:
             raise NotAuthenticated("the username or password is wrong")
+        return await self.note_login(user)
+
+    async def note_login(self, user: User) -> User:
+        """The account, with this moment as its last login."""
         now = self._clock.now()
         await self._store.commit(Patch(kind=User, id=user.id, fields={"last_login": now}))
         return replace(user, last_login=now)
+
+    # -- changing ------------------------------------------------------------------------------
+
+    async def change_password(self, actor: Actor, old: str, new: str) -> User:
+        """Give the actor's own account another password; all its tokens end."""
+        user = await self.get(actor.user_id)
+        if not await self._hasher.verify(old, user.password_hash):
+            raise InvalidRequest("the present password is wrong", field="old_password")
+        return await self._set_password(user.id, new)
+
+    async def set_password(self, actor: Actor, id: str, password: str) -> User:
+        """Give an account another password; all its tokens end. For administrators."""
+        actor.require_admin()
+        return await self._set_password(id, password)
+
+    async def _set_password(self, id: str, password: str) -> User:
+        check_password(password)
+        hashed = await self._hasher.hash(password)
+        return await self.renew(id, password_hash=hashed)
+
+    async def set_active(self, actor: Actor, id: str, *, is_active: bool) -> User:
+        """Block an account or let it in again; a blocked one's tokens end for good.
+
+        For administrators; the owner's account cannot be blocked.
+        """
+        actor.require_admin()
+        user = await self.get(id)
+        if user.username == OWNER_USERNAME and not is_active:
+            raise Conflict("the owner's account cannot be disabled", field="username")
+        return await self.renew(id, is_active=is_active)
+
+    async def set_admin(self, actor: Actor, id: str, *, is_admin: bool) -> User:
+        """Give or take administrator's rights. For administrators; the owner keeps theirs."""
+        actor.require_admin()
+        user = await self.get(id)
+        if user.username == OWNER_USERNAME and not is_admin:
+            raise Conflict("the owner's account stays an administrator's", field="username")
+        fields = {"is_admin": is_admin, "updated_at": self._clock.now()}
+        await self._store.commit(Patch(kind=User, id=id, fields=fields))
+        return replace(user, **fields)
+
+    async def renew(self, id: str, *beside: Change, **fields: Any) -> User:
+        """Change fields of an account and end all tokens that it was given before."""
+        for _ in range(_N_TRIES):
+            user = await self.get(id)
+            changes = {
+                **fields,
+                "token_epoch": user.token_epoch + 1,
+                "updated_at": self._clock.now(),
+            }
+            expected = {"token_epoch": user.token_epoch}
+            patch = Patch(kind=User, id=id, fields=changes, expected=expected)
+            try:
+                await self._store.commit(patch, *beside)
+            except Conflict:  # another change was faster
+                continue
+            return replace(user, **changes)
+        raise Conflict("the account is being changed by somebody else; try again")
 
     async def ensure_owner(self, password: str = "") -> tuple[User, bool]:
         """The owner's account, and whether ``password`` was set on it now.
@@ -178,65 +313,24 @@ class Users:
             return await self.get(user.id), False
         return replace(user, password_hash=hashed), True
 
-    async def create_key(
-        self, actor: Actor, name: str, *, expires_at: datetime | None = None
-    ) -> tuple[ApiKey, str]:
-        """A new API key and its secret, which is shown here and never again."""
-        if not name.strip():
-            raise InvalidRequest("give the key a name to recognise it by", field="name")
-        secret = KEY_PREFIX + secrets.token_urlsafe(32)
-        key = ApiKey(
-            id=new_id(),
-            owner_id=actor.user_id,
-            name=name,
-            prefix=secret[: len(KEY_PREFIX) + 6],
-            digest=_digest(secret),
-            created_at=self._clock.now(),
-            expires_at=expires_at,
+
+def check_username(username: str) -> None:
+    """InvalidRequest unless the name is neither too short nor too long."""
+    if len(username) < 3:
+        raise InvalidRequest("Username must be at least 3 characters", field="username")
+    if len(username) > 50:
+        raise InvalidRequest("Username must be at most 50 characters", field="username")
+
+
+def check_email(email: str) -> None:
+    """InvalidRequest unless it can be an address."""
+    if len(email) > _MAX_EMAIL or not _EMAIL.fullmatch(email):
+        raise InvalidRequest("Email must be an address such as ann@example.org", field="email")
+
+
+def check_password(password: str) -> None:
+    """InvalidRequest unless the password is long enough."""
+    if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
+        raise InvalidRequest(
+            f"Password must have {MIN_PASSWORD} to {MAX_PASSWORD} characters", field="password"
         )
-        await self._store.commit(Insert(record=key))
-        return key, secret
-
-    async def list_keys(self, actor: Actor, *, limit: int = 50, offset: int = 0) -> Page[ApiKey]:
-        """The actor's keys, revoked ones too, newest first."""
-        query = Query(where={"owner_id": actor.user_id}, limit=limit, offset=offset)
-        return await self._store.find(ApiKey, query)
-
-    async def revoke_key(self, actor: Actor, id: str) -> ApiKey:
-        """End a key; nothing happens when it has ended before."""
-        key = await self._store.get(ApiKey, id)
-        if key is None or key.owner_id != actor.user_id:
-            raise NotFound("api key", id)
-        if key.revoked_at is None:
-            key = replace(key, revoked_at=self._clock.now())
-            fields = {"revoked_at": key.revoked_at}
-            await self._store.commit(Patch(kind=ApiKey, id=key.id, fields=fields))
-        return key
-
-    async def authenticate_key(self, secret: str) -> User:
-        """The active account behind a key that is neither revoked nor expired."""
-        page = await self._store.find(ApiKey, Query(where={"digest": _digest(secret)}, limit=1))
-        key, now = (page.items[0] if page.items else None), self._clock.now()
-        if key is None or key.revoked_at or (key.expires_at and key.expires_at <= now):
-            raise NotAuthenticated("the API key is invalid or expired")
-        user = await self._store.get(User, key.owner_id)
-        if user is None or not user.is_active:
-            raise NotAuthenticated("the API key is invalid or expired")
-        if key.last_used is None or now - key.last_used >= _LAST_USED_STEP:
-            await self._store.commit(Patch(kind=ApiKey, id=key.id, fields={"last_used": now}))
-        return user
-
-    async def revoke_token(self, jti: str, owner_id: str, expires_at: datetime) -> None:
-        """Never accept this token again."""
-        token = RevokedToken(id=jti, owner_id=owner_id, expires_at=expires_at)
-        if await self._store.get(RevokedToken, jti) is None:
-            await self._store.commit(Insert(record=token))
-
-    async def is_revoked(self, jti: str) -> bool:
-        """Whether the token was revoked."""
-        return await self._store.get(RevokedToken, jti) is not None
-
-
-def _digest(secret: str) -> str:
-    # A random 256-bit key needs no slow hash: there is nothing to guess.
-    return hashlib.sha256(secret.encode()).hexdigest()

@@ -11,11 +11,27 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Text, func, insert, inspect, select, text
+from sqlalchemy import (
+    Boolean,
+    Connection,
+    Engine,
+    Integer,
+    Text,
+    func,
+    insert,
+    inspect,
+    select,
+    text,
+)
 from sqlalchemy.types import TypeEngine
 
 from notebook_agents.core.errors import NotebookAgentsError
-from notebook_agents.store.tables import Json, UtcDateTime, metadata, schema_version
+from notebook_agents.store.tables import (
+    Json,
+    UtcDateTime,
+    metadata,
+    schema_version,
+)
 
 Migration = Callable[[Connection], None]
 
@@ -49,7 +65,31 @@ def m002_workflows_and_deleted_conversations(connection: Connection) -> None:
     add_column(connection, "conversations.deleted_at", UtcDateTime())
 
 
-MIGRATIONS: tuple[Migration, ...] = (m002_workflows_and_deleted_conversations,)
+def m003_identity(connection: Connection) -> None:
+    """Numbers and names of users, scopes of keys, logins, roles and sharing of agents."""
+    add_column(connection, "users.number", Integer(), default="0")
+    add_column(connection, "users.name", Text(), default="")
+    add_column(connection, "users.picture", Text(), default="")
+    add_column(connection, "users.is_email_verified", Boolean(), default="0")
+    add_column(connection, "users.token_epoch", Integer(), default="0")
+    add_column(connection, "api_keys.scopes", Json, default='["read", "run", "write", "admin"]')
+    add_column(connection, "agents.role", Text(), default="")
+    add_column(connection, "agents.is_shared", Boolean(), default="0")
+    oldest_first = connection.exec_driver_sql("SELECT id FROM users ORDER BY created_at, id")
+    wanted = text("UPDATE users SET number = :number, name = username WHERE id = :id")
+    for number, id in enumerate(oldest_first.scalars().all(), start=1):
+        connection.execute(wanted, {"number": number, "id": id})
+    connection.exec_driver_sql("CREATE UNIQUE INDEX users_by_number ON users (number)")
+    moment = UtcDateTime().compile(dialect=connection.dialect)
+    connection.exec_driver_sql(
+        "CREATE TABLE logins (id VARCHAR(36) NOT NULL PRIMARY KEY, owner_id TEXT NOT NULL,"
+        " dialect TEXT NOT NULL, token_epoch INTEGER NOT NULL, generation INTEGER NOT NULL,"
+        f" created_at {moment} NOT NULL, expires_at {moment} NOT NULL)"
+    )
+    connection.exec_driver_sql("CREATE INDEX ix_logins_owner_id ON logins (owner_id)")
+
+
+MIGRATIONS: tuple[Migration, ...] = (m002_workflows_and_deleted_conversations, m003_identity)
 """From version 1 on: the first brings version 1 to version 2."""
 _LOCK_KEY = 7_310_114
 """Any number no other program uses: PostgreSQL's advisory lock while migrating."""

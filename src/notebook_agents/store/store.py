@@ -7,6 +7,7 @@ readers. PostgreSQL has a pool for both. The same code serves either.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,6 +23,7 @@ from sqlalchemy import (
     event,
     func,
     insert,
+    or_,
     select,
     true,
     update,
@@ -40,6 +42,7 @@ from notebook_agents.store.records import record_of, row_of, table_of, values_of
 T = TypeVar("T")
 _READERS = 2
 _POSTGRESQL_WRITERS = 4
+_TAKEN = re.compile(r"failed: \w+\.(\w+)|Key \((\w+)\)=")
 
 
 class SqlStore:
@@ -80,7 +83,7 @@ class SqlStore:
 
         def work(connection: Connection) -> Page[T]:
             table = table_of(kind)
-            condition = _condition(kind, query.where)
+            condition = _wanted(kind, query)
             moment = table.c.get("created_at", table.c.id)
             order: list[ColumnElement[Any]] = [moment, table.c.id]
             if not query.oldest_first:
@@ -169,6 +172,16 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA foreign_keys=ON")
 
 
+def _wanted(kind: type[Any], query: Query) -> ColumnElement[bool]:
+    table = table_of(kind)
+    return and_(
+        _condition(kind, query.where),
+        or_(*(_condition(kind, where) for where in query.any_of or ({},))),
+        *(table.c[name].not_in(values) for name, values in query.but.items()),
+        *(table.c[name] <= bound for name, bound in query.at_most.items()),
+    )
+
+
 def _condition(kind: type[Any], where: Mapping[str, Any]) -> ColumnElement[bool]:
     table = table_of(kind)
     return and_(
@@ -186,7 +199,7 @@ def _apply(connection: Connection, change: Change) -> None:
             try:
                 connection.execute(insert(table_of(type(record))).values(row_of(record)))
             except IntegrityError as error:
-                raise _taken(type(record), error) from error
+                raise _taken(error) from error
         case Replace(record=record, expected=expected):
             _change(connection, type(record), record.id, row_of(record), expected)
         case Patch(kind=kind, id=id, fields=fields, expected=expected):
@@ -213,8 +226,8 @@ def _change(
     raise Conflict(f"{noun} {id!r} has changed in the meantime")
 
 
-def _taken(kind: type[Any], error: IntegrityError) -> Conflict:
-    text = str(error.orig)
-    unique = [column.name for column in table_of(kind).columns if column.unique]
-    field = next((name for name in unique if name in text), "id")
+def _taken(error: IntegrityError) -> Conflict:
+    # SQLite says "failed: users.email", PostgreSQL "Key (email)=(…) already exists".
+    named = _TAKEN.search(str(error.orig))
+    field = (named.group(1) or named.group(2)) if named else "id"
     return Conflict(f"this {field} is taken", field=field)

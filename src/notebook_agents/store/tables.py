@@ -23,13 +23,17 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
 from notebook_agents.core.agents import Agent
+from notebook_agents.core.api_keys import ApiKey
+from notebook_agents.core.batches import Batch
 from notebook_agents.core.conversations import Conversation, MessageNode
+from notebook_agents.core.logins import Login, RevokedToken
 from notebook_agents.core.runs import Run
-from notebook_agents.core.users import ApiKey, RevokedToken, User
+from notebook_agents.core.users import User
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -81,6 +85,12 @@ users = Table(
     _time("created_at"),
     _time("updated_at"),
     _time("last_login", nullable=True),
+    Column("number", Integer, nullable=False),
+    _text("name"),
+    _text("picture"),
+    Column("is_email_verified", Boolean, nullable=False),
+    Column("token_epoch", Integer, nullable=False),
+    Index("users_by_number", "number", unique=True),
 )
 
 api_keys = Table(
@@ -95,6 +105,19 @@ api_keys = Table(
     _time("expires_at", nullable=True),
     _time("revoked_at", nullable=True),
     _time("last_used", nullable=True),
+    _json("scopes"),
+)
+
+logins = Table(
+    "logins",
+    metadata,
+    _id(),
+    _text("owner_id", index=True),
+    _text("dialect"),
+    Column("token_epoch", Integer, nullable=False),
+    Column("generation", Integer, nullable=False),
+    _time("created_at"),
+    _time("expires_at"),
 )
 
 revoked_tokens = Table(
@@ -125,7 +148,16 @@ agents = Table(
     _time("created_at"),
     _time("updated_at"),
     _time("last_used", nullable=True),
+    _text("role"),
+    Column("is_shared", Boolean, nullable=False),
     Index("agents_by_owner", "owner_id", "created_at"),
+    Index(
+        "shared_agents_by_name",
+        "name",
+        unique=True,
+        sqlite_where=text("is_shared"),
+        postgresql_where=text("is_shared"),
+    ),
 )
 
 conversations = Table(
@@ -184,6 +216,7 @@ runs = Table(
     _json("decisions"),
     _text("text"),
     _json("result"),
+    _text("batch_id"),
     _json("tool_calls"),
     _json("usage"),
     Column("n_steps", Integer, nullable=False),
@@ -194,6 +227,25 @@ runs = Table(
     _time("ended_at", nullable=True),
     _time("deleted_at", nullable=True),
     Index("runs_by_owner", "owner_id", "created_at"),
+    Index("runs_by_batch", "batch_id", "created_at"),
+)
+
+batches = Table(
+    "batches",
+    metadata,
+    _id(),
+    _text("owner_id"),
+    _text("dialect"),
+    _text("state", index=True),
+    _json("agents"),
+    Column("is_parallel", Boolean, nullable=False),
+    Column("timeout_s", Float, nullable=False),
+    _text("holder"),
+    Column("n_succeeded", Integer, nullable=False),
+    Column("n_failed", Integer, nullable=False),
+    _time("created_at"),
+    _time("ended_at", nullable=True),
+    Index("batches_by_owner", "owner_id", "created_at"),
 )
 
 schema_version = Table(
@@ -207,9 +259,11 @@ schema_version = Table(
 TABLES: dict[type[Any], Table] = {
     User: users,
     ApiKey: api_keys,
+    Login: logins,
     RevokedToken: revoked_tokens,
     Agent: agents,
     Conversation: conversations,
     MessageNode: messages,
     Run: runs,
+    Batch: batches,
 }

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
 from notebook_agents.core.agents import AgentStatistics
+from notebook_agents.core.api_keys import ApiKey
 from notebook_agents.core.conversations import MessageNode
 from notebook_agents.core.errors import Conflict, NotFound
 from notebook_agents.core.events import Event, RunFinished
+from notebook_agents.core.ids import new_id
 from notebook_agents.core.ports import (
     Change,
     Delete,
@@ -20,9 +23,11 @@ from notebook_agents.core.ports import (
     Query,
     Replace,
     RunTotals,
+    StreamChunk,
+    StreamEnd,
     Table,
 )
-from notebook_agents.core.users import ApiKey, User
+from notebook_agents.core.users import User
 
 T = TypeVar("T")
 
@@ -31,7 +36,7 @@ class MemoryStore:
     """A store in a dictionary."""
 
     _UNIQUE: Mapping[type[Any], tuple[str, ...]] = {
-        User: ("username", "email"),
+        User: ("username", "email", "number"),
         ApiKey: ("digest",),
     }
 
@@ -44,7 +49,7 @@ class MemoryStore:
 
     async def find(self, kind: type[T], query: Query) -> Page[T]:
         """Matching records, newest first."""
-        records = [r for r in self._records.get(kind, {}).values() if _matches(r, query.where)]
+        records = [r for r in self._records.get(kind, {}).values() if _is_wanted(r, query)]
         records.sort(key=lambda r: getattr(r, "created_at", r.id), reverse=not query.oldest_first)
         page = records[query.offset : query.offset + query.limit]
         return Page(items=tuple(page), total=len(records), limit=query.limit, offset=query.offset)
@@ -110,6 +115,17 @@ class MemoryStore:
         """Nothing to release."""
 
 
+def _is_wanted(record: Any, query: Query) -> bool:
+    return (
+        _matches(record, query.where)
+        and not any(getattr(record, name) in values for name, values in query.but.items())
+        and all(
+            (value := getattr(record, name)) is not None and value <= bound
+            for name, bound in query.at_most.items()
+        )
+    )
+
+
 def _matches(record: Any, where: Mapping[str, Any]) -> bool:
     return all(
         getattr(record, name) in value
@@ -123,6 +139,7 @@ class MemoryEventLog:
     """Streams of events in lists."""
 
     def __init__(self) -> None:
+        self.id = new_id()
         self.events: list[Event] = []
         self.n_syncs = 0
 
@@ -141,6 +158,21 @@ class MemoryEventLog:
             for e in self.events
             if e.stream == stream and (not run_id or (e.run_id == run_id and e.run_seq > after))
         ]
+
+    async def ends(self, streams: Collection[str] | None = None) -> list[StreamEnd]:
+        """How many events each stream has."""
+        last = {e.stream: e.ts for e in self.events if streams is None or e.stream in streams}
+        counts = Counter(e.stream for e in self.events)
+        return [
+            StreamEnd(stream=name, position=counts[name], changed_at=ts)
+            for name, ts in last.items()
+        ]
+
+    async def read_on(self, end: StreamEnd, position: int, types: Collection[str]) -> StreamChunk:
+        """The events from a position on."""
+        events = (await self.read(end.stream))[position : end.position]
+        wanted = tuple(event for event in events if event.type in types)
+        return StreamChunk(events=wanted, position=end.position)
 
     async def aclose(self) -> None:
         """Nothing to close."""

@@ -127,7 +127,7 @@ async def test_metrics_count_the_runs_of_the_caller_and_everybodys_for_an_admin(
     tektra: Client, core: Core, make_agent: MakeAgent, alice: User
 ) -> None:
     actor = Actor(user_id=alice.id, username=alice.username)
-    _, secret = await core.users.create_key(actor, "k")
+    _, secret = await core.api_keys.create(actor, "k")
     path = f"/v1/agents/{await make_agent()}/conversations"
     await tektra.post(path, {"message": "hi"})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
@@ -50,10 +51,12 @@ class Login(TektraHandler):
     """``POST /v1/auth/login``."""
 
     is_public = True
+    limit_group = "authentication"
 
     async def post(self) -> None:
         """Exchange a password for a token."""
         body = self.parse(auth_wire.LoginRequest)
+        await self.count_account(body.username)
         if not self.services.allow_password_login:
             raise NotPermitted("password login is switched off here; use the Hub's tokens")
         user = await self.core.users.authenticate(body.username, body.password)
@@ -73,7 +76,7 @@ class Keys(TektraHandler):
 
     async def get(self) -> None:
         """The caller's keys."""
-        page = await self.core.users.list_keys(self.actor, limit=ALL)
+        page = await self.core.api_keys.list(self.actor, limit=ALL)
         self.reply(system_mapping.keys_to_wire(page))
 
     async def post(self) -> None:
@@ -81,7 +84,9 @@ class Keys(TektraHandler):
         body = self.parse(auth_wire.CreateKeyRequest)
         days = body.expires_in_days
         expires_at = datetime.now(UTC) + timedelta(days=days) if days else None
-        key, secret = await self.core.users.create_key(self.actor, body.name, expires_at=expires_at)
+        key, secret = await self.core.api_keys.create(
+            self.actor, body.name, expires_at=expires_at
+        )
         self.reply(system_mapping.new_key_to_wire(key, secret), status=201)
 
 
@@ -90,12 +95,14 @@ class Key(TektraHandler):
 
     async def delete(self, key_id: str) -> None:
         """End a key."""
-        key = await self.core.users.revoke_key(self.actor, self.id_of("api key", key_id))
+        key = await self.core.api_keys.revoke(self.actor, self.id_of("api key", key_id))
         self.reply(system_mapping.key_to_wire(key))
 
 
 class Agents(TektraHandler):
     """``/v1/agents``."""
+
+    limit_groups: ClassVar[Mapping[str, str]] = {"post": "agent_creation"}
 
     async def get(self) -> None:
         """A page of agents."""
@@ -157,6 +164,9 @@ class Agent(TektraHandler):
 class Conversations(TektraHandler):
     """``POST /v1/agents/{agent_id}/conversations``."""
 
+    scope = "run"
+    limit_group = "conversations"
+
     async def post(self, agent_id: str) -> None:
         """Begin a conversation and answer its first message."""
         id = self.id_of("agent", agent_id)
@@ -166,6 +176,9 @@ class Conversations(TektraHandler):
 
 class Messages(TektraHandler):
     """``POST /v1/conversations/{conversation_id}/messages``."""
+
+    scope = "run"
+    limit_group = "conversations"
 
     async def post(self, conversation_id: str) -> None:
         """Answer a follow-up message."""
@@ -177,6 +190,8 @@ class Messages(TektraHandler):
 
 class Conversation(TektraHandler):
     """``GET /v1/conversations/{conversation_id}``."""
+
+    limit_group = "conversations"
 
     async def get(self, conversation_id: str) -> None:
         """The whole history."""
@@ -197,6 +212,9 @@ class Tools(TektraHandler):
 class ToolExecution(TektraHandler):
     """``POST /v1/tools/{tool_id}/execute``."""
 
+    scope = "run"
+    limit_group = "tool_execution"
+
     async def post(self, tool_id: str) -> None:
         """Use a tool without an agent."""
         body = self.parse(wire.ExecuteToolRequest)
@@ -210,6 +228,8 @@ class ToolExecution(TektraHandler):
 class Models(TektraHandler):
     """``GET /v1/models``."""
 
+    limit_group = "model_queries"
+
     async def get(self) -> None:
         """Every model."""
         self.reply(system_mapping.models_to_wire(await self.core.models.list()))
@@ -217,6 +237,8 @@ class Models(TektraHandler):
 
 class ModelStatus(TektraHandler):
     """``GET /v1/models/{model_id}/status``; the id has slashes, raw or as ``%2F``."""
+
+    limit_group = "model_queries"
 
     async def get(self, model_id: str) -> None:
         """One model now."""

@@ -45,6 +45,8 @@ class TektraSocket(BaseSocket):
 
     dialect: ClassVar[Dialect] = TEKTRA
     frames = CLIENT_FRAMES
+    limit_group = "conversations"
+    message_group = "conversations"
 
     def heartbeat_frame(self) -> PingFrame:
         """Tektra's own ping."""

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from notebook_agents.core.agents import Agent
     from notebook_agents.core.models import EngineHealth, ModelInfo, ModelStatus
     from notebook_agents.core.ports import Page, RunTotals
-    from notebook_agents.core.users import ApiKey, User
+    from notebook_agents.core.api_keys import ApiKey
+    from notebook_agents.core.users import User
     from notebook_agents_server.base import MachineReading
 
 RECOMMENDED_FACTOR = 2
