@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from importlib import resources
@@ -66,18 +66,34 @@ class EventAnalytics:
 
     async def agent_statistics(self, agent_id: str) -> AgentStatistics:
         """Figures over an agent's finished runs."""
-        row = await self._on_thread(
-            lambda: self._row(
-                """SELECT count(*), count(*) FILTER (status = 'succeeded'),
-                          coalesce(avg(duration_ms), 0),
-                          coalesce(sum(input_tokens + output_tokens), 0)
-                   FROM v_runs WHERE status <> 'running' AND agent_id = $1""",
-                agent_id,
+        return (await self.agents_statistics([agent_id])).get(agent_id, AgentStatistics())
+
+    async def agents_statistics(self, agent_ids: Sequence[str]) -> Mapping[str, AgentStatistics]:
+        """Figures over the finished runs of several agents, by id, in one look at the log."""
+        if not agent_ids:
+            return {}
+        rows = await self._on_thread(
+            lambda: self._rows(
+                """SELECT agent_id, count(*) FILTER (status <> 'running'),
+                          count(*) FILTER (status = 'succeeded'),
+                          coalesce(avg(duration_ms) FILTER (status <> 'running'), 0),
+                          coalesce(sum(input_tokens + output_tokens)
+                                   FILTER (status <> 'running'), 0),
+                          max(started)
+                   FROM v_runs WHERE list_contains($1, agent_id) GROUP BY agent_id""",
+                list(agent_ids),
             )
         )
-        return AgentStatistics(
-            n_runs=row[0], n_succeeded=row[1], mean_duration_ms=row[2], n_tokens=int(row[3])
-        )
+        return {
+            id: AgentStatistics(
+                n_runs=n_runs,
+                n_succeeded=n_succeeded,
+                mean_duration_ms=mean,
+                n_tokens=int(n_tokens),
+                last_started=last_started.astimezone(UTC),
+            )
+            for id, n_runs, n_succeeded, mean, n_tokens, last_started in rows
+        }
 
     async def totals(
         self, *, since: datetime | None = None, owner_id: str | None = None
@@ -88,15 +104,17 @@ class EventAnalytics:
             made_at, _, totals = self._totals
             if time.monotonic() - made_at < TOTALS_AGE_S:
                 return totals
-        row = await self._on_thread(
-            lambda: self._row(
-                """SELECT count(*), count(*) FILTER (status = 'succeeded'),
+        (row,) = await self._on_thread(
+            lambda: self._rows(
+                """SELECT count(*) FILTER (status <> 'running'),
+                          count(*) FILTER (status = 'succeeded'),
                           coalesce(avg(duration_ms), 0),
                           coalesce(quantile_cont(duration_ms, 0.95), 0),
                           coalesce(quantile_cont(duration_ms, 0.99), 0),
-                          coalesce(sum(input_tokens + output_tokens), 0)
-                   FROM v_runs
-                   WHERE status <> 'running' AND started >= $1 AND ($2 IS NULL OR user_id = $2)""",
+                          coalesce(sum(input_tokens + output_tokens)
+                                   FILTER (status <> 'running'), 0),
+                          max(started)
+                   FROM v_runs WHERE started >= $1 AND ($2 IS NULL OR user_id = $2)""",
                 since or datetime(1970, 1, 1, tzinfo=UTC),
                 owner_id,
             )
@@ -108,6 +126,7 @@ class EventAnalytics:
             p95_duration_ms=row[3],
             p99_duration_ms=row[4],
             n_tokens=int(row[5]),
+            last_started=None if row[6] is None else row[6].astimezone(UTC),
         )
         self._totals = (time.monotonic(), asked, totals)
         return totals
@@ -121,7 +140,7 @@ class EventAnalytics:
     async def _on_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
-    def _row(self, sql: str, *parameters: Any) -> tuple[Any, ...]:
+    def _rows(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         self._ensure_a_file()
         with self._lock:
             if self._own is None:
@@ -130,9 +149,8 @@ class EventAnalytics:
                 _create_views(self._own)
             cursor = self._own.cursor()
         with cursor:
-            row = cursor.execute(sql, parameters).fetchone()
-        assert row is not None, "an aggregate has a row"
-        return tuple(row)
+            rows: list[tuple[Any, ...]] = cursor.execute(sql, parameters).fetchall()
+        return rows
 
     def _user_query(self, sql: str, owner_id: str | None) -> Table:
         self._ensure_a_file()

@@ -185,6 +185,8 @@ class RunFinished:
     error_message: str = ""
     result: dict[str, Any] = field(default_factory=dict)
     """What a workflow computed."""
+    batch_id: str = ""
+    """The batch that the run belongs to."""
     type: Literal["run_finished"] = "run_finished"
 
 
@@ -193,6 +195,7 @@ class AgentCreated:
     """An agent was saved for the first time."""
 
     name: str
+    is_shared: bool = False
     type: Literal["agent_created"] = "agent_created"
 
 
@@ -201,6 +204,8 @@ class AgentUpdated:
     """An agent's configuration changed."""
 
     fields: tuple[str, ...] = ()
+    name: str = ""
+    is_shared: bool = False
     type: Literal["agent_updated"] = "agent_updated"
 
 
@@ -209,7 +214,51 @@ class AgentDeleted:
     """An agent was removed."""
 
     name: str
+    is_shared: bool = False
     type: Literal["agent_deleted"] = "agent_deleted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchStarted:
+    """Several agents were asked to carry out their roles."""
+
+    batch_id: str
+    agents: dict[str, str] = field(default_factory=dict)
+    """Their names, by id."""
+    is_parallel: bool = True
+    timeout_s: float = 0.0
+    type: Literal["batch_started"] = "batch_started"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchFinished:
+    """The last run of a batch ended."""
+
+    batch_id: str
+    state: Literal["completed", "timed_out", "interrupted"]
+    n_agents: int = 0
+    n_succeeded: int = 0
+    n_failed: int = 0
+    """All that did not succeed."""
+    duration_ms: float = 0.0
+    type: Literal["batch_finished"] = "batch_finished"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineSampled:
+    """What the machine of a server was doing."""
+
+    cpu_percent: float
+    """Since the sample before, over all cores."""
+    memory_percent: float
+    disk_percent: float
+    """Of the disk with the product's data."""
+    network_kib_s: float
+    """Sent and received, per second, since the sample before."""
+    n_active_agents: int
+    health_score: float
+    """0 to 1."""
+    type: Literal["machine_sampled"] = "machine_sampled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,6 +300,9 @@ EventBody: TypeAlias = Annotated[
     | AgentCreated
     | AgentUpdated
     | AgentDeleted
+    | BatchStarted
+    | BatchFinished
+    | MachineSampled
     | CodeRan
     | SecurityViolation,
     Field(discriminator="type"),
@@ -279,11 +331,19 @@ class Event:
     @property
     def stream(self) -> str:
         """The append-only stream this event is kept in."""
+        if isinstance(self.body, MachineSampled):
+            return machine_stream(self.ts)
         return self.conversation_id or SYSTEM_STREAM
 
 
 SYSTEM_STREAM = "system"
 """Where facts outside any conversation are kept."""
+
+
+def machine_stream(at: datetime) -> str:
+    """Where the samples of a day are kept: apart, because they are many."""
+    return f"machine-{at:%Y-%m-%d}"
+
 
 _ADAPTER: TypeAdapter[Event] = TypeAdapter(Event)
 

@@ -36,6 +36,7 @@ def finished_event(run: Run) -> RunFinished:
         error_code=run.error_code,
         error_message=run.error_message,
         result=run.result,
+        batch_id=run.batch_id,
     )
 
 

@@ -92,7 +92,7 @@ class Runs:
                 workflow=run.workflow,
             )
         )
-        self._spawn(worker, self._turn(conversation.id))
+        self._spawn(worker, self._turn(wish.turn or conversation.id))
         return run
 
     async def get(self, actor: Actor, id: str) -> Run:
@@ -189,6 +189,11 @@ class Runs:
             raise Conflict("another process works on this run; cancel it there", holder=run.holder)
         return await self.get(actor, id)
 
+    def stop(self, id: str, stop: RunStopped) -> None:
+        """Ask a run that this process works on to end so; nothing happens to another."""
+        if worker := self._workers.get(id):
+            worker.signal.stop(stop)
+
     async def decide(self, actor: Actor, id: str, decisions: Sequence[ApprovalDecision]) -> Run:
         """Answer the pending tool calls of a run and let it go on.
 
@@ -276,6 +281,7 @@ class Runs:
             metadata=wish.metadata,
             workflow=wish.workflow,
             parameters=wish.parameters,
+            batch_id=wish.batch_id,
             created_at=self._ports.work.loop.clock.now(),
         )
 

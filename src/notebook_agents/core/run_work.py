@@ -120,7 +120,8 @@ class RunWorker:
                         await self._drive()
             end = None if self._pending else _End("succeeded")
         except RunStopped as stop:
-            end = _End(stop.state, "cancelled", stop.reason)
+            code = "limit_exceeded" if stop.state == "timed_out" else "cancelled"
+            end = _End(stop.state, code, stop.reason)
         except TimeoutError:
             limit = f"{self.run.limits.timeout_s:g} s"
             end = _End("timed_out", "limit_exceeded", f"the run reached its time limit of {limit}")

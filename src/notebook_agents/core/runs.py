@@ -87,6 +87,8 @@ class Run:
     """The answer, or as much of it as there was."""
     result: dict[str, Any] = field(default_factory=dict)
     """What the workflow computed."""
+    batch_id: str = ""
+    """The batch it belongs to; empty for most."""
     tool_calls: tuple[ToolCall, ...] = ()
     usage: Usage = Usage()
     n_steps: int = 0
@@ -136,6 +138,10 @@ class StartRun:
     """A workflow to run in place of the agent loop."""
     parameters: dict[str, Any] = field(default_factory=dict)
     """What the workflow is asked for beside the message; JSON values."""
+    batch_id: str = ""
+    """The batch that asks."""
+    turn: str = ""
+    """Runs with the same turn work one after another, as those of one conversation do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

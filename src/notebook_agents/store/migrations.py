@@ -89,7 +89,31 @@ def m003_identity(connection: Connection) -> None:
     connection.exec_driver_sql("CREATE INDEX ix_logins_owner_id ON logins (owner_id)")
 
 
-MIGRATIONS: tuple[Migration, ...] = (m002_workflows_and_deleted_conversations, m003_identity)
+def m004_batches(connection: Connection) -> None:
+    """Runs that are started together; names of shared agents are taken once."""
+    add_column(connection, "runs.batch_id", Text(), default="")
+    connection.exec_driver_sql("CREATE INDEX runs_by_batch ON runs (batch_id, created_at)")
+    moment = UtcDateTime().compile(dialect=connection.dialect)
+    json = Json.compile(dialect=connection.dialect)
+    connection.exec_driver_sql(
+        "CREATE TABLE batches (id VARCHAR(36) NOT NULL PRIMARY KEY, owner_id TEXT NOT NULL,"
+        f" dialect TEXT NOT NULL, state TEXT NOT NULL, agents {json} NOT NULL,"
+        " is_parallel BOOLEAN NOT NULL, timeout_s FLOAT NOT NULL, holder TEXT NOT NULL,"
+        " n_succeeded INTEGER NOT NULL, n_failed INTEGER NOT NULL,"
+        f" created_at {moment} NOT NULL, ended_at {moment})"
+    )
+    connection.exec_driver_sql("CREATE INDEX ix_batches_state ON batches (state)")
+    connection.exec_driver_sql("CREATE INDEX batches_by_owner ON batches (owner_id, created_at)")
+    connection.exec_driver_sql(
+        "CREATE UNIQUE INDEX shared_agents_by_name ON agents (name) WHERE is_shared"
+    )
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    m002_workflows_and_deleted_conversations,
+    m003_identity,
+    m004_batches,
+)
 """From version 1 on: the first brings version 1 to version 2."""
 _LOCK_KEY = 7_310_114
 """Any number no other program uses: PostgreSQL's advisory lock while migrating."""

@@ -218,8 +218,11 @@ def _change(
 ) -> None:
     table = table_of(kind)
     condition = and_(table.c.id == id, _condition(kind, expected))
-    if connection.execute(update(table).where(condition).values(values)).rowcount:
-        return
+    try:
+        if connection.execute(update(table).where(condition).values(values)).rowcount:
+            return
+    except IntegrityError as error:
+        raise _taken(error) from error
     noun = kind.__name__.lower()
     if connection.execute(select(table.c.id).where(table.c.id == id)).first() is None:
         raise NotFound(noun, id)

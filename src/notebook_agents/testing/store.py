@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from notebook_agents.core.agents import AgentStatistics
+from notebook_agents.core.agents import Agent, AgentStatistics
 from notebook_agents.core.api_keys import ApiKey
 from notebook_agents.core.conversations import MessageNode
 from notebook_agents.core.errors import Conflict, NotFound
-from notebook_agents.core.events import Event, RunFinished
+from notebook_agents.core.events import Event, RunFinished, RunQueued
 from notebook_agents.core.ids import new_id
 from notebook_agents.core.ports import (
     Change,
@@ -80,6 +80,9 @@ class MemoryStore:
                     for f in unique
                     if any(getattr(r, f) == getattr(record, f) for r in table.values())
                 ]
+                if isinstance(record, Agent) and record.is_shared:
+                    shared = (agent for agent in table.values() if agent.is_shared)
+                    taken += ["name"] if any(r.name == record.name for r in shared) else []
                 if record.id in table or taken:
                     raise Conflict(f"{(taken or ['id'])[0]} is taken", field=(taken or ["id"])[0])
             case Replace(record=record, expected=expected):
@@ -118,6 +121,7 @@ class MemoryStore:
 def _is_wanted(record: Any, query: Query) -> bool:
     return (
         _matches(record, query.where)
+        and (not query.any_of or any(_matches(record, where) for where in query.any_of))
         and not any(getattr(record, name) in values for name, values in query.but.items())
         and all(
             (value := getattr(record, name)) is not None and value <= bound
@@ -201,24 +205,32 @@ class MemoryAnalytics:
             n_succeeded=totals.n_succeeded,
             mean_duration_ms=totals.mean_duration_ms,
             n_tokens=totals.n_tokens,
+            last_started=_last_started(e for e in self._log.events if e.agent_id == agent_id),
         )
+
+    async def agents_statistics(self, agent_ids: Sequence[str]) -> Mapping[str, AgentStatistics]:
+        """Count for each agent."""
+        each = {id: await self.agent_statistics(id) for id in agent_ids}
+        return {id: known for id, known in each.items() if known.last_started is not None}
 
     async def totals(
         self, *, since: datetime | None = None, owner_id: str | None = None
     ) -> RunTotals:
         """Count finished runs."""
-        return _totals(
-            [
-                b
-                for e in self._log.events
-                if isinstance(b := e.body, RunFinished)
-                and (since is None or e.ts >= since)
-                and owner_id in {None, e.user_id}
-            ]
-        )
+        events = [
+            e
+            for e in self._log.events
+            if (since is None or e.ts >= since) and owner_id in {None, e.user_id}
+        ]
+        totals = _totals([b for e in events if isinstance(b := e.body, RunFinished)])
+        return replace(totals, last_started=_last_started(events))
 
     async def aclose(self) -> None:
         """Nothing to close."""
+
+
+def _last_started(events: Iterable[Event]) -> datetime | None:
+    return max((e.ts for e in events if isinstance(e.body, RunQueued)), default=None)
 
 
 def _totals(ends: Sequence[RunFinished]) -> RunTotals:
