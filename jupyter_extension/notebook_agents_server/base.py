@@ -20,13 +20,8 @@ from tornado.http1connection import HTTP1Connection
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
-from notebook_agents.core.errors import (
-    LimitExceeded,
-    NotAuthenticated,
-    NotFound,
-    NotPermitted,
-)
-from notebook_agents_server.door import Door, Services, without_jupyter_login
+from notebook_agents.core.errors import LimitExceeded, NotAuthenticated, NotFound
+from notebook_agents_server.door import CREDENTIAL_HINT, Door, Services, without_jupyter_login
 from notebook_agents_server.failures import Dialect, error_of_code, reading
 from notebook_agents_server.machine import MachineReading
 
@@ -92,25 +87,18 @@ class BaseHandler(Door):
             connection.set_max_body_size(limit * READ_AND_REFUSE_FACTOR)
         try:
             self.check_host()
-            await self._admit()
+            if self.request.method != "OPTIONS":
+                await self.admit()
         except Exception as refusal:  # noqa: BLE001 - raised again by the guard of the verb
             self._refusal = refusal
 
-    async def _admit(self) -> None:
-        if self.request.method == "OPTIONS":
+    async def show_credential(self) -> None:
+        """Find out who asks, where that matters."""
+        if self.is_public:
             return
-        try:
-            if not self.is_public:
-                await self._identify()
-        except (NotAuthenticated, NotPermitted):
-            await self.count()
-            raise
-        await self.count()
-
-    async def _identify(self) -> None:
         credential = self.given_credential()
         if not credential:
-            raise NotAuthenticated("give a credential: Authorization: Bearer <token>")
+            raise NotAuthenticated(CREDENTIAL_HINT)
         await self.enter(credential)
 
     def data_received(self, chunk: bytes) -> None:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from notebook_agents.core.users import Actor
     from notebook_agents_server.identity import Gatekeeper
 
+CREDENTIAL_HINT = "give a credential: Authorization: Bearer <token>"
 ACTIVITY_SETTING = "notebook_agents_last_activity"
 """Jupyter takes any setting with such a name as a sign of life and delays its idle shutdown."""
 LOOKING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -195,6 +196,19 @@ class Door(RequestHandler):
     def check_xsrf_cookie(self) -> None:
         """Nothing to forge: a request without an explicit credential is refused anyway."""
 
+    async def admit(self) -> None:
+        """Let the client in, and count its request also when it is refused."""
+        try:
+            await self.show_credential()
+        except (NotAuthenticated, NotPermitted):
+            await self.count()
+            raise
+        await self.count()
+
+    async def show_credential(self) -> None:
+        """Find out who asks, where that matters."""
+        raise NotImplementedError
+
     async def enter(self, credential: str) -> None:
         """Find out who asks and whether they may come through this door."""
         self._visitor = actor = await self.gatekeeper.identify(credential, self)
@@ -215,7 +229,7 @@ class Door(RequestHandler):
             if self.is_public and group == GENERAL:
                 return
         if self._visitor is None or self._visitor.credential != KERNEL_CREDENTIAL:
-            await self._count(group, self._caller())
+            await self._count(group, self.caller)
 
     async def count_account(self, name: str) -> None:
         """Count an attempt to enter an account, whatever address it comes from."""
@@ -231,7 +245,9 @@ class Door(RequestHandler):
         if standing.is_exceeded:
             raise standing.error()
 
-    def _caller(self) -> Caller:
+    @property
+    def caller(self) -> Caller:
+        """Who is counted for this request."""
         if self._visitor is None:
             return Caller.address(str(self.request.remote_ip))
         return Caller.user(self._visitor.user_id, is_admin=self._visitor.is_admin)

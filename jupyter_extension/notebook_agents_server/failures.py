@@ -61,6 +61,17 @@ INTERNAL_CLOSE_CODE = 1011
 TOO_LARGE_STATUS = 413
 
 
+class MalformedFrame(InvalidRequest):
+    """A client sent over a socket what is no JSON."""
+
+
+class RateExceeded(LimitExceeded):
+    """A client asked too often."""
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message, limit="rate", retry_after_s=retry_after_s)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """An error on its way out."""
@@ -85,8 +96,10 @@ class Dialect:
     """Where the document deviates from `CLOSE_CODES`."""
     limits: Mapping[str, str] = field(default_factory=dict)
     """The document's rate limits: a group of requests and what it allows, see `limits`."""
-    ends_sockets_at_limit: bool = False
-    """Whether a socket with too many messages is closed; else it is only told."""
+    ends_sockets: tuple[ErrorClass, ...] = ()
+    """Errors that end a socket although its client could go on, such as `RateExceeded`."""
+    refuses_after_handshake: bool = False
+    """Whether a socket is accepted before it is refused: a browser sees no other reason."""
     retry_after_header: str = ""
     """Another name for ``Retry-After``, where the document has one."""
     headers: Mapping[str, str] = field(default_factory=dict)

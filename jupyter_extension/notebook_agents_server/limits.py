@@ -20,7 +20,9 @@ from dataclasses import dataclass, field
 from limits import RateLimitItem, parse_many
 
 from notebook_agents.core.errors import LimitExceeded
+from notebook_agents.core.ids import new_id
 from notebook_agents_server.counters import Counters, MemoryCounters, RedisCounters, SharedCounters
+from notebook_agents_server.failures import RateExceeded
 
 OFF = "off"
 GENERAL, AUTHENTICATION, MESSAGES = "general", "authentication", "messages"
@@ -28,8 +30,6 @@ CONNECTIONS = "connections"
 COMMON_GROUPS = (GENERAL, AUTHENTICATION, MESSAGES, CONNECTIONS)
 """Groups that every dialect has, limited or not."""
 ADMIN_SUFFIX = "_admin"
-RATE_LIMIT = "rate"
-"""The ``limit`` in the details of the error."""
 IPV6_HOME_BITS = 64
 """One customer gets at least so large a network, so its addresses count as one."""
 
@@ -117,13 +117,28 @@ class Standing:
             "X-RateLimit-Reset": str(math.ceil(self.resets_at)),
         }
 
-    def error(self) -> LimitExceeded:
+    def error(self) -> RateExceeded:
         """What an answer says that is refused because of it."""
-        return LimitExceeded(
-            f"rate limit exceeded: {self.limit} requests; try again in {self.retry_after_s} s",
-            limit=RATE_LIMIT,
+        return RateExceeded(
+            f"rate limit exceeded; try again in {self.retry_after_s} s",
             retry_after_s=self.retry_after_s,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """One open socket of a caller."""
+
+    dialect: str
+    caller: Caller
+    ttl_s: float
+    """Seconds after which it is free again unless it is kept."""
+    lease: str = field(default_factory=new_id)
+
+    @property
+    def key(self) -> str:
+        """What it is counted under."""
+        return f"{self.dialect}/{self.caller.key}"
 
 
 class RateLimiter:
@@ -154,34 +169,34 @@ class RateLimiter:
                 break  # what is refused does not use up the longer windows
         return nearest
 
-    async def hold(self, dialect: str, caller: Caller, lease: str, *, ttl_s: float) -> None:
-        """Hold a place for a socket; LimitExceeded when the caller has too many open."""
-        limit = self._most_connections(dialect, caller)
+    async def take(self, place: Place) -> None:
+        """Take a place for a socket; LimitExceeded when the caller has too many open."""
+        limit = self._most_connections(place)
         if limit is None:
             return
-        key = f"{dialect}/{caller.key}"
-        if not await self._counters.hold(key, lease, ttl_s=ttl_s, limit=limit):
+        hold = self._counters.hold(place.key, place.lease, ttl_s=place.ttl_s, limit=limit)
+        if not await hold:
             raise LimitExceeded(
                 f"there are {limit} open connections already; close one first", limit=CONNECTIONS
             )
 
-    async def keep(self, dialect: str, caller: Caller, lease: str, *, ttl_s: float) -> None:
+    async def keep(self, place: Place) -> None:
         """Renew the place of an open socket."""
-        if self._most_connections(dialect, caller) is not None:
-            await self._counters.hold(f"{dialect}/{caller.key}", lease, ttl_s=ttl_s)
+        if self._most_connections(place) is not None:
+            await self._counters.hold(place.key, place.lease, ttl_s=place.ttl_s)
 
-    async def release(self, dialect: str, caller: Caller, lease: str) -> None:
-        """Give the place of a closed socket back."""
-        if self._most_connections(dialect, caller) is not None:
-            await self._counters.release(f"{dialect}/{caller.key}", lease)
+    async def give_back(self, place: Place) -> None:
+        """Let the place of a closed socket go."""
+        if self._most_connections(place) is not None:
+            await self._counters.release(place.key, place.lease)
 
     async def aclose(self) -> None:
         """Let connections go."""
         await self._counters.aclose()
 
-    def _most_connections(self, dialect: str, caller: Caller) -> int | None:
+    def _most_connections(self, place: Place) -> int | None:
         table = self._policy.connections
-        return table.get(self._name(table, dialect, CONNECTIONS, caller))
+        return table.get(self._name(table, place.dialect, CONNECTIONS, place.caller))
 
     def _standing(self, rate: RateLimitItem, n: int, resets_at: float) -> Standing:
         return Standing(

@@ -22,9 +22,17 @@ from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
-from notebook_agents.core.errors import NotAuthenticated
-from notebook_agents_server.door import Door, without_jupyter_login
-from notebook_agents_server.failures import INTERNAL_CLOSE_CODE, reading
+from notebook_agents.core.errors import InvalidRequest, NotAuthenticated, NotebookAgentsError
+from notebook_agents_server.door import CREDENTIAL_HINT, Door, without_jupyter_login
+from notebook_agents_server.failures import (
+    INTERNAL_CLOSE_CODE,
+    MalformedFrame,
+    RateExceeded,
+    reading,
+)
+from notebook_agents_server.limits import MESSAGES, Place
+
+__all__ = ["BaseSocket", "MalformedFrame", "RateExceeded"]
 
 MAX_MESSAGE_BYTES = 1024 * 1024
 MAX_WAITING_FRAMES = 1000
@@ -34,6 +42,8 @@ CATCH_UP_S = 10.0
 TOO_SLOW_CLOSE_CODE = 1013
 UNAUTHENTICATED_CLOSE_CODE = 4401
 BEARER_SUBPROTOCOL = "bearer."
+MIN_PLACE_TTL_S = 30.0
+"""Seconds for which a socket still counts, at least, when its server is gone."""
 _log = logging.getLogger(__name__)
 
 
@@ -44,7 +54,12 @@ class BaseSocket(Door, WebSocketHandler):
     frames: ClassVar[TypeAdapter[Any]]
     """What the client may send after it is authenticated."""
 
+    message_group: ClassVar[str] = MESSAGES
+    """The group of rate limits that counts what the client sends."""
+
     _credential: str = ""
+    _refusal: NotebookAgentsError | None = None
+    _place: Place | None = None
     _is_open: bool = False
     _closing: tuple[int, str] | None = None
 
@@ -56,6 +71,10 @@ class BaseSocket(Door, WebSocketHandler):
     async def on_frame(self, frame: Any) -> None:
         """The client sent a valid frame; must return soon."""
         raise NotImplementedError
+
+    def is_counted(self, frame: Any) -> bool:  # noqa: ARG002 - for those who look at it
+        """Whether a frame counts as a message; what is no valid frame always does."""
+        return True
 
     def heartbeat_frame(self) -> BaseModel | None:
         """A frame to send with every heartbeat; None for the protocol's own ping alone."""
@@ -132,16 +151,28 @@ class BaseSocket(Door, WebSocketHandler):
         """Refuse before the handshake what can be refused."""
         self.check_host()
         self.services.ready()
-        self._credential = self.given_credential()
-        is_handshake = self.request.headers.get("Upgrade", "").lower() == "websocket"
-        if self._credential:
-            await self.enter(self._credential)
-        elif not is_handshake or self.request.method != "GET":
-            raise NotAuthenticated("give a credential: Authorization: Bearer <token>")
-        if not is_handshake:
+        try:
+            await self.admit()
+        except NotebookAgentsError as error:
+            if not (self.dialect.refuses_after_handshake and self._is_handshake()):
+                raise
+            self._refusal = error
+        if not self._is_handshake():
             raise HTTPError(
                 405 if self.request.method != "GET" else 400, log_message="connect with a WebSocket"
             )
+
+    async def show_credential(self) -> None:
+        """Find out who asks; a socket's client may say it later."""
+        self._credential = self.given_credential()
+        if self._credential:
+            await self.enter(self._credential)
+        elif not self._is_handshake():
+            raise NotAuthenticated(CREDENTIAL_HINT)
+
+    def _is_handshake(self) -> bool:
+        upgrade = self.request.headers.get("Upgrade", "").lower()
+        return upgrade == "websocket" and self.request.method == "GET"
 
     @without_jupyter_login
     async def get(self, *args: Any, **kwargs: Any) -> None:
@@ -153,11 +184,25 @@ class BaseSocket(Door, WebSocketHandler):
         self._path_args = args
         self._is_open = True
         self.work(self._write_frames(), name="sending")
+        if self._refusal is not None:
+            self._fail(self._refusal, is_grave=True)
+            return
         self.work(self._beat(), name="heartbeat")
         if self._actor is None:
             self.work(self._expect_auth(), name="waiting for a credential")
         else:
-            await self._guarded(self.on_ready(*args), is_grave=True)
+            await self._guarded(self._begin(), is_grave=True)
+
+    async def _begin(self) -> None:
+        # So long that two heartbeats may be late.
+        ttl_s = max(MIN_PLACE_TTL_S, 3 * self.services.heartbeat_s)
+        place = Place(dialect=self.dialect.name, caller=self.caller, ttl_s=ttl_s)
+        await self.services.limiter.take(place)
+        self._place = place
+        if self._is_open:
+            await self.on_ready(*self._path_args)
+        else:
+            await self.services.limiter.give_back(place)  # the client left meanwhile
 
     async def _expect_auth(self) -> None:
         await asyncio.sleep(self.services.first_frame_timeout_s)
@@ -176,8 +221,16 @@ class BaseSocket(Door, WebSocketHandler):
             await self._guarded(self._receive(message), is_grave=False)
 
     async def _receive(self, message: str | bytes) -> None:
-        with reading():
-            frame = self.frames.validate_json(message)
+        try:
+            with reading():
+                frame = self.frames.validate_json(message)
+        except InvalidRequest as error:
+            await self.count(self.message_group)
+            if _is_json(message):
+                raise
+            raise MalformedFrame(error.message) from None
+        if self.is_counted(frame):
+            await self.count(self.message_group)
         await self.on_frame(frame)
 
     async def _authenticate(self, message: str | bytes) -> None:
@@ -192,7 +245,8 @@ class BaseSocket(Door, WebSocketHandler):
             raise NotAuthenticated("the auth frame has no token")
         await self.enter(token)
         self._credential = token
-        await self.on_ready(*self._path_args)
+        await self.count()
+        await self._begin()
 
     async def _guarded(self, job: Coroutine[Any, Any, None], *, is_grave: bool) -> None:
         """Do the job; an error becomes a frame and, when it is grave or not ours, the end."""
@@ -210,7 +264,7 @@ class BaseSocket(Door, WebSocketHandler):
         self._offer(json.dumps(self.dialect.frame_of(failure)))
         if not is_ours:
             self._offer_close(INTERNAL_CLOSE_CODE, failure.error.message)
-        elif is_grave:
+        elif is_grave or isinstance(failure.error, self.dialect.ends_sockets):
             self._offer_close(self.dialect.close_code_of(failure.error), failure.error.message)
 
     # -- sending -------------------------------------------------------------------------------
@@ -247,6 +301,8 @@ class BaseSocket(Door, WebSocketHandler):
             await asyncio.sleep(self.services.heartbeat_s)
             if self._actor is not None:
                 await self.gatekeeper.identify(self._credential, self)
+                if self._place is not None:
+                    await self.services.limiter.keep(self._place)
                 if (frame := self.heartbeat_frame()) is not None:
                     self.send(frame)
 
@@ -257,3 +313,16 @@ class BaseSocket(Door, WebSocketHandler):
         self._is_open = False
         for task in tuple(self._tasks):
             task.cancel()
+        place, core = self._place, self.services.core
+        if place is not None and core is not None:  # else it ends by itself
+            core.spawn(
+                self.services.limiter.give_back(place), name=f"end of socket {self.request_id}"
+            )
+
+
+def _is_json(message: str | bytes) -> bool:
+    try:
+        json.loads(message)
+    except ValueError:
+        return False
+    return True

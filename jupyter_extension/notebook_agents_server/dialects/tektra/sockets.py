@@ -48,6 +48,10 @@ class TektraSocket(BaseSocket):
     limit_group = "conversations"
     message_group = "conversations"
 
+    def is_counted(self, frame: ClientFrame) -> bool:
+        """What a message asks for is work; pings and cancelling are not."""
+        return isinstance(frame, MessageFrame)
+
     def heartbeat_frame(self) -> PingFrame:
         """Tektra's own ping."""
         return PingFrame(timestamp=datetime.now(UTC))
