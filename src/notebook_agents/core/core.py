@@ -21,6 +21,7 @@ from notebook_agents.core.samples import Samples
 from notebook_agents.core.spawn import Supervisor
 from notebook_agents.core.tools import ToolPorts, Tools
 from notebook_agents.core.users import Users
+from notebook_agents.core.workloads import WorkloadPorts, Workloads
 
 if TYPE_CHECKING:
     from notebook_agents.core.policy import Level
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         Sandbox,
         Store,
         ToolRunner,
+        WorkloadTables,
     )
     from notebook_agents.core.workflows import Workflow
     from notebook_agents.core.workspaces import Workspaces
@@ -58,6 +60,8 @@ class CorePorts:
     """The least sandbox level of this deployment, and the one of agents that name none."""
     workflows: Mapping[str, Workflow] = field(default_factory=dict)
     """By name, what runs can do in place of the agent loop."""
+    workload_tables: WorkloadTables | None = None
+    """None keeps no workloads."""
 
 
 class Core:
@@ -83,6 +87,9 @@ class Core:
                 workspaces=ports.workspaces,
                 level=ports.level,
             )
+        )
+        self.workloads = Workloads(
+            WorkloadPorts(store=ports.store, clock=ports.clock, tables=ports.workload_tables)
         )
         self.agents = Agents(self._agent_ports())
         self.conversations = Conversations(self._conversation_ports())
@@ -169,5 +176,7 @@ class Core:
         await self._ports.sandbox.aclose()
         await self._ports.engine.aclose()
         await self._ports.analytics.aclose()
+        if self._ports.workload_tables is not None:
+            await self._ports.workload_tables.aclose()
         await self._ports.event_log.aclose()
         await self._ports.store.aclose()

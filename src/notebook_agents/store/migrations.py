@@ -109,10 +109,29 @@ def m004_batches(connection: Connection) -> None:
     )
 
 
+def m005_workloads(connection: Connection) -> None:
+    """Tables of jobs that people register to have them optimized."""
+    moment = UtcDateTime().compile(dialect=connection.dialect)
+    json = Json.compile(dialect=connection.dialect)
+    connection.exec_driver_sql(
+        "CREATE TABLE workloads (id VARCHAR(36) NOT NULL PRIMARY KEY, owner_id TEXT NOT NULL,"
+        " name TEXT NOT NULL, format TEXT NOT NULL, size_bytes BIGINT NOT NULL,"
+        f" sha256 TEXT NOT NULL, n_rows INTEGER NOT NULL, columns {json} NOT NULL,"
+        f" ignored_columns {json} NOT NULL, created_at {moment} NOT NULL)"
+    )
+    connection.exec_driver_sql(
+        "CREATE UNIQUE INDEX workloads_by_name ON workloads (owner_id, name)"
+    )
+    connection.exec_driver_sql(
+        "CREATE INDEX workloads_by_owner ON workloads (owner_id, created_at)"
+    )
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     m002_workflows_and_deleted_conversations,
     m003_identity,
     m004_batches,
+    m005_workloads,
 )
 """From version 1 on: the first brings version 1 to version 2."""
 _LOCK_KEY = 7_310_114

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     DateTime,
@@ -34,6 +35,7 @@ from notebook_agents.core.conversations import Conversation, MessageNode
 from notebook_agents.core.logins import Login, RevokedToken
 from notebook_agents.core.runs import Run
 from notebook_agents.core.users import User
+from notebook_agents.core.workloads import Workload
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -248,6 +250,23 @@ batches = Table(
     Index("batches_by_owner", "owner_id", "created_at"),
 )
 
+workloads = Table(
+    "workloads",
+    metadata,
+    _id(),
+    _text("owner_id"),
+    _text("name"),
+    _text("format"),
+    Column("size_bytes", BigInteger, nullable=False),
+    _text("sha256"),
+    Column("n_rows", Integer, nullable=False),
+    _json("columns"),
+    _json("ignored_columns"),
+    _time("created_at"),
+    Index("workloads_by_name", "owner_id", "name", unique=True),
+    Index("workloads_by_owner", "owner_id", "created_at"),
+)
+
 schema_version = Table(
     "schema_version",
     metadata,
@@ -266,4 +285,5 @@ TABLES: dict[type[Any], Table] = {
     MessageNode: messages,
     Run: runs,
     Batch: batches,
+    Workload: workloads,
 }
