@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import re
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from importlib.metadata import version
@@ -20,10 +21,11 @@ from tornado.http1connection import HTTP1Connection
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
-from notebook_agents.core.errors import LimitExceeded, NotAuthenticated, NotFound
+from notebook_agents.core.errors import InvalidRequest, LimitExceeded, NotAuthenticated, NotFound
 from notebook_agents_server.door import CREDENTIAL_HINT, Door, Services, without_jupyter_login
 from notebook_agents_server.failures import Dialect, error_of_code, reading
 from notebook_agents_server.machine import MachineReading
+from notebook_agents_server.tokens import IssuedTokens
 
 if TYPE_CHECKING:
     from notebook_agents.core.runs import Run
@@ -32,6 +34,7 @@ __all__ = [
     "VERSION",
     "BaseHandler",
     "Dialect",
+    "IssuedTokens",
     "MachineReading",
     "Route",
     "Services",
@@ -45,6 +48,7 @@ T = TypeVar("T")
 Route = tuple[str, type[RequestHandler]]
 """A path as its document writes it, with groups in place of names, and its handler."""
 VERBS = ("get", "head", "post", "put", "patch", "delete", "options")
+_JSON_TYPE = re.compile(r"application/(?:[\w.-]+\+)?json")
 READ_AND_REFUSE_FACTOR = 8
 """A body beyond the limit is still read, and thrown away, up to this many limits, so that the
 refusal reaches the client; beyond that the connection is closed."""
@@ -124,12 +128,21 @@ class BaseHandler(Door):
     def parse(self, model: type[M]) -> M:
         """The body as a wire model; InvalidRequest names the wrong field."""
         with reading():
-            return model.model_validate_json(self.request.body or b"{}")
+            return model.model_validate_json(self._json())
 
     def parse_value(self, adapter: TypeAdapter[T]) -> T:
         """The body as a value of any type."""
         with reading():
-            return adapter.validate_json(self.request.body or b"{}")
+            return adapter.validate_json(self._json())
+
+    def _json(self) -> bytes:
+        if not self.request.body:
+            return b"{}"
+        given = self.request.headers.get("Content-Type", "")
+        kind = given.partition(";")[0].strip().lower()
+        if kind and not _JSON_TYPE.fullmatch(kind):
+            raise InvalidRequest(f"send JSON with Content-Type: application/json, not {given!r}")
+        return self.request.body
 
     def parse_query(self, model: type[M]) -> M:
         """The query as a wire model, the last of repeated values; ``token`` is a credential."""
@@ -192,15 +205,19 @@ class BaseHandler(Door):
 
     @guarded
     async def _missing(self, *_args: str, **_kwargs: str) -> None:
-        raise HTTPError(405, log_message=f"{self.request.method} is not offered here")
+        raise HTTPError(
+            405,
+            log_message=f"{self.request.method} is not offered here; use {', '.join(self.offered)}",
+        )
 
     get = head = post = put = patch = delete = _missing
 
     @guarded
     async def options(self, *_args: str, **_kwargs: str) -> None:
         """Answer a browser's question before a cross-origin request."""
+        self.set_header("Allow", ", ".join(self.offered))
         if "Access-Control-Allow-Origin" in self._headers:
-            self.set_header("Access-Control-Allow-Methods", ", ".join(self._offered()))
+            self.set_header("Access-Control-Allow-Methods", ", ".join(self.offered))
             self.set_header(
                 "Access-Control-Allow-Headers",
                 "Authorization, Content-Type, Last-Event-ID, X-Request-ID",
@@ -209,10 +226,12 @@ class BaseHandler(Door):
         self.set_status(204)
         self.finish()
 
-    def _offered(self) -> list[str]:
+    @property
+    def offered(self) -> tuple[str, ...]:
+        """The verbs of this path."""
         missing = BaseHandler._missing
         offered = [verb for verb in VERBS if getattr(type(self), verb) is not missing]
-        return [verb.upper() for verb in offered]
+        return tuple(verb.upper() for verb in offered)
 
 
 class UnknownPath(BaseHandler):

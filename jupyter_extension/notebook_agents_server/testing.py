@@ -128,6 +128,8 @@ class Client:
         """One request; ``headers`` are written with underscores."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        if data is not None and not any(name.lower() == "content-type" for name in named):
+            named["Content-Type"] = "application/json"
         request = HTTPRequest(
             f"{self.origin}{self.base_path}{path}",
             method=verb,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from jupyter_server.serverapp import ServerApp
@@ -17,6 +18,12 @@ ROUTES = all_routes(DIALECT_NAMES)
 VERBS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 PUBLIC = {"/v1/health": {"GET"}, "/v1/auth/login": {"POST"}}
 """What is public, and with which verb; everything else must refuse."""
+
+
+@pytest.fixture
+def settings() -> dict[str, Any]:
+    """More requests without credentials than the rate limits of one address."""
+    return {"rate_limiting": False}
 
 
 def path_of(pattern: str) -> str:

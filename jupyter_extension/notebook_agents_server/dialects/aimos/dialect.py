@@ -11,5 +11,11 @@ AIMOS = Dialect(
     error_body=error_body,
     error_frame=error_frame,
     statuses={Conflict: 400},
+    limits={
+        "general": "100/minute",
+        "general_admin": "200/minute",
+        "connections": "100",
+        "authentication": "5/minute",
+    },
 )
 """The document knows no 409: what is taken is a wrong request."""
