@@ -10,6 +10,7 @@ be read as something else is left out rather than changed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import islice
 
 MAX_COLUMNS = 12
@@ -18,6 +19,15 @@ MAX_LINE_CHARS = 1500
 MORE = "..."
 BETWEEN_THINGS = "; "
 BETWEEN_COLUMNS = ", "
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """One thing as a line tells of it."""
+
+    text: str
+    name: str
+    columns: tuple[str, ...] = ()
 
 
 def outline_line(label: str, outlines: Iterable[str]) -> str:
@@ -31,19 +41,30 @@ def shortened_line(line: str, max_chars: int) -> str:
 
     Nothing when not even one fits.
     """
-    label, _, things = line.partition(": ")
-    shown = things.split(BETWEEN_THINGS)
+    label, things = line.partition(": ")[0], read_line(line)
+    shown = [thing.text for thing in things]
     n_over = len(line) - max_chars
     for place in reversed(range(len(shown))):
         if n_over <= 0:
             break
-        # A name with brackets has no columns behind it, and does not end with one: it is a file's.
-        name = shown[place].partition("(")[0] if shown[place].endswith(")") else shown[place]
-        n_over -= len(shown[place]) - len(name)
-        shown[place] = name
+        n_over -= len(shown[place]) - len(things[place].name)
+        shown[place] = things[place].name
     while shown and n_over > 0:
         n_over -= len(BETWEEN_THINGS) + len(shown.pop())
     return f"{label}: {BETWEEN_THINGS.join(shown)}" if shown else ""
+
+
+def read_line(line: str) -> list[Outline]:
+    """The things that a line tells of."""
+    return [_read(text) for text in line.partition(": ")[2].split(BETWEEN_THINGS) if text]
+
+
+def _read(text: str) -> Outline:
+    # A name with brackets has no columns behind it, and does not end with one: it is a file's.
+    if not text.endswith(")"):
+        return Outline(text, text)
+    name, _, columns = text[:-1].partition("(")
+    return Outline(text, name, tuple(columns.split(BETWEEN_COLUMNS)))
 
 
 def outline(name: str, columns: Sequence[object] = ()) -> str:

@@ -33,6 +33,7 @@ from notebook_agents.core.errors import EngineUnavailable, InvalidRequest
 from notebook_agents.core.models import BUNDLED_TOOLS, GenerateRequest, ModelInfo, ToolSchema
 from notebook_agents.engine.cache import is_plain
 from notebook_agents.engine.catalogue import Entry
+from notebook_agents.engine.focus import focused
 from notebook_agents.engine.grammar import Constraint, Grammars
 from notebook_agents.engine.guardrails import Turn, turn_grammar
 from notebook_agents.engine.parser import CALL_CLOSE, CALL_OPEN
@@ -112,7 +113,7 @@ class LoadedModel:
         """
         chat = to_chat(request.messages, model=self.info.id)
         if self.info.is_bundled:
-            chat = with_short_results(without_final_mark(chat))
+            chat = focused(with_short_results(without_final_mark(chat)))
         tools = self._tools(request)
         kept, ids = self._newest(chat, tools)
         for max_chars in SHORTER_CHARS if self.info.is_bundled else ():

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from notebook_agents.core.outlines import outline
+from notebook_agents.engine.focus import is_said, key
 from notebook_agents.engine.training.conversation import Conversation, Exchange
 from notebook_agents.engine.training.fixtures import Column, Table, make_table
 from notebook_agents.engine.training.scene import Scene
@@ -50,8 +51,8 @@ def is_decided(conversation: Conversation, exchange: Exchange) -> bool:
     if len(used) != 1:
         return False
     ((name, table),) = used.items()
-    said = {_key(column) for column in said_columns(exchange, table)}
-    fits = [n for n, columns in known.items() if columns and said <= set(map(_key, columns))]
+    said = {key(column) for column in said_columns(exchange, table)}
+    fits = [n for n, columns in known.items() if columns and said <= set(map(key, columns))]
     # A file whose columns nobody sees is meant only when nothing else can be.
     open_files = [n for n, columns in known.items() if not columns]
     return (fits or open_files) == [name]
@@ -61,21 +62,21 @@ def said_columns(exchange: Exchange, table: Table) -> list[str]:
     """The columns that the calls use and the request says, also with other case or spaces."""
     calls = _calls(exchange)
     used = [n for n in table.names if f'"{n}"' in calls or f"'{n}'" in calls]
-    return [name for name in used if _is_said(name, exchange.request.lower())]
+    return [name for name in used if is_said(name, exchange.request.lower())]
 
 
 def _rival(scene: Scene, meant: Table, said: Sequence[str]) -> Table:
     """A table of its own with columns of another one; one that is said it does not get."""
     rng, own = scene.rng, make_table(scene.names, scene.rng)
     left_out = rng.choice(said)
-    others = [column for column in meant.columns if _key(column.name) != _key(left_out)]
+    others = [column for column in meant.columns if key(column.name) != key(left_out)]
     rng.shuffle(others)
     if scene.chance(0.6):
         others.sort(key=lambda column: column.name not in said)
     columns = list(own.columns)
     for column in others[: rng.randint(1, MOST_SHARED)]:
-        # In place of one of its kind: questions need a column of words and two of numbers.
-        alike = [c for c in own.columns if c in columns and c.is_number == column.is_number]
+        # In place of one of its own kind: questions need a column of words and two of numbers.
+        alike = [c for c in own.columns if c in columns and _are_alike(c, column)]
         if alike:
             columns[columns.index(rng.choice(alike))] = column
     if scene.chance(0.2):
@@ -87,6 +88,10 @@ def _rival(scene: Scene, meant: Table, said: Sequence[str]) -> Table:
         for place in range(len(own.rows))
     )
     return Table(tuple(columns), rows)
+
+
+def _are_alike(one: Column, other: Column) -> bool:
+    return one.kind == other.kind or (one.is_number and other.is_number)
 
 
 def _cell(column: Column, own: Table, meant: Table, left_out: str, place: int) -> object:
@@ -131,18 +136,3 @@ def _used(tables: Mapping[str, Table], exchange: Exchange) -> dict[str, Table]:
 
 def _calls(exchange: Exchange) -> str:
     return "\n".join(str(v) for step in exchange.steps for v in step.call.arguments.values())
-
-
-def _is_said(name: str, request: str) -> bool:
-    forms = {name.lower(), _spaced(name), name.lower().removesuffix("s"), f"{name.lower()}s"}
-    return any(re.search(rf"(?<!\w){re.escape(f)}(?!\w)", request) for f in forms if f)
-
-
-def _key(name: str) -> str:
-    """Names with the same key are the same to a user."""
-    return _spaced(name).replace(" ", "").removesuffix("s")
-
-
-def _spaced(name: str) -> str:
-    parts = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
-    return re.sub(r"[\s_-]+", " ", parts).strip().lower()

@@ -1,0 +1,69 @@
+"""A request that names columns and no table is about the one table that has them all."""
+
+from __future__ import annotations
+
+import pytest
+
+from notebook_agents.engine.focus import focused
+from notebook_agents.engine.prompt import ChatMessage
+
+CONTEXT = """Tools: database_query
+Dataframes: df(price, region); logs(host, latency_ms, region)
+Files: data/stock.csv(sku, unitPrice, price); notes.txt"""
+
+
+def context_after(request: str, context: str = CONTEXT) -> str:
+    chat: list[ChatMessage] = [
+        {"role": "system", "content": context},
+        {"role": "user", "content": request},
+    ]
+    found = focused(chat)
+    assert found[1:] == chat[1:]
+    return str(found[0]["content"])
+
+
+@pytest.mark.parametrize(
+    ("request_", "line"),
+    [
+        ("mean price by region", "Dataframes: df(price, region)"),
+        ("worst Latency MS per host", "Dataframes: logs(host, latency_ms, region)"),
+        ("how many SKUs are there", "Files: data/stock.csv(sku, unitPrice, price)"),
+        ("sum of the unit prices", "Files: data/stock.csv(sku, unitPrice, price)"),
+    ],
+)
+def test_only_the_table_with_all_columns_is_told(request_: str, line: str) -> None:
+    assert context_after(request_) == f"Tools: database_query\n{line}"
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        "what can you do",
+        "mean price",  # two tables have it
+        "price against host",  # no table has both
+        "mean price by region in stock",  # the user names a table
+        "mean price by region of the csv",
+        "regions and prices of which file",
+        "DF: price by region",
+    ],
+)
+def test_everything_is_told_where_the_columns_do_not_decide(request_: str) -> None:
+    assert context_after(request_) == CONTEXT
+
+
+def test_a_single_table_needs_no_choice() -> None:
+    line = "Dataframes: df(price, region)"
+    assert context_after("mean price", line) == line
+
+
+def test_the_last_request_counts_whatever_came_before_and_after() -> None:
+    chat: list[ChatMessage] = [
+        {"role": "system", "content": CONTEXT},
+        {"role": "user", "content": "how many hosts"},
+        {"role": "assistant", "content": "There are 3."},
+        {"role": "user", "content": "mean price by region"},
+        {"role": "tool", "name": "database_query", "content": "host, 3"},
+    ]
+    found = focused(chat)
+    assert found[0]["content"] == "Tools: database_query\nDataframes: df(price, region)"
+    assert found[1:] == chat[1:]
