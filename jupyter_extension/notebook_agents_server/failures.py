@@ -14,7 +14,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import AwareDatetime, BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from tornado.web import HTTPError
 
@@ -102,8 +102,14 @@ class Dialect:
     """Whether a socket is accepted before it is refused: a browser sees no other reason."""
     retry_after_header: str = ""
     """Another name for ``Retry-After``, where the document has one."""
+    token_lifetime_s: int | None = None
+    """How long the tokens of its login are valid, where the document says it."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """What every answer carries beside the headers of all dialects."""
+    title: str = ""
+    """What its API documents are called."""
+    error_model: type[BaseModel] | None = None
+    """The shape of `error_body`, for the API documents."""
 
     def status_of(self, error: NotebookAgentsError) -> int:
         """The HTTP status of an error."""
@@ -135,7 +141,22 @@ def plain_body(error: NotebookAgentsError, request_id: str, at: datetime) -> dic
     }
 
 
-PLAIN = Dialect(name="notebook-agents", error_body=plain_body)
+class PlainError(BaseModel):
+    """An error of a route that belongs to no dialect."""
+
+    code: str
+    message: str
+    details: dict[str, Any]
+    request_id: str
+    timestamp: AwareDatetime
+
+
+PLAIN = Dialect(
+    name="notebook-agents",
+    error_body=plain_body,
+    title="notebook-agents",
+    error_model=PlainError,
+)
 
 
 def translate(error: BaseException, dialect: Dialect) -> tuple[NotebookAgentsError, int, bool]:
