@@ -160,6 +160,11 @@ class Door(RequestHandler):
         """Where identity providers of Jupyter expect the server's base URL."""
         return str(self.settings.get("base_url", "/"))
 
+    @property
+    def offered(self) -> tuple[str, ...]:
+        """The verbs of this path."""
+        return ("GET",)
+
     def require_admin(self) -> None:
         """Refuse everybody but administrators."""
         self.actor.require_admin()
@@ -225,11 +230,17 @@ class Door(RequestHandler):
         Whoever has a valid credential is counted as that user, everybody else by address.
         """
         if group is None:
-            group = self.limit_groups.get(str(self.request.method).lower(), self.limit_group)
+            group = self._group()
             if self.is_public and group == GENERAL:
                 return
         if self._visitor is None or self._visitor.credential != KERNEL_CREDENTIAL:
             await self._count(group, self.caller)
+
+    def _group(self) -> str:
+        verb = str(self.request.method)
+        if verb not in self.offered:
+            return GENERAL
+        return self.limit_groups.get(verb.lower(), self.limit_group)
 
     async def count_account(self, name: str) -> None:
         """Count an attempt to enter an account, whatever address it comes from."""
@@ -323,6 +334,8 @@ class Door(RequestHandler):
             self.set_header("Retry-After", seconds)
             if self.dialect.retry_after_header:
                 self.set_header(self.dialect.retry_after_header, seconds)
+        if failure.status == 405:
+            self.set_header("Allow", ", ".join(self.offered))
         if failure.status == 401:
             self.set_header("WWW-Authenticate", "Bearer")
         self.set_header("Content-Type", "application/json; charset=UTF-8")
