@@ -21,6 +21,8 @@ from notebook_agents.core.samples import Samples
 from notebook_agents.core.spawn import Supervisor
 from notebook_agents.core.tools import ToolPorts, Tools
 from notebook_agents.core.users import Users
+from notebook_agents.core.webhook_work import DeliveryPorts, WebhookWork
+from notebook_agents.core.webhooks import WebhookPorts, Webhooks
 from notebook_agents.core.workloads import WorkloadPorts, Workloads
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
         Sandbox,
         Store,
         ToolRunner,
+        WebhookSender,
         WorkloadTables,
     )
     from notebook_agents.core.workflows import Workflow
@@ -62,6 +65,8 @@ class CorePorts:
     """By name, what runs can do in place of the agent loop."""
     workload_tables: WorkloadTables | None = None
     """None keeps no workloads."""
+    webhook_sender: WebhookSender | None = None
+    """None tells nobody of anything; a process that is a server has one."""
 
 
 class Core:
@@ -79,6 +84,10 @@ class Core:
         self.users = Users(ports.store, ports.clock, ports.hasher)
         self.api_keys = ApiKeys(ports.store, ports.clock)
         self.logins = Logins(ports.store, ports.clock)
+        self.webhooks = Webhooks(
+            WebhookPorts(store=ports.store, clock=ports.clock, sender=ports.webhook_sender)
+        )
+        self.webhook_work = self._webhook_work()
         self.tools = Tools(
             ToolPorts(
                 runner=ports.tools,
@@ -162,16 +171,35 @@ class Core:
             workflows=ports.workflows,
         )
 
+    def _webhook_work(self) -> WebhookWork | None:
+        ports = self._ports
+        if ports.webhook_sender is None:
+            return None
+        return WebhookWork(
+            DeliveryPorts(
+                store=ports.store,
+                event_log=ports.event_log,
+                journal=self.journal,
+                clock=ports.clock,
+                supervisor=self.supervisor,
+                sender=ports.webhook_sender,
+            )
+        )
+
     async def start(self) -> None:
         """Bring order into what a process before this one left behind."""
         if n := await self.runs.recover():
             _log.warning("marked %d runs of a process that died as interrupted", n)
         if n := await self.batches.recover():
             _log.warning("ended %d executions of a process that died", n)
+        if self.webhook_work is not None:
+            self.spawn(self.webhook_work.work(), name="webhooks")
 
     async def aclose(self) -> None:
         """End background work, then the adapters; runs that work end as interrupted."""
         await self.supervisor.aclose()
+        if self._ports.webhook_sender is not None:
+            await self._ports.webhook_sender.aclose()
         await self._ports.tools.aclose()
         await self._ports.sandbox.aclose()
         await self._ports.engine.aclose()

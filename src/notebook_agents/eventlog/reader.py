@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from notebook_agents.core.events import Event
 from notebook_agents.eventlog.segments import event_of
+
+CHUNK_BYTES = 1 << 20
+"""How much of a stream is read at once; a longer line is read whole."""
 
 
 def read_events(path: Path, run_id: str = "", after: int = 0) -> list[Event]:
@@ -25,3 +29,28 @@ def read_events(path: Path, run_id: str = "", after: int = 0) -> list[Event]:
         for event in events
         if event is not None and (not run_id or (event.run_id == run_id and event.run_seq > after))
     ]
+
+
+def read_chunk(
+    path: Path, span: tuple[int, int], types: Collection[str]
+) -> tuple[list[Event], int]:
+    """The events of these types from the first byte of the span on, and the byte to read on at.
+
+    Reads about 1 MiB of whole lines, never beyond the span; a line that is not whole yet is left
+    for the next look. A missing file has no events.
+    """
+    first, last = span
+    lines, size = b"", CHUNK_BYTES
+    try:
+        with path.open("rb") as file:
+            while not lines and first + size < last + CHUNK_BYTES:
+                file.seek(first)
+                content = file.read(min(size, last - first))
+                lines, size = content[: content.rfind(b"\n") + 1], size + CHUNK_BYTES
+    except FileNotFoundError:
+        return [], last
+    # Looking for the type in the raw line first avoids parsing the many others.
+    marks = tuple(f'"type":"{name}"'.encode() for name in types)
+    wanted = [line for line in lines.split(b"\n") if any(mark in line for mark in marks)]
+    events = [event for line in wanted if (event := event_of(line)) is not None]
+    return [event for event in events if event.type in types], first + len(lines)

@@ -10,13 +10,18 @@ columns below are what SQL sees, in every process that reads.
 from __future__ import annotations
 
 import json
+import os
 import re
+from collections.abc import Collection
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from notebook_agents.core.events import Event, event_from_json, event_to_json
+from notebook_agents.core.ids import new_id
+from notebook_agents.core.ports import StreamEnd
 
 COLUMNS: dict[str, str] = {
     "id": "VARCHAR",
@@ -37,6 +42,35 @@ _STREAM_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
 def hot_folder(home: Path) -> Path:
     """Where streams are appended to."""
     return home / "events" / "hot"
+
+
+def read_log_id(home: Path) -> str:
+    """Which log this is: a name that the first process gives it and all others find."""
+    path = home / "events" / "log_id"
+    draft = path.with_name(f".log_id.{new_id()}")
+    if not path.exists():
+        draft.write_text(new_id(), encoding="ascii")
+        try:
+            os.link(draft, path)  # refuses to replace: of two processes at once one wins
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text(encoding="ascii")
+
+
+def list_streams(home: Path, names: Collection[str] | None = None) -> list[StreamEnd]:
+    """The streams that are there, all or of these, with their sizes."""
+    ends: list[StreamEnd] = []
+    with os.scandir(hot_folder(home)) as entries:
+        for entry in entries:
+            name = entry.name.removesuffix(".jsonl")
+            if name == entry.name or (names is not None and name not in names):
+                continue
+            found = entry.stat()
+            changed_at = datetime.fromtimestamp(found.st_mtime, UTC)
+            ends.append(StreamEnd(stream=name, position=found.st_size, changed_at=changed_at))
+    return ends
 
 
 def stream_path(home: Path, stream: str) -> Path:

@@ -10,11 +10,19 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import OrderedDict
+from collections.abc import Collection
 from pathlib import Path
 
 from notebook_agents.core.events import Event
-from notebook_agents.eventlog.reader import read_events
-from notebook_agents.eventlog.segments import hot_folder, line_of, stream_path
+from notebook_agents.core.ports import StreamChunk, StreamEnd
+from notebook_agents.eventlog.reader import read_chunk, read_events
+from notebook_agents.eventlog.segments import (
+    hot_folder,
+    line_of,
+    list_streams,
+    read_log_id,
+    stream_path,
+)
 
 OPEN_STREAMS = 64
 """Descriptors kept open; the stream least recently written to is closed first."""
@@ -26,6 +34,7 @@ class JsonlEventLog:
     def __init__(self, home: Path) -> None:
         hot_folder(home).mkdir(mode=0o700, parents=True, exist_ok=True)
         self._home = home
+        self.id = read_log_id(home)
         self._open: OrderedDict[str, int] = OrderedDict()
 
     def append(self, event: Event) -> None:
@@ -48,6 +57,20 @@ class JsonlEventLog:
         return await asyncio.get_running_loop().run_in_executor(
             None, read_events, path, run_id, after
         )
+
+    async def ends(self, streams: Collection[str] | None = None) -> list[StreamEnd]:
+        """The sizes of the streams."""
+        return await asyncio.get_running_loop().run_in_executor(
+            None, list_streams, self._home, streams
+        )
+
+    async def read_on(self, end: StreamEnd, position: int, types: Collection[str]) -> StreamChunk:
+        """The events of these types from a byte on."""
+        path, span = stream_path(self._home, end.stream), (position, end.position)
+        events, position = await asyncio.get_running_loop().run_in_executor(
+            None, read_chunk, path, span, types
+        )
+        return StreamChunk(events=tuple(events), position=position)
 
     async def aclose(self) -> None:
         """Close all files."""

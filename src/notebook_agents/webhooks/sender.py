@@ -1,0 +1,212 @@
+"""Sending a letter: to the checked address, within bounds, and without trust in what comes back.
+
+No redirects, no proxies of the environment, no cookies, no connection used twice (a connection
+belongs to the name it was made for, and here URLs name addresses). Of an answer only the status and
+``Retry-After`` are looked at; its body is thrown away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import httpx2
+
+from notebook_agents.core.deliveries import Letter, Receipt
+from notebook_agents.core.errors import InvalidRequest
+from notebook_agents.webhooks.signatures import (
+    Keys,
+    SealedSecrets,
+    body_of,
+    check_secret,
+    headers_of,
+)
+from notebook_agents.webhooks.targets import (
+    Guard,
+    Refused,
+    Target,
+    Unresolved,
+    parse_target,
+)
+
+if TYPE_CHECKING:
+    from notebook_agents.webhooks.addresses import Address
+
+CONNECT_TIMEOUT_S = 5.0
+TOTAL_TIMEOUT_S = 15.0
+ANSWER_TIMEOUT_S = 1.0
+MAX_ANSWER_BYTES = 4096
+"""How much of an answer is read; the status has come by then."""
+MAX_ADDRESSES = 3
+"""How many addresses of a host are tried."""
+USER_AGENT = "notebook-agents-webhooks/1"
+
+
+class HttpSender:
+    """Answers the WebhookSender port with HTTP."""
+
+    def __init__(
+        self,
+        keys: Keys,
+        guard: Guard,
+        *,
+        total_timeout_s: float = TOTAL_TIMEOUT_S,
+        trusted: ssl.SSLContext | None = None,
+    ) -> None:
+        """Blocks while the system's certificates are read."""
+        self._secrets = SealedSecrets(keys)
+        self._guard = guard
+        self._total_timeout_s = total_timeout_s
+        self._http = httpx2.AsyncClient(
+            verify=trusted or ssl.create_default_context(),
+            trust_env=False,
+            follow_redirects=False,
+            timeout=httpx2.Timeout(total_timeout_s, connect=CONNECT_TIMEOUT_S),
+            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=0),
+        )
+
+    async def check(self, url: str) -> str:
+        """The receiver's host and port; InvalidRequest when nothing may be sent there."""
+        target = parse_target(url)
+        try:
+            await self._guard.addresses(target)
+        except Refused as refusal:
+            raise InvalidRequest(str(refusal), field="url") from None
+        except Unresolved:
+            pass  # perhaps later; each letter looks again
+        return target.authority
+
+    def seal(self, secret: str) -> str:
+        """The secret, encrypted."""
+        check_secret(secret)
+        return self._secrets.seal(secret)
+
+    def renew(self, sealed: str) -> str:
+        """The secret, encrypted with the newest key."""
+        return self._secrets.renew(sealed)
+
+    async def send(self, letter: Letter) -> Receipt:
+        """Sign and send; every failure is a receipt."""
+        begun = time.monotonic()
+        status, error, retry_after_s = None, "", None
+        try:
+            async with asyncio.timeout(self._total_timeout_s):
+                answer = await self._deliver(letter)
+            status, retry_after_s = answer.status_code, _retry_after_s(answer)
+            error = _complaint(status)
+        except TimeoutError:
+            error = f"no answer within {self._total_timeout_s:g} s"
+        except (Refused, Unresolved) as refusal:
+            error = str(refusal)
+        except InvalidRequest as refusal:
+            error = refusal.message
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as failure:
+            error = _plain(failure)
+        return Receipt(
+            status_code=status,
+            duration_ms=(time.monotonic() - begun) * 1000,
+            error=error,
+            retry_after_s=retry_after_s,
+        )
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._http.aclose()
+        self._guard.close()
+
+    async def _deliver(self, letter: Letter) -> httpx2.Response:
+        target = parse_target(letter.url)
+        secret = self._secrets.open(letter.sealed_secret)
+        if secret is None:
+            raise Refused("the secret was sealed with another key of the server; set it again")
+        addresses = await self._guard.addresses(target)
+        body = body_of(letter, secret)
+        headers = {
+            **headers_of(letter, secret, body),
+            "Host": target.authority,
+            "Content-Type": "application/json",
+            "User-Agent": USER_AGENT,
+            "Accept-Encoding": "identity",
+        }
+        return await self._post(target, addresses[:MAX_ADDRESSES], headers, body)
+
+    async def _post(
+        self, target: Target, addresses: Sequence[Address], headers: dict[str, str], body: bytes
+    ) -> httpx2.Response:
+        """Post to the first address that can be connected to."""
+        *others, last = addresses
+        for address in others:
+            try:
+                return await self._post_to(target.at(address), target.host, headers, body)
+            except (httpx2.ConnectError, httpx2.ConnectTimeout):
+                continue
+        return await self._post_to(target.at(last), target.host, headers, body)
+
+    async def _post_to(
+        self, url: str, name: str, headers: dict[str, str], body: bytes
+    ) -> httpx2.Response:
+        # The certificate is checked for the name, though the URL has the address.
+        names = {"sni_hostname": name}
+        async with self._http.stream(
+            "POST", url, headers=headers, content=body, extensions=names
+        ) as answer:
+            # The status says it all; the rest is read a little, only not to hang up on anybody.
+            with suppress(TimeoutError, httpx2.HTTPError):
+                async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                    await _read_a_little(answer)
+        return answer
+
+
+async def _read_a_little(answer: httpx2.Response) -> None:
+    n_read = 0
+    async for chunk in answer.aiter_raw():
+        n_read += len(chunk)
+        if n_read >= MAX_ANSWER_BYTES:
+            return
+
+
+def _complaint(status: int) -> str:
+    """What is wrong with an answer; empty for a success."""
+    if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+        return ""
+    if status < HTTPStatus.BAD_REQUEST:
+        return f"the receiver answered {status}; redirects are not followed"
+    return f"the receiver answered {status}"
+
+
+def _plain(failure: Exception) -> str:
+    """A failure in words of ours: the originals may quote the URL or what the receiver sent."""
+    cause: BaseException | None = failure
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return "the receiver's certificate is not valid for its name"
+        if isinstance(cause, ssl.SSLError):
+            return "no TLS connection could be made"
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(failure, httpx2.ConnectTimeout):
+        return f"no connection within {CONNECT_TIMEOUT_S:g} s"
+    if isinstance(failure, httpx2.TimeoutException):
+        return "the receiver was too slow"
+    if isinstance(failure, httpx2.ConnectError):
+        return "the connection was refused or could not be made"
+    return "the connection broke or the answer was not HTTP"
+
+
+def _retry_after_s(answer: httpx2.Response) -> float | None:
+    """``Retry-After`` in seconds, from either of its forms; None for anything else."""
+    text = answer.headers.get("Retry-After", "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        at = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    at = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+    return max(0.0, (at - datetime.now(UTC)).total_seconds())
