@@ -152,6 +152,14 @@ class ServerSettings(HasTraits):
     def _default_database_url(self) -> str:
         return default_database_url()
 
+    environment = Unicode(
+        "production", help="What this deployment is called where an API reports it."
+    ).tag(config=True)
+    sample_interval_s = Float(
+        30.0,
+        min=0.01,
+        help="How many seconds apart the samples of the machine are that the APIs report.",
+    ).tag(config=True)
     @default("redis_url")
     def _default_redis_url(self) -> str:
         return default_redis_url()

@@ -11,6 +11,7 @@ import json
 import logging
 import math
 import re
+import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ from notebook_agents_server.failures import PLAIN, Dialect, Failure, translate
 from notebook_agents_server.identity import KERNEL_CREDENTIAL, OUR_PREFIXES, acting_through
 from notebook_agents_server.limits import AUTHENTICATION, GENERAL, Caller, RateLimiter, Standing
 from notebook_agents_server.machine import Machine
+from notebook_agents_server.meters import Meters
 
 if TYPE_CHECKING:
     from notebook_agents.core.core import Core
@@ -74,6 +76,14 @@ class Services:
     limiter: RateLimiter = field(default_factory=RateLimiter)
     """Knows no limits until the settings are read."""
     core: Core | None = None
+    meters: Meters = field(default_factory=Meters)
+    """What Prometheus is told."""
+    environment: str = "production"
+    """What the deployment calls itself."""
+    shows_metrics: bool = False
+    """Whether ``/metrics`` needs no credential."""
+    started_s: float = field(default_factory=time.monotonic)
+    """When the server started, on the clock of this process."""
     gatekeeper: Gatekeeper | None = None
     obstacle: str = "the server is starting"
     """Why there is no core yet."""
@@ -85,6 +95,14 @@ class Services:
         return is_listed or bool(pattern and re.fullmatch(pattern, origin))
 
     def ready(self) -> tuple[Core, Gatekeeper]:
+    async def measured(self) -> Meters:
+        """What Prometheus is told, with the figures that are not counted as they happen."""
+        core, _ = self.ready()
+        sample = await core.samples.newest()
+        self.meters.n_active_agents = await core.agents.count(status="active")
+        self.meters.health_score = sample.figures.health_score
+        return self.meters
+
         """The core and the gatekeeper; 503 before the server is up."""
         if self.core is None or self.gatekeeper is None:
             raise EngineUnavailable(self.obstacle)

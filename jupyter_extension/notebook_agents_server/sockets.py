@@ -72,6 +72,10 @@ class BaseSocket(Door, WebSocketHandler):
         """The client sent a valid frame; must return soon."""
         raise NotImplementedError
 
+    def read_frame(self, message: str | bytes) -> Any:
+        """What the client sent, checked."""
+        return self.frames.validate_json(message)
+
     def is_counted(self, frame: Any) -> bool:  # noqa: ARG002 - for those who look at it
         """Whether a frame counts as a message; what is no valid frame always does."""
         return True
@@ -223,7 +227,7 @@ class BaseSocket(Door, WebSocketHandler):
     async def _receive(self, message: str | bytes) -> None:
         try:
             with reading():
-                frame = self.frames.validate_json(message)
+                frame = self.read_frame(message)
         except InvalidRequest as error:
             await self.count(self.message_group)
             if _is_json(message):

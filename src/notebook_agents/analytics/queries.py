@@ -76,7 +76,8 @@ class EventAnalytics:
             lambda: self._rows(
                 """SELECT agent_id, count(*) FILTER (status <> 'running'),
                           count(*) FILTER (status = 'succeeded'),
-                          coalesce(avg(duration_ms) FILTER (status <> 'running'), 0),
+                          coalesce(avg(duration_ms), 0),
+                          coalesce(avg(duration_ms - coalesce(queue_ms, 0)), 0),
                           coalesce(sum(input_tokens + output_tokens)
                                    FILTER (status <> 'running'), 0),
                           max(started)
@@ -89,10 +90,11 @@ class EventAnalytics:
                 n_runs=n_runs,
                 n_succeeded=n_succeeded,
                 mean_duration_ms=mean,
+                mean_work_ms=mean_work,
                 n_tokens=int(n_tokens),
                 last_started=last_started.astimezone(UTC),
             )
-            for id, n_runs, n_succeeded, mean, n_tokens, last_started in rows
+            for id, n_runs, n_succeeded, mean, mean_work, n_tokens, last_started in rows
         }
 
     async def totals(

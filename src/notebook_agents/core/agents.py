@@ -128,6 +128,9 @@ class AgentStatistics:
     n_runs: int = 0
     n_succeeded: int = 0
     mean_duration_ms: float = 0.0
+    """From when a run was accepted to its end."""
+    mean_work_ms: float = 0.0
+    """The same without the time in which it waited for its turn."""
     n_tokens: int = 0
     """Input and output together."""
     last_started: datetime | None = None

@@ -186,7 +186,7 @@ class Batches:
         known = await self._ports.analytics.agents_statistics(tuple(batch.agents))
         unknown_s = UNKNOWN_PARALLEL_S if batch.is_parallel else UNKNOWN_SEQUENTIAL_S
         each = [
-            known[id].mean_duration_ms / 1000 if id in known and known[id].n_runs else unknown_s
+            known[id].mean_work_ms / 1000 if id in known and known[id].n_runs else unknown_s
             for id in batch.agents
         ]
         return min(max(each) if batch.is_parallel else sum(each), batch.timeout_s)

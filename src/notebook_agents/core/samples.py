@@ -7,14 +7,16 @@ they outlive the server and a look at a day reads no more than two files.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from notebook_agents.core.errors import EngineUnavailable
-from notebook_agents.core.events import Event, MachineSampled, machine_stream
+from notebook_agents.core.events import MachineSampled, machine_stream
 from notebook_agents.core.journal import Source
 
 if TYPE_CHECKING:
+    from notebook_agents.core.events import Event
     from notebook_agents.core.journal import Journal
     from notebook_agents.core.ports import Clock
 
@@ -39,22 +41,30 @@ def health_word(score: float) -> HealthWord:
     return "warning" if score > 0.6 else "critical"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """What the machine was doing at a moment."""
+
+    at: datetime
+    figures: MachineSampled
+
+
 class Samples:
     """Keeps samples and finds them again."""
 
     def __init__(self, journal: Journal, clock: Clock) -> None:
         self._journal = journal
         self._clock = clock
-        self._newest: Event | None = None
+        self._newest: Sample | None = None
         self._has_come = asyncio.Event()
 
-    def keep(self, sample: MachineSampled) -> Event:
+    def keep(self, figures: MachineSampled) -> None:
         """Keep a sample and show it to whoever watches."""
-        self._newest = self._journal.record(sample, Source(user_id=""))
+        event = self._journal.record(figures, Source(user_id=""))
+        self._newest = Sample(at=event.ts, figures=figures)
         self._has_come.set()
-        return self._newest
 
-    async def newest(self) -> Event:
+    async def newest(self) -> Sample:
         """The sample taken last; EngineUnavailable when the machine cannot be read."""
         try:
             async with asyncio.timeout(FIRST_SAMPLE_S):
@@ -64,14 +74,18 @@ class Samples:
         assert self._newest is not None, "there is one once it has come"
         return self._newest
 
-    async def of_last(self, period: timedelta) -> list[Event]:
+    async def of_last(self, period: timedelta) -> list[Sample]:
         """The samples of a period up to now, newest first."""
         now = self._clock.now()
         events: list[Event] = []
         for stream in _streams(now - period, now):
             events += await self._journal.read(stream)
-        samples = [event for event in events if event.ts >= now - period]
-        return sorted(samples, key=lambda event: event.ts, reverse=True)
+        samples = [
+            Sample(at=event.ts, figures=event.body)
+            for event in events
+            if isinstance(event.body, MachineSampled) and event.ts >= now - period
+        ]
+        return sorted(samples, key=lambda sample: sample.at, reverse=True)
 
 
 def _streams(first: datetime, last: datetime) -> list[str]:

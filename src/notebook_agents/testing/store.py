@@ -204,6 +204,7 @@ class MemoryAnalytics:
             n_runs=totals.n_runs,
             n_succeeded=totals.n_succeeded,
             mean_duration_ms=totals.mean_duration_ms,
+            mean_work_ms=totals.mean_duration_ms,
             n_tokens=totals.n_tokens,
             last_started=_last_started(e for e in self._log.events if e.agent_id == agent_id),
         )

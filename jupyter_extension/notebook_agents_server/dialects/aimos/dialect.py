@@ -11,6 +11,7 @@ AIMOS = Dialect(
     error_body=error_body,
     error_frame=error_frame,
     statuses={Conflict: 400},
+    refuses_after_handshake=True,
     limits={
         "general": "100/minute",
         "general_admin": "200/minute",

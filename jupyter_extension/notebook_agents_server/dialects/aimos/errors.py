@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import Any
 
@@ -27,7 +28,10 @@ def error_body(error: NotebookAgentsError, request_id: str, at: datetime) -> dic
     if isinstance(error, NotFound):
         return {"detail": f"{error.kind.capitalize()} not found"}
     if isinstance(error, LimitExceeded) and error.retry_after_s is not None:
-        return {"detail": "Rate limit exceeded", "retry_after": max(1, round(error.retry_after_s))}
+        return {
+            "detail": "Rate limit exceeded",
+            "retry_after": max(1, math.ceil(error.retry_after_s)),
+        }
     if type(error) is NotebookAgentsError:
         # 32 hex digits, a UUID, and how the server's log names the request.
         tracking = request_id.removeprefix(REQUEST_PREFIX)
