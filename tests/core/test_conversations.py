@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,14 @@ from typing import Any
 import pytest
 
 from notebook_agents.core.agents import AgentChanges, CreateAgent
-from notebook_agents.core.conversations import StartConversation
+from notebook_agents.core.conversations import ConversationChanges, StartConversation
 from notebook_agents.core.core import Core
 from notebook_agents.core.errors import Conflict, InvalidRequest, NotFound
 from notebook_agents.core.messages import AttachmentPart, user_message
 from notebook_agents.core.policy import ASK_POLICY
-from notebook_agents.core.runs import StartRun
+from notebook_agents.core.runs import ListRuns, StartRun
 from notebook_agents.core.users import Actor
-from notebook_agents.testing import FakeSandbox, call
+from notebook_agents.testing import FakeSandbox, ScriptedEngine, call
 
 ANN = Actor(user_id="ann", username="ann")
 BOB = Actor(user_id="bob", username="bob")
@@ -116,4 +117,62 @@ async def test_code_of_the_product_runs_at_the_level_of_the_tools_and_is_on_reco
     assert "secret" not in str(event)
     with pytest.raises(NotFound):
         await core.conversations.run_code(BOB, run.conversation_id, "1")
+    await core.aclose()
+
+
+async def test_a_deleted_conversation_is_gone_with_its_runs_but_kept(
+    make_core: MakeCore, driver: Any
+) -> None:
+    core = make_core("one", "two")
+    run, other = await driver.finish(core, "1"), await driver.finish(core, "2")
+    await core.conversations.delete(ANN, run.conversation_id)
+    assert [c.id for c in (await core.conversations.list(ANN)).items] == [other.conversation_id]
+    assert [r.id for r in (await core.runs.list(ANN, ListRuns())).items] == [other.id]
+    for gone in (
+        core.runs.get(ANN, run.id),
+        core.conversations.messages(ANN, run.conversation_id),
+        core.conversations.delete(ANN, run.conversation_id),
+        driver.start(core, "more", conversation_id=run.conversation_id),
+    ):
+        with pytest.raises(NotFound):
+            await gone
+    assert (await core.journal.read(run.conversation_id))[-1].type == "run_finished"
+    await core.aclose()
+
+
+async def test_runs_that_wait_for_their_turn_are_cancelled_too(
+    make_core: MakeCore, driver: Any
+) -> None:
+    engine = ScriptedEngine("one two three")
+    engine.gate = asyncio.Event()
+    core = make_core(engine=engine)
+    first = await driver.start(core, "1")
+    second = await driver.start(core, "2", conversation_id=first.conversation_id)
+    await core.runs.cancel_all(ANN, first.conversation_id)
+    states = [(await core.runs.get(ANN, run.id)).state for run in (first, second)]
+    assert states == ["cancelled", "cancelled"]
+    await core.conversations.delete(ANN, first.conversation_id)
+    await core.aclose()
+
+
+async def test_a_title_is_changed_and_the_rest_stays(make_core: MakeCore, driver: Any) -> None:
+    core = make_core("one")
+    run = await driver.finish(core, "1", context={"a": 1})
+    before = await core.conversations.get(ANN, run.conversation_id)
+    changed = await core.conversations.update(ANN, before.id, ConversationChanges(title="new"))
+    assert changed == await core.conversations.get(ANN, before.id)
+    assert (changed.title, changed.context, changed.tip_id) == ("new", {"a": 1}, before.tip_id)
+    assert changed.updated_at > before.updated_at
+    with pytest.raises(NotFound):
+        await core.conversations.update(BOB, before.id, ConversationChanges(title="mine"))
+    await core.aclose()
+
+
+async def test_a_full_conversation_takes_no_more(make_core: MakeCore, driver: Any) -> None:
+    core = make_core("one")
+    run = await driver.finish(core, "1")
+    with pytest.raises(InvalidRequest, match="start a new one"):
+        await driver.start(core, "2", conversation_id=run.conversation_id, max_messages=2)
+    follow = await driver.finish(core, "2", conversation_id=run.conversation_id, max_messages=3)
+    assert follow.state == "succeeded"
     await core.aclose()

@@ -17,7 +17,8 @@ from notebook_agents.core.ids import new_id
 from notebook_agents.core.journal import Source
 from notebook_agents.core.messages import Message
 from notebook_agents.core.policy import Level, strictest
-from notebook_agents.core.ports import Delete, Insert, Page, Query, Replace
+from notebook_agents.core.ports import Insert, Page, Patch, Query, Replace
+from notebook_agents.core.runs import Run
 from notebook_agents.core.tools import SandboxCall, SandboxOutcome
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from notebook_agents.core.workspaces import Workspaces
 
 
+MAX_RUNS = 100_000
+"""More runs than a conversation has."""
 CODE_TOOL = "python_executor"
 """The tool whose kernel holds the variables of a conversation."""
 
@@ -56,6 +59,14 @@ class Conversation:
     deleted_at: datetime | None = None
     """When its owner deleted it; nobody sees it from then on."""
 
+    def require_room(self, max_messages: int | None) -> None:
+        """Refuse when there are so many messages already."""
+        if max_messages is not None and self.message_count >= max_messages:
+            raise InvalidRequest(
+                f"the conversation has {self.message_count} messages, the most it may have is"
+                f" {max_messages}; start a new one"
+            )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageNode:
@@ -80,6 +91,14 @@ class StartConversation:
     workspace: str = ""
     """Empty gives the conversation a folder of its own."""
     context: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationChanges:
+    """A partial update: only the fields that are not None change."""
+
+    title: str | None = None
+    context: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,14 +146,25 @@ class Conversations:
     async def get(self, actor: Actor, id: str) -> Conversation:
         """One of the actor's conversations; NotFound when it is somebody else's."""
         found = await self._ports.store.get(Conversation, id)
-        if found is None or not (found.owner_id == actor.user_id or actor.is_admin):
+        is_seen = found is not None and (found.owner_id == actor.user_id or actor.is_admin)
+        if found is None or found.deleted_at is not None or not is_seen:
             raise NotFound("conversation", id)
         return found
 
     async def list(self, actor: Actor, *, limit: int = 50, offset: int = 0) -> Page[Conversation]:
         """The actor's conversations, newest first."""
-        query = Query(where={"owner_id": actor.user_id}, limit=limit, offset=offset)
+        where = {"owner_id": actor.user_id, "deleted_at": None}
+        query = Query(where=where, limit=limit, offset=offset)
         return await self._ports.store.find(Conversation, query)
+
+    async def update(self, actor: Actor, id: str, changes: ConversationChanges) -> Conversation:
+        """Change what is given."""
+        conversation = await self.get(actor, id)
+        given = {"title": changes.title, "context": changes.context}
+        fields: dict[str, Any] = {name: v for name, v in given.items() if v is not None}
+        fields["updated_at"] = self._ports.clock.now()
+        await self._ports.store.commit(Patch(kind=Conversation, id=conversation.id, fields=fields))
+        return replace(conversation, **fields)
 
     async def messages(self, actor: Actor, id: str) -> builtins.list[MessageNode]:
         """The whole chain, oldest first."""
@@ -204,11 +234,26 @@ class Conversations:
         return outcome
 
     async def delete(self, actor: Actor, id: str) -> Conversation:
-        """Remove the pointer and the folder; messages that forks share and events stay."""
+        """Hide it and its runs from everybody for good, and remove its folder.
+
+        Messages that forks share stay, and events, which the figures are counted from.
+        """
         conversation = await self.get(actor, id)
-        if conversation.active_run_id:
+        store, now = self._ports.store, self._ports.clock.now()
+        everything = Query(where={"conversation_id": conversation.id}, limit=MAX_RUNS)
+        runs = (await store.find(Run, everything)).items
+        if conversation.active_run_id or any(not run.is_final for run in runs):
             raise Conflict("the conversation has a run that is not finished; cancel it first")
-        await self._ports.store.commit(Delete(kind=Conversation, id=conversation.id))
+        hidden = {"deleted_at": now}
+        await store.commit(
+            Patch(
+                kind=Conversation,
+                id=conversation.id,
+                fields=hidden,
+                expected={"active_run_id": ""},
+            ),
+            *(Patch(kind=Run, id=run.id, fields=hidden) for run in runs),
+        )
         await self._ports.runner.release(conversation.id)
         await self._ports.workspaces.remove(conversation.workspace)
         return conversation

@@ -23,6 +23,7 @@ from notebook_agents.core.run_ends import interrupt
 from notebook_agents.core.run_work import RunWorker, WorkPorts
 from notebook_agents.core.runs import ApprovalDecision, Limits, ListRuns, Run, StartRun, advance
 from notebook_agents.core.spawn import RunStopped
+from notebook_agents.core.states import OPEN_STATES
 from notebook_agents.core.workflows import find_workflow
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 FOLLOW_POLL_S = 0.25
 """How often a run that this process does not work on is looked at."""
+MAX_RUNS = 10_000
+"""More runs than a conversation has that wait for their turn."""
 TITLE_CHARS = 80
 """A conversation is named after the beginning of its first message."""
 
@@ -98,17 +101,17 @@ class Runs:
     async def get(self, actor: Actor, id: str) -> Run:
         """One of the actor's runs."""
         run = await self._ports.work.store.get(Run, id)
-        if run is None or not (run.owner_id == actor.user_id or actor.is_admin):
+        is_seen = run is not None and (run.owner_id == actor.user_id or actor.is_admin)
+        if run is None or run.deleted_at is not None or not is_seen:
             raise NotFound("run", id)
         return run
 
     async def list(self, actor: Actor, wish: ListRuns) -> Page[Run]:
         """The actor's runs, newest first."""
-        where: dict[str, object] = {"owner_id": actor.user_id}
-        if wish.conversation_id:
-            where["conversation_id"] = wish.conversation_id
-        if wish.agent_id:
-            where["agent_id"] = wish.agent_id
+        where: dict[str, object] = {"owner_id": actor.user_id, "deleted_at": None}
+        for name in ("conversation_id", "agent_id", "workflow"):
+            if value := getattr(wish, name):
+                where[name] = value
         if wish.states:
             where["state"] = wish.states
         query = Query(where=where, limit=wish.limit, offset=wish.offset)
@@ -194,6 +197,13 @@ class Runs:
         if worker := self._workers.get(id):
             worker.signal.stop(stop)
 
+    async def cancel_all(self, actor: Actor, conversation_id: str) -> None:
+        """Stop every run of a conversation, also those that wait for their turn."""
+        wish = ListRuns(conversation_id=conversation_id, states=OPEN_STATES, limit=MAX_RUNS)
+        # The newest first: none of them gets its turn because an older one ends.
+        for run in (await self.list(actor, wish)).items:
+            await self.cancel(actor, run.id)
+
     async def decide(self, actor: Actor, id: str, decisions: Sequence[ApprovalDecision]) -> Run:
         """Answer the pending tool calls of a run and let it go on.
 
@@ -246,6 +256,7 @@ class Runs:
         ports = self._ports
         if wish.conversation_id:
             conversation = await ports.conversations.get(actor, wish.conversation_id)
+            conversation.require_room(wish.max_messages)
             return conversation, await ports.agents.get(
                 actor, wish.agent_id or conversation.agent_id
             )

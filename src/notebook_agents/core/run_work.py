@@ -310,7 +310,7 @@ class RunWorker:
 
     async def _conversation(self) -> Conversation:
         found = await self._ports.store.get(Conversation, self.run.conversation_id)
-        if found is None:
+        if found is None or found.deleted_at is not None:
             raise NotFound("conversation", self.run.conversation_id)
         self._message_count = found.message_count
         return found

@@ -138,6 +138,8 @@ class StartRun:
     """A workflow to run in place of the agent loop."""
     parameters: dict[str, Any] = field(default_factory=dict)
     """What the workflow is asked for beside the message; JSON values."""
+    max_messages: int | None = None
+    """Refuse when the conversation has so many messages already."""
     batch_id: str = ""
     """The batch that asks."""
     turn: str = ""
@@ -150,6 +152,7 @@ class ListRuns:
 
     conversation_id: str = ""
     agent_id: str = ""
+    workflow: str = ""
     states: tuple[RunState, ...] = ()
     """Empty means any."""
     limit: int = 50

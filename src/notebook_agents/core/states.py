@@ -31,6 +31,8 @@ FINAL_STATES: tuple[RunState, ...] = (
     "timed_out",
     "interrupted",
 )
+OPEN_STATES: tuple[RunState, ...] = ("queued", "running", "waiting_approval")
+"""Of runs that go on."""
 ToolStatus: TypeAlias = Literal["succeeded", "failed", "timed_out", "cancelled", "denied"]
 
 TRANSITIONS: dict[RunState, tuple[RunState, ...]] = {
