@@ -6,6 +6,7 @@ The only module that imports every adapter. It is not imported by ``import noteb
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -30,9 +31,12 @@ from notebook_agents.store.holders import Holders
 from notebook_agents.store.store import SqlStore
 from notebook_agents.tools.headers import FileHeaders
 from notebook_agents.tools.registry import Registry
+from notebook_agents.webhooks.sender import HttpSender
+from notebook_agents.webhooks.targets import Guard
 
 HOME_VARIABLE = "NOTEBOOK_AGENTS_HOME"
 DATABASE_VARIABLE = "NOTEBOOK_AGENTS_DATABASE_URL"
+ALLOW_PRIVATE_VARIABLE = "NOTEBOOK_AGENTS_WEBHOOK_ALLOW_PRIVATE"
 REDIS_VARIABLE = "NOTEBOOK_AGENTS_REDIS_URL"
 
 
@@ -54,6 +58,11 @@ def default_database_url() -> str:
 def default_redis_url() -> str:
     """``NOTEBOOK_AGENTS_REDIS_URL``, else empty: nothing is shared between servers."""
     return os.environ.get(REDIS_VARIABLE, "")
+
+
+def default_webhook_allow_private() -> bool:
+    """Whether ``NOTEBOOK_AGENTS_WEBHOOK_ALLOW_PRIVATE`` is 1."""
+    return os.environ.get(ALLOW_PRIVATE_VARIABLE, "") == "1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +97,8 @@ class BuildConfig:
     """The level to use where another cannot be enforced; empty refuses instead."""
     tools: tuple[str, ...] | None = None
     """Names of the tools to offer; None offers every installed one."""
+    webhook_allow_private: bool = field(default_factory=default_webhook_allow_private)
+    """Whether webhooks may be received in private networks and on this machine."""
 
 
 class NoPasswords:
@@ -102,8 +113,16 @@ class NoPasswords:
         return False
 
 
-def build_core(config: BuildConfig, *, hasher: PasswordHasher | None = None) -> Core:
+def build_core(
+    config: BuildConfig,
+    *,
+    hasher: PasswordHasher | None = None,
+    secret_keys: Callable[[], Sequence[bytes]] | None = None,
+) -> Core:
     """Plug the adapters together. Blocks while the database is brought up to date.
+
+    ``secret_keys`` are a server's, the newest first: they seal the secrets of webhooks, which only
+    a process that has them can deliver.
 
     Nothing is started: engine worker and tool kernels start on first use. ``await core.start()``
     before using it, ``await core.aclose()`` at the end.
@@ -124,8 +143,17 @@ def build_core(config: BuildConfig, *, hasher: PasswordHasher | None = None) -> 
             workspaces=Workspaces(_workspaces(config), FileHeaders()),
             default_model=config.default_model,
             level=config.sandbox_level,
+            webhook_sender=_webhook_sender(config, secret_keys),
         )
     )
+
+
+def _webhook_sender(
+    config: BuildConfig, secret_keys: Callable[[], Sequence[bytes]] | None
+) -> HttpSender | None:
+    if secret_keys is None:
+        return None
+    return HttpSender(secret_keys, Guard(allow_private=config.webhook_allow_private))
 
 
 def _workspaces(config: BuildConfig) -> Path:

@@ -114,7 +114,7 @@ async def _execution(event: Event, store: Store) -> Data:
     agent = await store.get(Agent, event.agent_id)
     text = {"text": body.text[:MAX_TEXT_CHARS]} if body.text else {}
     return {
-        "execution_id": event.run_id,
+        "execution_id": body.batch_id or event.run_id,
         "agent_id": event.agent_id,
         "agent_name": agent.name if agent else "",
         "status": "success" if body.state == "succeeded" else "failed",

@@ -110,6 +110,11 @@ class WebhookWork:
                 with suppress(Conflict, NotFound):
                     await store.commit(patch)
 
+    async def purge(self) -> None:
+        """Forget deliveries that ended long ago."""
+        await self._purge("delivered", KEEP_DELIVERED)
+        await self._purge("dead", KEEP_DEAD)
+
     async def deliver(self) -> None:
         """Find and send all that is due now, and wait for it."""
         await self._scan.look()
@@ -139,8 +144,7 @@ class WebhookWork:
         await self._send_due()
         if loop.time() >= self._purge_at:
             await self.renew_secrets()
-            await self._purge("delivered", KEEP_DELIVERED)
-            await self._purge("dead", KEEP_DEAD)
+            await self.purge()
             self._purge_at = loop.time() + PURGE_S
 
     # -- sending -------------------------------------------------------------------------------
@@ -260,7 +264,6 @@ class WebhookWork:
                 await self._ports.store.commit(patch)
 
     async def _purge(self, state: DeliveryState, keep: timedelta) -> None:
-        """Forget finished deliveries after a while."""
         at_most = {"finished_at": self._ports.clock.now() - keep}
         query = Query(where={"state": state}, at_most=at_most, limit=BATCH)
         while found := (await self._ports.store.find(Delivery, query)).items:
