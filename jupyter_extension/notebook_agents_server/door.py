@@ -329,7 +329,7 @@ class Door(RequestHandler):
         return (*EXPOSED_HEADERS, *own, *dialect.headers)
 
     def _tell_standing(self) -> None:
-        if self._standing is not None:
+        if self._standing is not None and not self._headers_written:
             for name, value in self._standing.headers().items():
                 self.set_header(name, value)
 
