@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.extension.application import ExtensionApp
@@ -30,9 +31,13 @@ from notebook_agents_server.kernels import (
 )
 from notebook_agents_server.keys import KeysApp
 from notebook_agents_server.limits import build_limiter
+from notebook_agents_server.machine import Machine
 from notebook_agents_server.mounts import mounted
+from notebook_agents_server.oauth import OAuthLogin
 from notebook_agents_server.passwords import Argon2Hasher
-from notebook_agents_server.tokens import Tokens, load_key
+from notebook_agents_server.samples import Sampler
+from notebook_agents_server.signing import Keyring
+from notebook_agents_server.tokens import Tokens
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
@@ -40,6 +45,7 @@ if TYPE_CHECKING:
     from notebook_agents.core.core import Core
 
 DEFAULT_PORT = 8000
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 EXAMPLES = """\
 jupyter agents                        a server on http://127.0.0.1:8000
 jupyter agents --port 9000            on another port
@@ -129,10 +135,21 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
             allow_origin_pat=self.allow_origin_pat,
             max_body_bytes=self.max_body_bytes,
             allow_password_login=self.password_login,
+            allow_registration=self.registration,
             heartbeat_s=self.heartbeat_s,
             first_frame_timeout_s=self.first_frame_timeout_s,
+            machine=Machine(Path(self.home)),
+            environment=self.environment,
+            shows_metrics=self._is_alone_on_loopback(),
         )
         self.handlers.extend(mounted(self.root_dialects, self.services))
+
+    def _is_alone_on_loopback(self) -> bool:
+        """Whether the server is ours and nobody else's machine reaches it."""
+        serverapp = self.serverapp
+        if serverapp is None or serverapp.starter_app is not self:
+            return False
+        return serverapp.ip in LOOPBACK and not serverapp.allow_remote_access
 
     async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
         """Build the core now that the event loop runs."""
@@ -158,7 +175,7 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
     async def _bring_up(self, services: Services, serverapp: ServerApp) -> None:
         config = self.build_config()
         loop = asyncio.get_running_loop()
-        key = await loop.run_in_executor(None, load_key, config.home)
+        keyring = await loop.run_in_executor(None, Keyring.open, config.home)
         limiter = partial(
             build_limiter,
             self.rate_policy(),
@@ -166,26 +183,32 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
             redis_prefix=config.redis_prefix,
         )
         services.limiter = await loop.run_in_executor(None, limiter)
-        build = partial(self.core_factory, config, hasher=Argon2Hasher())
+        hasher = Argon2Hasher()
+        build = partial(self.core_factory, config, hasher=hasher, secret_keys=keyring.secrets)
         core = await loop.run_in_executor(None, build)
         try:
             await core.start()
-            await self._open(services, core, key, serverapp)
+            await self._open(services, core, keyring, serverapp)
         except BaseException:
             services.core = services.gatekeeper = None
             await core.aclose()
             raise
         self.log.info("notebook-agents is ready; its data is in %s", config.home)
 
-    async def _open(self, services: Services, core: Core, key: bytes, serverapp: ServerApp) -> None:
+    async def _open(
+        self, services: Services, core: Core, keyring: Keyring, serverapp: ServerApp
+    ) -> None:
         """Let requests in, and tell kernels of the server."""
         config = self.build_config()
         kernel_tokens = KernelTokens(serverapp.kernel_manager)
+        tokens = Tokens(keyring, lifetime_s=self.token_lifetime_s)
         services.gatekeeper = Gatekeeper(
             users=core.users,
             api_keys=core.api_keys,
             logins=core.logins,
-            tokens=Tokens(key, lifetime_s=self.token_lifetime_s),
+            tokens=tokens,
+            oauth=OAuthLogin(self.oauth_settings(), tokens, core.logins),
+            login_lifetime_s=self.login_lifetime_s,
             kernel_tokens=kernel_tokens,
             provider=serverapp.identity_provider,
             owner=await ensure_owner(core.users, config.home),
@@ -196,12 +219,17 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
             environment[DATABASE_ENV] = config.database_url
         equip_kernels(serverapp.kernel_manager, kernel_tokens, environment)
         services.core = core
+        services.meters.publish()
+        # A machine of its own, so that what it reads covers the time between two samples.
+        sampler = Sampler(core, Machine(config.home), interval_s=self.sample_interval_s)
+        core.spawn(sampler.run(), name="sampling the machine")
 
     async def stop_extension(self) -> None:
         """Close the core."""
         if self.services is not None and self.services.core is not None:
             core, self.services.core = self.services.core, None
             self.services.obstacle = "the server is stopping"
+            self.services.meters.withdraw()
             await core.aclose()
             await self.services.limiter.aclose()
 

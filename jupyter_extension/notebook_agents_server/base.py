@@ -25,7 +25,6 @@ from notebook_agents.core.errors import InvalidRequest, LimitExceeded, NotAuthen
 from notebook_agents_server.door import CREDENTIAL_HINT, Door, Services, without_jupyter_login
 from notebook_agents_server.failures import Dialect, error_of_code, reading
 from notebook_agents_server.machine import MachineReading
-from notebook_agents_server.tokens import IssuedTokens
 
 if TYPE_CHECKING:
     from notebook_agents.core.runs import Run
@@ -34,7 +33,6 @@ __all__ = [
     "VERSION",
     "BaseHandler",
     "Dialect",
-    "IssuedTokens",
     "MachineReading",
     "Route",
     "Services",

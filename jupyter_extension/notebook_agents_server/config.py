@@ -33,11 +33,14 @@ from notebook_agents.build import (
     default_database_url,
     default_home,
     default_redis_url,
+    default_webhook_allow_private,
 )
 from notebook_agents.core.models import BUNDLED_MODEL
 from notebook_agents.core.policy import LEVELS
+from notebook_agents_server.kernels import OAUTH_SECRET_ENV
 from notebook_agents_server.limits import Policy
 from notebook_agents_server.mounts import DIALECT_NAMES, LIMITS
+from notebook_agents_server.oauth import GOOGLE, OAuthSettings
 
 HUB_PREFIX_ENV = "JUPYTERHUB_SERVICE_PREFIX"
 """JupyterHub sets it for the servers it starts."""
@@ -98,6 +101,11 @@ class ServerSettings(HasTraits):
         help="Names of the tools to offer; None offers every installed one.",
     ).tag(config=True)
 
+    webhook_allow_private = Bool(
+        help="""Whether webhooks may be received in private networks and on this machine.
+        Default: yes when the environment's NOTEBOOK_AGENTS_WEBHOOK_ALLOW_PRIVATE is 1.""",
+    ).tag(config=True)
+
     root_dialects = List(
         Enum(DIALECT_NAMES),
         default_value=list(DIALECT_NAMES),
@@ -105,6 +113,30 @@ class ServerSettings(HasTraits):
     ).tag(config=True)
     token_lifetime_s = Int(
         24 * 3600, min=60, help="How long a login token is valid, in seconds."
+    ).tag(config=True)
+    login_lifetime_s = Int(
+        30 * 24 * 3600,
+        min=60,
+        help="How long a login can be renewed with its refresh tokens, in seconds.",
+    ).tag(config=True)
+    oauth_issuer = Unicode(
+        GOOGLE, help="The OpenID provider of Netra's Google login, as its tokens name it."
+    ).tag(config=True)
+    oauth_client_id = Unicode(
+        help="This server's name at `oauth_issuer`; empty switches that login off.",
+    ).tag(config=True)
+    oauth_client_secret = Unicode(
+        help="""Its secret there.
+        Default: the environment's NOTEBOOK_AGENTS_OAUTH_CLIENT_SECRET.""",
+    ).tag(config=True)
+    oauth_redirects = List(
+        Unicode(),
+        help="""Addresses of other origins to which `oauth_issuer` may send people back, whole and
+        exact; those at this server may always be used.""",
+    ).tag(config=True)
+    registration = Bool(
+        help="""Whether strangers may open accounts with `POST /api/auth/register`.
+        Default: yes, but not under JupyterHub, which has its own accounts.""",
     ).tag(config=True)
     password_login = Bool(
         help="""Whether a user name and password can be exchanged for a token.
@@ -137,6 +169,14 @@ class ServerSettings(HasTraits):
         min=0.01,
         help="How many seconds a WebSocket client without a credential has for its first frame.",
     ).tag(config=True)
+    environment = Unicode(
+        "production", help="What this deployment is called where an API reports it."
+    ).tag(config=True)
+    sample_interval_s = Float(
+        30.0,
+        min=0.01,
+        help="How many seconds apart the samples of the machine are that the APIs report.",
+    ).tag(config=True)
     max_body_bytes = Int(10 * 1024 * 1024, min=1024, help="Largest request body, in bytes.").tag(
         config=True
     )
@@ -152,17 +192,13 @@ class ServerSettings(HasTraits):
     def _default_database_url(self) -> str:
         return default_database_url()
 
-    environment = Unicode(
-        "production", help="What this deployment is called where an API reports it."
-    ).tag(config=True)
-    sample_interval_s = Float(
-        30.0,
-        min=0.01,
-        help="How many seconds apart the samples of the machine are that the APIs report.",
-    ).tag(config=True)
     @default("redis_url")
     def _default_redis_url(self) -> str:
         return default_redis_url()
+
+    @default("webhook_allow_private")
+    def _default_webhook_allow_private(self) -> bool:
+        return default_webhook_allow_private()
 
     @default("password_login")
     def _default_password_login(self) -> bool:
@@ -190,6 +226,14 @@ class ServerSettings(HasTraits):
         """How often somebody may ask."""
         return Policy.read(LIMITS, self.rate_limits) if self.rate_limiting else Policy()
 
+    @default("oauth_client_secret")
+    def _default_oauth_client_secret(self) -> str:
+        return os.environ.get(OAUTH_SECRET_ENV, "")
+
+    @default("registration")
+    def _default_registration(self) -> bool:
+        return not os.environ.get(HUB_PREFIX_ENV)
+
     def build_config(self) -> BuildConfig:
         """What the core needs of all this, frozen."""
         given: dict[str, Any] = {
@@ -209,6 +253,16 @@ class ServerSettings(HasTraits):
             "engine_threads",
             "sandbox_level",
             "sandbox_fallback",
+            "webhook_allow_private",
         ):
             given[name] = getattr(self, name)
         return BuildConfig(**given)
+
+    def oauth_settings(self) -> OAuthSettings:
+        """What the login with an OpenID provider needs of all this."""
+        return OAuthSettings(
+            issuer=self.oauth_issuer,
+            client_id=self.oauth_client_id,
+            client_secret=self.oauth_client_secret,
+            redirects=tuple(self.oauth_redirects),
+        )

@@ -68,6 +68,7 @@ class Services:
     """Regular expression of further origins; empty allows none."""
     max_body_bytes: int = 10 * 1024 * 1024
     allow_password_login: bool = True
+    allow_registration: bool = True
     heartbeat_s: float = 15.0
     """Seconds between signs of life on a socket."""
     first_frame_timeout_s: float = 10.0
@@ -75,7 +76,6 @@ class Services:
     machine: Machine = field(default_factory=Machine)
     limiter: RateLimiter = field(default_factory=RateLimiter)
     """Knows no limits until the settings are read."""
-    core: Core | None = None
     meters: Meters = field(default_factory=Meters)
     """What Prometheus is told."""
     environment: str = "production"
@@ -84,6 +84,7 @@ class Services:
     """Whether ``/metrics`` needs no credential."""
     started_s: float = field(default_factory=time.monotonic)
     """When the server started, on the clock of this process."""
+    core: Core | None = None
     gatekeeper: Gatekeeper | None = None
     obstacle: str = "the server is starting"
     """Why there is no core yet."""
@@ -94,7 +95,6 @@ class Services:
         is_listed = origin in self.allow_origins
         return is_listed or bool(pattern and re.fullmatch(pattern, origin))
 
-    def ready(self) -> tuple[Core, Gatekeeper]:
     async def measured(self) -> Meters:
         """What Prometheus is told, with the figures that are not counted as they happen."""
         core, _ = self.ready()
@@ -103,6 +103,7 @@ class Services:
         self.meters.health_score = sample.figures.health_score
         return self.meters
 
+    def ready(self) -> tuple[Core, Gatekeeper]:
         """The core and the gatekeeper; 503 before the server is up."""
         if self.core is None or self.gatekeeper is None:
             raise EngineUnavailable(self.obstacle)

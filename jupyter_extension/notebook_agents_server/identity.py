@@ -23,20 +23,23 @@ from typing import TYPE_CHECKING
 
 from jupyter_server.auth.identity import IdentityProvider
 
-from notebook_agents.core.api_keys import KEY_PREFIX
-from notebook_agents.core.errors import Conflict, NotAuthenticated
+from notebook_agents.core.api_keys import KEY_CREDENTIAL, KEY_PREFIX
+from notebook_agents.core.errors import Conflict, InvalidRequest, NotAuthenticated
 from notebook_agents.core.ids import new_id
 from notebook_agents.core.users import ALL_SCOPES, OWNER_USERNAME, Actor, CreateUser, User
 from notebook_agents_server.kernels import ADMIN_PASSWORD_ENV, KERNEL_TOKEN_PREFIX
-from notebook_agents_server.tokens import REFUSED, write_secret
+from notebook_agents_server.signing import write_secret
+from notebook_agents_server.tokens import REFRESH, REFUSED
 
 if TYPE_CHECKING:
     from tornado.web import RequestHandler
 
     from notebook_agents.core.api_keys import ApiKeys
-    from notebook_agents.core.logins import Logins
+    from notebook_agents.core.logins import IssuedTokens, Logins
     from notebook_agents.core.users import Users
+    from notebook_agents_server.failures import Dialect
     from notebook_agents_server.kernels import KernelTokens
+    from notebook_agents_server.oauth import OAuthLogin
     from notebook_agents_server.tokens import Tokens
 
 HUB_USER_ENV = "JUPYTERHUB_USER"
@@ -60,9 +63,12 @@ class Gatekeeper:
     api_keys: ApiKeys
     logins: Logins
     tokens: Tokens
+    oauth: OAuthLogin
     kernel_tokens: KernelTokens
     provider: IdentityProvider
     owner: User
+    login_lifetime_s: int = 30 * 24 * 3600
+    """How long a login can be renewed, seconds."""
     hub_owner: str = ""
     """The Hub's user whose server this is; empty without a Hub."""
 
@@ -75,7 +81,7 @@ class Gatekeeper:
         """The actor behind a credential; NotAuthenticated when it proves nothing."""
         if credential.startswith(KEY_PREFIX):
             user, key = await self.api_keys.authenticate(credential)
-            return _actor(user, "api_key", frozenset(key.scopes))
+            return _actor(user, KEY_CREDENTIAL, frozenset(key.scopes))
         if credential.startswith(KERNEL_TOKEN_PREFIX):
             if self.kernel_tokens.is_valid(credential):
                 return _actor(self.owner, KERNEL_CREDENTIAL)
@@ -86,12 +92,44 @@ class Gatekeeper:
             return _actor(await self._token_user(credential), "jwt")
         return await self._provider_actor(handler)
 
+    async def log_in(self, user: User, dialect: Dialect) -> IssuedTokens:
+        """The tokens of a user who has just proved who they are."""
+        login = await self.logins.start(
+            user, dialect=dialect.name, lifetime_s=self.login_lifetime_s
+        )
+        return await self.tokens.issue(login, at_most_s=dialect.token_lifetime_s)
+
+    async def renew(self, refresh: str, dialect: Dialect) -> tuple[User, IssuedTokens]:
+        """New tokens for a refresh token, which is used up; using it again ends its login."""
+        claims = await self.tokens.read(refresh, audience=REFRESH)
+        user, login = await self.logins.renew(claims.login_id, claims.generation)
+        return user, await self.tokens.issue(login, at_most_s=dialect.token_lifetime_s)
+
+    async def log_out(self, credential: str) -> None:
+        """End the login that a token belongs to, and thereby all its tokens.
+
+        InvalidRequest for other credentials, which are ended elsewhere.
+        """
+        if not _JWT_SHAPE.fullmatch(credential):
+            raise InvalidRequest(
+                "this credential is not a login's token; an API key is revoked instead"
+            )
+        claims = await self.tokens.read(credential)
+        await self.logins.revoke(claims.jti, claims.user_id, claims.expires_at)
+        await self.logins.end(claims.login_id)
+
+    async def login_dialect(self, credential: str) -> str:
+        """The dialect whose login gave a token; empty for any other credential."""
+        if not _JWT_SHAPE.fullmatch(credential):
+            return ""
+        return (await self.tokens.read(credential)).dialect
+
     def _is_server_token(self, credential: str) -> bool:
         token = str(self.provider.token or "")
         return bool(token) and hmac.compare_digest(token.encode(), credential.encode())
 
     async def _token_user(self, credential: str) -> User:
-        claims = self.tokens.read(credential)
+        claims = await self.tokens.read(credential)
         ids = (claims.jti, claims.login_id)
         return await self.logins.check(claims.user_id, claims.token_epoch, ids)
 

@@ -1,46 +1,37 @@
-"""Login tokens: JWTs signed with this deployment's own key.
+"""Login tokens: JWTs signed with this deployment's own keys.
 
-One algorithm, one issuer, one audience; ``exp nbf iss aud sub jti`` must all be there. The key is
-made on the first start and kept in a file that only its owner can read; its fingerprint is the
-token's ``kid``. Deleting the file ends every login.
+One algorithm, one issuer; ``exp nbf iss aud sub jti`` must all be there. The header's ``kid`` names
+one of the keys of the `Keyring` and nothing else. Access tokens and refresh tokens have different
+audiences, so that none passes for the other; ``sid`` is the login both belong to, ``epo`` the epoch
+of the account, ``dlt`` the dialect of the login.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
-import secrets
+import base64
+import hmac
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from joserfc import jwt
+from joserfc import jws, jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import OctKey
 
 from notebook_agents.core.errors import NotAuthenticated
 from notebook_agents.core.ids import new_id
+from notebook_agents.core.logins import IssuedTokens
 
 if TYPE_CHECKING:
-    from notebook_agents.core.users import User
+    from notebook_agents.core.logins import Login
+    from notebook_agents_server.signing import Keyring, SigningKey
 
 ALGORITHM = "HS256"
 ISSUER = "notebook-agents"
-AUDIENCE = "notebook-agents"
+ACCESS = "notebook-agents"
+REFRESH = "notebook-agents/refresh"
 LEEWAY_S = 30
 """How far apart two clocks may be."""
-KEY_BYTES = 32
-KEY_FILE = "token_key"
 REFUSED = "the token is invalid or expired"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IssuedToken:
-    """A token as its bearer gets it."""
-
-    text: str
-    expires_in_s: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,78 +47,86 @@ class Claims:
     """Of the account when it was issued."""
     login_id: str
     """To which login it belongs."""
+    generation: int
+    """Of the login; refresh tokens only."""
 
 
 class Tokens:
     """Issues and reads login tokens."""
 
-    def __init__(self, key: bytes, *, lifetime_s: int) -> None:
-        self._kid = hashlib.sha256(key).hexdigest()[:16]
-        self._key = OctKey.import_key(key)
+    def __init__(self, keyring: Keyring, *, lifetime_s: int) -> None:
+        self._keyring = keyring
         self._lifetime_s = lifetime_s
-        self._registry = jwt.JWTClaimsRegistry(
+
+    async def issue(self, login: Login, *, at_most_s: int | None = None) -> IssuedTokens:
+        """New tokens of a login; its dialect may want access tokens that end earlier."""
+        await self._keyring.refresh()
+        lifetime_s = min(self._lifetime_s, at_most_s or self._lifetime_s)
+        common = {"sub": login.owner_id, "sid": login.id, "dlt": login.dialect}
+        access = {**common, "aud": ACCESS, "epo": login.token_epoch}
+        refresh = {**common, "aud": REFRESH, "gen": login.generation}
+        now = datetime.now(UTC)
+        return IssuedTokens(
+            access=self.sign(access, until=now + timedelta(seconds=lifetime_s)),
+            expires_in_s=lifetime_s,
+            # A later generation's ends with its login, which is looked up whenever it is used.
+            refresh=self.sign(refresh, until=now + (login.expires_at - login.created_at)),
+        )
+
+    def sign(self, claims: dict[str, Any], *, until: datetime) -> str:
+        """A signed token with these claims beside the usual ones."""
+        key, now = self._keyring.current, datetime.now(UTC)
+        usual = {"iss": ISSUER, "jti": new_id(), "iat": now, "nbf": now, "exp": until}
+        header = {"alg": ALGORITHM, "kid": key.kid}
+        return jwt.encode(header, {**usual, **claims}, key.jwk, algorithms=[ALGORITHM])
+
+    def derive(self, purpose: str, text: str) -> str:
+        """A secret that belongs to a token signed here: always the same, known to nobody else."""
+        key = self._keyring.find(_kid_of(text))
+        if key is None:
+            raise NotAuthenticated(REFUSED)
+        digest = hmac.digest(key.bytes, f"{purpose}:{text}".encode(), "sha256")
+        return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+    async def read(self, text: str, *, audience: str = ACCESS) -> Claims:
+        """What the token says; NotAuthenticated unless every part of it is right."""
+        try:
+            return _claims(await self.verify(text, audience=audience))
+        except (KeyError, ValueError, TypeError) as error:
+            raise NotAuthenticated(REFUSED) from error
+
+    async def verify(self, text: str, *, audience: str) -> dict[str, Any]:
+        """The claims of a token of ours; NotAuthenticated unless every part of it is right."""
+        registry = jwt.JWTClaimsRegistry(
             leeway=LEEWAY_S,
             iss={"essential": True, "value": ISSUER},
-            aud={"essential": True, "value": AUDIENCE},
+            aud={"essential": True, "value": audience},
             exp={"essential": True},
             nbf={"essential": True},
             sub={"essential": True},
             jti={"essential": True},
         )
-
-    def issue(self, user: User, *, dialect: str) -> IssuedToken:
-        """A new token for a user who has just proved who they are."""
-        now = datetime.now(UTC)
-        claims = {
-            "iss": ISSUER,
-            "aud": AUDIENCE,
-            "sub": user.id,
-            "jti": new_id(),
-            "iat": now,
-            "nbf": now,
-            "exp": now + timedelta(seconds=self._lifetime_s),
-            "dlt": dialect,
-            "epo": user.token_epoch,
-        }
-        header = {"alg": ALGORITHM, "kid": self._kid}
-        text = jwt.encode(header, claims, self._key, algorithms=[ALGORITHM])
-        return IssuedToken(text=text, expires_in_s=self._lifetime_s)
-
-    def read(self, text: str) -> Claims:
-        """What the token says; NotAuthenticated unless every part of it is right."""
         try:
-            token = jwt.decode(text, self._key, algorithms=[ALGORITHM])
-            if token.header.get("kid") != self._kid:
-                raise NotAuthenticated(REFUSED)
-            self._registry.validate(token.claims)
-            return _claims(token.claims)
+            key = await self._key_of(text)
+            token = jwt.decode(text, key.jwk, algorithms=[ALGORITHM])
+            registry.validate(token.claims)
         except (JoseError, ValueError, TypeError, KeyError) as error:
             raise NotAuthenticated(REFUSED) from error
+        return token.claims
+
+    async def _key_of(self, text: str) -> SigningKey:
+        kid = _kid_of(text)
+        key = self._keyring.find(kid)
+        if key is None:  # perhaps it was replaced a moment ago
+            await self._keyring.refresh()
+            key = self._keyring.find(kid)
+        if key is None:
+            raise NotAuthenticated(REFUSED)
+        return key
 
 
-def load_key(home: Path) -> bytes:
-    """This deployment's signing key; made on the first call. Blocks on the disk."""
-    path = home / KEY_FILE
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not path.exists():
-        write_secret(path, secrets.token_hex(KEY_BYTES))
-    return bytes.fromhex(path.read_text(encoding="ascii").strip())
-
-
-def write_secret(path: Path, text: str) -> bool:
-    """Write a 0600 file, whole or not at all; False when there already is one."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text + "\n")
-        # A hard link refuses to replace: of two servers that start at once, one wins.
-        os.link(draft, path)
-    except FileExistsError:
-        return False
-    finally:
-        draft.unlink()
-    return True
+def _kid_of(text: str) -> object:
+    return jws.extract_compact(text.encode("ascii")).headers().get("kid")
 
 
 def _claims(claims: dict[str, Any]) -> Claims:
@@ -138,4 +137,5 @@ def _claims(claims: dict[str, Any]) -> Claims:
         dialect=str(claims.get("dlt", "")),
         token_epoch=int(claims.get("epo", 0)),
         login_id=str(claims.get("sid", "")),
+        generation=int(claims.get("gen", 0)),
     )

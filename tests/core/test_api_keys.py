@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from notebook_agents.core.api_keys import ApiKey, ApiKeys
+from notebook_agents.core.api_keys import DEFAULT_SCOPES, ApiKey, ApiKeys
 from notebook_agents.core.errors import InvalidRequest, NotAuthenticated, NotFound, NotPermitted
-from notebook_agents.core.users import Actor, CreateUser, User, Users
+from notebook_agents.core.users import SCOPES, Actor, CreateUser, User, Users
 from notebook_agents.testing import FakeClock, MemoryStore, PlainHasher
 
 
@@ -97,6 +97,19 @@ async def test_no_key_is_good_for_more_than_what_it_is_made_with(
     assert (await keys.create(reader, "x"))[0].scopes == ("read",)
     with pytest.raises(NotPermitted, match="lacks the scope 'run'; it has: read"):
         await keys.create(reader, "x", scopes=["read", "run"])
+
+
+async def test_a_key_makes_keys_only_when_it_administrates(keys: ApiKeys, users: Users) -> None:
+    ann, _ = await ann_of(users)
+    for scopes, is_good in ((DEFAULT_SCOPES, False), (SCOPES, True)):
+        actor = Actor(
+            user_id=ann.id, username="ann", credential="api_key", scopes=frozenset(scopes)
+        )
+        if is_good:
+            assert await keys.create(actor, "x", scopes=["read"])
+            continue
+        with pytest.raises(NotPermitted, match="lacks the scope 'admin'"):
+            await keys.create(actor, "x", scopes=["read"])
 
 
 async def test_a_blocked_accounts_keys_are_refused(keys: ApiKeys, users: Users) -> None:

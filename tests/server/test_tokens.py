@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import stat
@@ -14,13 +15,16 @@ from joserfc import jwt
 from joserfc.jwk import OctKey
 
 from notebook_agents.core.core import Core
-from notebook_agents.core.errors import NotAuthenticated
+from notebook_agents.core.errors import Conflict, InvalidRequest, NotAuthenticated
+from notebook_agents.core.logins import Login
 from notebook_agents.core.users import User
 from notebook_agents_server.passwords import Argon2Hasher
+from notebook_agents_server.signing import Keyring, SigningKey, rotate, write_secret
 from notebook_agents_server.testing import Client
-from notebook_agents_server.tokens import Tokens, load_key, write_secret
+from notebook_agents_server.tokens import ACCESS, REFRESH, Tokens
 
-KEY = bytes(range(32))
+KEY, OTHER = bytes(range(32)), bytes(range(32, 64))
+KID = SigningKey(KEY).kid
 NOW = datetime.now(UTC)
 ALICE = User(
     id="01900000-0000-7000-8000-000000000001",
@@ -31,16 +35,21 @@ ALICE = User(
 )
 
 
-def tokens() -> Tokens:
-    return Tokens(KEY, lifetime_s=3600)
+LOGIN = Login(
+    id="01900000-0000-7000-8000-0000000000aa",
+    owner_id=ALICE.id,
+    dialect="tektra",
+    token_epoch=3,
+    created_at=NOW,
+    expires_at=NOW + timedelta(days=1),
+)
 
 
-def kid() -> str:
-    header = tokens().issue(ALICE, dialect="tektra").text.split(".")[0]
-    return str(json.loads(base64.urlsafe_b64decode(header + "=="))["kid"])
+def tokens(*keys: bytes) -> Tokens:
+    return Tokens(Keyring([SigningKey(key) for key in keys or (KEY,)]), lifetime_s=3600)
 
 
-def forged(key: bytes = KEY, alg: str = "HS256", **claims: Any) -> str:
+def forged(key: bytes = KEY, alg: str = "HS256", kid: str = KID, **claims: Any) -> str:
     whole = {
         "iss": "notebook-agents",
         "aud": "notebook-agents",
@@ -51,19 +60,34 @@ def forged(key: bytes = KEY, alg: str = "HS256", **claims: Any) -> str:
         **claims,
     }
     given = {name: value for name, value in whole.items() if value is not None}
-    header = {"alg": alg, "kid": kid()}
+    header = {"alg": alg, "kid": kid}
     return jwt.encode(header, given, OctKey.import_key(key), algorithms=[alg])
 
 
-def test_an_issued_token_says_who_and_through_which_login() -> None:
-    claims = tokens().read(tokens().issue(ALICE, dialect="tektra").text)
-    assert (claims.user_id, claims.dialect) == (ALICE.id, "tektra")
-    assert claims.expires_at > NOW
+async def test_an_issued_token_says_who_and_through_which_login() -> None:
+    issued = await tokens().issue(LOGIN)
+    claims = await tokens().read(issued.access)
+    assert (claims.user_id, claims.dialect, claims.token_epoch) == (ALICE.id, "tektra", 3)
+    assert (claims.login_id, issued.expires_in_s) == (LOGIN.id, 3600)
+    assert NOW < claims.expires_at < NOW + timedelta(hours=2)
     assert claims.jti
 
 
-def test_the_helper_of_these_tests_makes_good_tokens() -> None:
-    assert tokens().read(forged()).user_id == ALICE.id
+async def test_a_refresh_token_is_no_access_token_nor_the_reverse() -> None:
+    issued = await tokens().issue(LOGIN)
+    assert (await tokens().read(issued.refresh, audience=REFRESH)).generation == 1
+    for text, audience in ((issued.refresh, ACCESS), (issued.access, REFRESH)):
+        with pytest.raises(NotAuthenticated):
+            await tokens().read(text, audience=audience)
+
+
+async def test_a_dialect_may_want_tokens_that_end_earlier_but_not_later() -> None:
+    assert (await tokens().issue(LOGIN, at_most_s=1800)).expires_in_s == 1800
+    assert (await tokens().issue(LOGIN, at_most_s=9999)).expires_in_s == 3600
+
+
+async def test_the_helper_of_these_tests_makes_good_tokens() -> None:
+    assert (await tokens().read(forged())).user_id == ALICE.id
 
 
 @pytest.mark.parametrize(
@@ -81,40 +105,93 @@ def test_the_helper_of_these_tests_makes_good_tokens() -> None:
         {"jti": None},
     ],
 )
-def test_a_wrong_or_missing_claim_is_refused(claims: dict[str, Any]) -> None:
+async def test_a_wrong_or_missing_claim_is_refused(claims: dict[str, Any]) -> None:
     with pytest.raises(NotAuthenticated):
-        tokens().read(forged(**claims))
+        await tokens().read(forged(**claims))
 
 
-def test_another_key_or_algorithm_is_refused() -> None:
+async def test_another_key_or_algorithm_is_refused() -> None:
     with pytest.raises(NotAuthenticated):
-        tokens().read(forged(key=bytes(32)))
+        await tokens().read(forged(key=bytes(32)))
     with pytest.raises(NotAuthenticated):
-        tokens().read(forged(key=KEY * 2, alg="HS512"))
+        await tokens().read(forged(key=KEY * 2, alg="HS512"))
+
+
+@pytest.mark.parametrize("kid", ["", "unknown", "../token_key", "' OR 1=1", SigningKey(OTHER).kid])
+async def test_a_key_is_found_by_its_name_alone(kid: str) -> None:
+    both = tokens(KEY, OTHER)
+    assert await both.read(forged(key=OTHER, kid=SigningKey(OTHER).kid))
+    with pytest.raises(NotAuthenticated):
+        await both.read(forged(kid=kid))
+
+
+async def test_a_key_that_was_replaced_is_accepted_until_its_tokens_have_expired() -> None:
+    for until, is_good in ((NOW + timedelta(hours=1), True), (NOW - timedelta(hours=1), False)):
+        ring = Keyring([SigningKey(OTHER), SigningKey(KEY, until)])
+        assert (ring.find(SigningKey(KEY).kid) is not None) is is_good
+
+
+async def test_a_running_server_takes_a_replaced_key(tmp_path: Path) -> None:
+    loop = asyncio.get_running_loop()
+    ring = await loop.run_in_executor(None, Keyring.open, tmp_path)
+    running = Tokens(ring, lifetime_s=3600)
+    before = (await running.issue(LOGIN)).access
+    name = await loop.run_in_executor(None, lambda: rotate(tmp_path, accept_s=3600))
+    other = Tokens(await loop.run_in_executor(None, Keyring.open, tmp_path), lifetime_s=3600)
+    by_other = (await other.issue(LOGIN)).access
+    assert json.loads(base64.urlsafe_b64decode(by_other.split(".")[0] + "=="))["kid"] == name
+    for server in (running, other):
+        assert await server.read(before)
+        assert await server.read(by_other)
+    assert stat.S_IMODE((tmp_path / "token_key.retired").stat().st_mode) == 0o600
+    await loop.run_in_executor(None, lambda: rotate(tmp_path, accept_s=0))
+    await running.issue(LOGIN)
+    for text in (before, by_other):
+        with pytest.raises(NotAuthenticated):
+            await running.read(text)
+
+
+def test_servers_can_share_the_key_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = "f" * 32, "s" * 32
+    monkeypatch.setenv("NOTEBOOK_AGENTS_SECRET_KEY", first)
+    kid = Keyring.open(tmp_path / "one").current.kid
+    assert Keyring.open(tmp_path / "two").current.kid == kid
+    monkeypatch.setenv("NOTEBOOK_AGENTS_SECRET_KEY", f"{second}, {first}")
+    ring = Keyring.open(tmp_path / "one")
+    assert ring.current.kid != kid
+    assert ring.find(kid) is not None
+    assert not (tmp_path / "one").exists()
+    with pytest.raises(Conflict, match="NOTEBOOK_AGENTS_SECRET_KEY"):
+        rotate(tmp_path, accept_s=1)
+    monkeypatch.setenv("NOTEBOOK_AGENTS_SECRET_KEY", "short")
+    with pytest.raises(InvalidRequest, match="at least 32 characters"):
+        Keyring.open(tmp_path)
 
 
 def unsigned(alg: str) -> str:
-    parts = ({"alg": alg, "kid": kid()}, {"sub": ALICE.id, "exp": 9_999_999_999})
+    parts = ({"alg": alg, "kid": SigningKey(KEY).kid}, {"sub": ALICE.id, "exp": 9_999_999_999})
     texts = [base64.urlsafe_b64encode(json.dumps(part).encode()).decode() for part in parts]
     return ".".join(text.rstrip("=") for text in texts) + "."
 
 
 @pytest.mark.parametrize("alg", ["none", "None", "NONE", "RS256", ""])
-def test_a_token_without_a_signature_is_refused(alg: str) -> None:
+async def test_a_token_without_a_signature_is_refused(alg: str) -> None:
     with pytest.raises(NotAuthenticated):
-        tokens().read(unsigned(alg))
+        await tokens().read(unsigned(alg))
 
 
 @pytest.mark.parametrize("text", ["", "a.b.c", "a.b", "é.é.é", "." * 1000])
-def test_what_is_no_token_is_refused(text: str) -> None:
+async def test_what_is_no_token_is_refused(text: str) -> None:
     with pytest.raises(NotAuthenticated):
-        tokens().read(text)
+        await tokens().read(text)
 
 
 def test_the_key_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> None:
-    key = load_key(tmp_path / "home")
-    assert load_key(tmp_path / "home") == key
-    assert len(key) == 32
+    key = Keyring.open(tmp_path / "home").current
+    assert Keyring.open(tmp_path / "home").current == key
+    assert len(key.bytes) == 32
     mode = (tmp_path / "home" / "token_key").stat().st_mode
     assert stat.S_IMODE(mode) == 0o600
 
@@ -166,5 +243,5 @@ async def test_a_revoked_token_opens_nothing(client: Client, core: Core) -> None
 
 async def test_a_token_of_nobody_opens_nothing(client: Client, tmp_path: Path) -> None:
     text = (tmp_path / "home" / "token_key").read_text()
-    stranger = Tokens(bytes.fromhex(text), lifetime_s=60).issue(ALICE, dialect="tektra").text
-    assert (await client.holding(stranger).get("/v1/agents")).status == 401
+    stranger = await tokens(bytes.fromhex(text)).issue(LOGIN)
+    assert (await client.holding(stranger.access).get("/v1/agents")).status == 401

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from notebook_agents.core.ports import Change, Clock, Store
 
 KEY_PREFIX = "nba_"
+KEY_CREDENTIAL = "api_key"
+"""How the credential of an actor says that it is a key."""
 DEFAULT_SCOPES = ("read", "run", "write")
 """What a key is good for when nobody said: everything but administration."""
 _LAST_USED_STEP = timedelta(minutes=1)
@@ -63,8 +65,11 @@ class ApiKeys:
     ) -> tuple[ApiKey, str]:
         """A new key and its secret, which is shown here and never again.
 
-        No key is good for more than the credential it is made with.
+        No key is good for more than the credential it is made with; one that is made with
+        another key, whose end it may outlive, needs that to be good for administration.
         """
+        if actor.credential == KEY_CREDENTIAL:
+            actor.require_scope("admin")
         if not name.strip():
             raise InvalidRequest("give the key a name to recognise it by", field="name")
         now = self._clock.now()

@@ -11,6 +11,7 @@ from notebook_agents.core.agents import AgentPorts, Agents
 from notebook_agents.core.api_keys import ApiKeys
 from notebook_agents.core.batches import Batches, BatchPorts
 from notebook_agents.core.conversations import ConversationPorts, Conversations
+from notebook_agents.core.external_logins import ExternalLogins
 from notebook_agents.core.journal import Journal
 from notebook_agents.core.logins import Logins
 from notebook_agents.core.loop import LoopPorts
@@ -84,6 +85,7 @@ class Core:
         self.users = Users(ports.store, ports.clock, ports.hasher)
         self.api_keys = ApiKeys(ports.store, ports.clock)
         self.logins = Logins(ports.store, ports.clock)
+        self.external_logins = ExternalLogins(ports.store, ports.clock, self.users, self.api_keys)
         self.webhooks = Webhooks(
             WebhookPorts(store=ports.store, clock=ports.clock, sender=ports.webhook_sender)
         )

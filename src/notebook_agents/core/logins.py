@@ -39,6 +39,17 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IssuedTokens:
+    """What a login gives to its client."""
+
+    access: str
+    """For every request, as long as it is valid."""
+    expires_in_s: int
+    refresh: str
+    """Good once, for the next tokens."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RevokedToken:
     """The id of a token, or of a login and thereby all its tokens, that is worth nothing now."""
 

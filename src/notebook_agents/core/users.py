@@ -7,6 +7,7 @@ accounts of other services in `external_logins`.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -140,8 +141,10 @@ class Users:
         check_password(wish.password)
         return await self.create(replace(wish, email=wish.email.lower()))
 
-    async def create(self, wish: CreateUser, *beside: Change) -> User:
-        """Open an account for somebody already known here, with changes that belong to it.
+    async def create(
+        self, wish: CreateUser, beside: Callable[[User], Change] | None = None
+    ) -> User:
+        """Open an account for somebody already known here, with a change that belongs to it.
 
         Conflict names the field that is taken.
         """
@@ -161,7 +164,7 @@ class Users:
             created_at=now,
             updated_at=now,
         )
-        return await self._insert(user, beside)
+        return await self._insert(user, (beside(user),) if beside else ())
 
     async def _insert(self, user: User, beside: tuple[Change, ...]) -> User:
         for attempt in range(1, _N_TRIES):

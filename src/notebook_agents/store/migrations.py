@@ -127,11 +127,66 @@ def m005_workloads(connection: Connection) -> None:
     )
 
 
+def m006_webhooks(connection: Connection) -> None:
+    """Webhooks, what they are to be told, and how far the event log was read for them."""
+    moment = UtcDateTime().compile(dialect=connection.dialect)
+    json = Json.compile(dialect=connection.dialect)
+    for statement in (
+        "CREATE TABLE webhooks (id VARCHAR(36) NOT NULL PRIMARY KEY, owner_id TEXT NOT NULL,"
+        f" url TEXT NOT NULL, host TEXT NOT NULL, events {json} NOT NULL,"
+        " sealed_secret TEXT NOT NULL, is_enabled BOOLEAN NOT NULL, disabled_reason TEXT NOT NULL,"
+        f" n_dead INTEGER NOT NULL, active_since {moment} NOT NULL,"
+        f" created_at {moment} NOT NULL, updated_at {moment} NOT NULL)",
+        "CREATE INDEX ix_webhooks_is_enabled ON webhooks (is_enabled)",
+        "CREATE INDEX webhooks_by_owner ON webhooks (owner_id, created_at)",
+        "CREATE TABLE deliveries (id VARCHAR(36) NOT NULL PRIMARY KEY, webhook_id TEXT NOT NULL,"
+        " owner_id TEXT NOT NULL, host TEXT NOT NULL, event TEXT NOT NULL, event_id TEXT NOT NULL,"
+        f" occurred_at {moment} NOT NULL, data {json} NOT NULL, state TEXT NOT NULL,"
+        f" next_attempt_at {moment} NOT NULL, n_claims INTEGER NOT NULL,"
+        f" n_failed INTEGER NOT NULL, attempts {json} NOT NULL, created_at {moment} NOT NULL,"
+        f" finished_at {moment})",
+        "CREATE INDEX deliveries_due ON deliveries (state, next_attempt_at)",
+        "CREATE INDEX deliveries_by_webhook ON deliveries (webhook_id, created_at)",
+        "CREATE TABLE stream_cursors (id VARCHAR(36) NOT NULL PRIMARY KEY, log_id TEXT NOT NULL,"
+        " stream TEXT NOT NULL, position BIGINT NOT NULL)",
+        "CREATE INDEX ix_stream_cursors_log_id ON stream_cursors (log_id)",
+    ):
+        connection.exec_driver_sql(statement)
+
+
+def m007_several_servers(connection: Connection) -> None:
+    """What one server asks of another, and how each says that it lives."""
+    moment = UtcDateTime().compile(dialect=connection.dialect)
+    json = Json.compile(dialect=connection.dialect)
+    connection.exec_driver_sql(
+        "CREATE TABLE run_orders (id VARCHAR(36) NOT NULL PRIMARY KEY, run_id TEXT NOT NULL,"
+        f" holder TEXT NOT NULL, verb TEXT NOT NULL, decisions {json} NOT NULL,"
+        f" username TEXT NOT NULL, answer TEXT NOT NULL, created_at {moment} NOT NULL)"
+    )
+    connection.exec_driver_sql("CREATE INDEX ix_run_orders_holder ON run_orders (holder)")
+    connection.exec_driver_sql(
+        f"CREATE TABLE heartbeats (id TEXT NOT NULL PRIMARY KEY, beat_at {moment} NOT NULL)"
+    )
+
+
+def m008_external_accounts(connection: Connection) -> None:
+    """Accounts of other services that open accounts here."""
+    moment = UtcDateTime().compile(dialect=connection.dialect)
+    connection.exec_driver_sql(
+        "CREATE TABLE external_accounts (id VARCHAR(36) NOT NULL PRIMARY KEY,"
+        " owner_id TEXT NOT NULL, issuer TEXT NOT NULL, subject TEXT NOT NULL,"
+        f" created_at {moment} NOT NULL)"
+    )
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     m002_workflows_and_deleted_conversations,
     m003_identity,
     m004_batches,
     m005_workloads,
+    m006_webhooks,
+    m007_several_servers,
+    m008_external_accounts,
 )
 """From version 1 on: the first brings version 1 to version 2."""
 _LOCK_KEY = 7_310_114

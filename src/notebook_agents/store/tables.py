@@ -32,9 +32,14 @@ from notebook_agents.core.agents import Agent
 from notebook_agents.core.api_keys import ApiKey
 from notebook_agents.core.batches import Batch
 from notebook_agents.core.conversations import Conversation, MessageNode
+from notebook_agents.core.deliveries import Delivery
+from notebook_agents.core.external_logins import ExternalAccount
 from notebook_agents.core.logins import Login, RevokedToken
+from notebook_agents.core.orders import RunOrder
 from notebook_agents.core.runs import Run
 from notebook_agents.core.users import User
+from notebook_agents.core.webhook_scan import StreamCursor
+from notebook_agents.core.webhooks import Webhook
 from notebook_agents.core.workloads import Workload
 
 
@@ -120,6 +125,16 @@ logins = Table(
     Column("generation", Integer, nullable=False),
     _time("created_at"),
     _time("expires_at"),
+)
+
+external_accounts = Table(
+    "external_accounts",
+    metadata,
+    _id(),
+    _text("owner_id"),
+    _text("issuer"),
+    _text("subject"),
+    _time("created_at"),
 )
 
 revoked_tokens = Table(
@@ -267,6 +282,75 @@ workloads = Table(
     Index("workloads_by_owner", "owner_id", "created_at"),
 )
 
+webhooks = Table(
+    "webhooks",
+    metadata,
+    _id(),
+    _text("owner_id"),
+    _text("url"),
+    _text("host"),
+    _json("events"),
+    _text("sealed_secret"),
+    Column("is_enabled", Boolean, nullable=False, index=True),
+    _text("disabled_reason"),
+    Column("n_dead", Integer, nullable=False),
+    _time("active_since"),
+    _time("created_at"),
+    _time("updated_at"),
+    Index("webhooks_by_owner", "owner_id", "created_at"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    _id(),
+    _text("webhook_id"),
+    _text("owner_id"),
+    _text("host"),
+    _text("event"),
+    _text("event_id"),
+    _time("occurred_at"),
+    _json("data"),
+    _text("state"),
+    _time("next_attempt_at"),
+    Column("n_claims", Integer, nullable=False),
+    Column("n_failed", Integer, nullable=False),
+    _json("attempts"),
+    _time("created_at"),
+    _time("finished_at", nullable=True),
+    Index("deliveries_due", "state", "next_attempt_at"),
+    Index("deliveries_by_webhook", "webhook_id", "created_at"),
+)
+
+stream_cursors = Table(
+    "stream_cursors",
+    metadata,
+    _id(),
+    _text("log_id", index=True),
+    _text("stream"),
+    Column("position", BigInteger, nullable=False),
+)
+
+run_orders = Table(
+    "run_orders",
+    metadata,
+    _id(),
+    _text("run_id"),
+    _text("holder", index=True),
+    _text("verb"),
+    _json("decisions"),
+    _text("username"),
+    _text("answer"),
+    _time("created_at"),
+)
+
+heartbeats = Table(
+    "heartbeats",
+    metadata,
+    _text("id", primary_key=True),
+    _time("beat_at"),
+)
+
 schema_version = Table(
     "schema_version",
     metadata,
@@ -279,11 +363,16 @@ TABLES: dict[type[Any], Table] = {
     User: users,
     ApiKey: api_keys,
     Login: logins,
+    ExternalAccount: external_accounts,
     RevokedToken: revoked_tokens,
     Agent: agents,
     Conversation: conversations,
     MessageNode: messages,
     Run: runs,
+    RunOrder: run_orders,
     Batch: batches,
     Workload: workloads,
+    Webhook: webhooks,
+    Delivery: deliveries,
+    StreamCursor: stream_cursors,
 }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from pydantic import AwareDatetime, Field
 
 from notebook_agents_server.dialects.tektra.wire import Answer, Request
+
+Scope: TypeAlias = Literal["read", "run", "write", "admin"]
 
 
 class LoginRequest(Request):
@@ -30,16 +32,50 @@ class LoginAnswer(Answer):
 
     access_token: str
     session_token: str
+    refresh_token: str
+    """Good once, for the next answer of this form."""
     token_type: Literal["bearer"] = "bearer"  # noqa: S105 - a kind, not a secret
     expires_in: int
     """Seconds."""
     user: UserAnswer
 
 
+class RefreshRequest(Request):
+    """Addition of ours: go on with a login."""
+
+    refresh_token: str
+
+
+class PasswordRequest(Request):
+    """Addition of ours: change the caller's password; all logins end."""
+
+    old_password: str
+    new_password: str
+
+
+class MessageAnswer(Answer):
+    """Addition of ours: what was done."""
+
+    message: str
+
+
+class ProfileAnswer(UserAnswer):
+    """Addition of ours: the caller's account and what the credential is good for."""
+
+    number: int
+    name: str
+    role: Literal["user", "admin"]
+    scopes: list[Scope]
+    created_at: AwareDatetime
+    last_login: AwareDatetime | None
+
+
 class CreateKeyRequest(Request):
     """Addition of ours: make an API key."""
 
     name: str
+    scopes: list[Scope] | None = None
+    """What it is good for; everything but administration when it is not said."""
     expires_in_days: int | None = Field(default=None, ge=1)
 
 
@@ -49,6 +85,7 @@ class KeyAnswer(Answer):
     key_id: str
     name: str
     prefix: str
+    scopes: list[Scope]
     created_at: AwareDatetime
     expires_at: AwareDatetime | None
     revoked_at: AwareDatetime | None

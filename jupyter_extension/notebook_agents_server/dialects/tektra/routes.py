@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import ClassVar
 
 from notebook_agents.core.agents import ListAgents
-from notebook_agents.core.errors import NotPermitted
 from notebook_agents.core.runs import StartRun
 from notebook_agents.core.users import OWNER_USERNAME
 from notebook_agents_server.base import (
@@ -20,15 +19,17 @@ from notebook_agents_server.base import (
     raise_if_failed,
 )
 from notebook_agents_server.dialects.tektra import (
-    auth_wire,
+    auth_routes,
     mapping,
     system_mapping,
     system_wire,
     tool_mapping,
+    webhook_routes,
     wire,
 )
 from notebook_agents_server.dialects.tektra.dialect import TEKTRA
 from notebook_agents_server.dialects.tektra.sockets import AgentStreamSocket, ConversationSocket
+from notebook_agents_server.operations import operation
 
 ALL = 10_000
 """More agents than one person has."""
@@ -47,63 +48,12 @@ class TektraHandler(BaseHandler):
         self.reply(mapping.run_to_wire(run), status=status)
 
 
-class Login(TektraHandler):
-    """``POST /v1/auth/login``."""
-
-    is_public = True
-    limit_group = "authentication"
-
-    async def post(self) -> None:
-        """Exchange a password for a token."""
-        body = self.parse(auth_wire.LoginRequest)
-        await self.count_account(body.username)
-        if not self.services.allow_password_login:
-            raise NotPermitted("password login is switched off here; use the Hub's tokens")
-        user = await self.core.users.authenticate(body.username, body.password)
-        token = self.gatekeeper.tokens.issue(user, dialect=self.dialect.name)
-        self.reply(
-            auth_wire.LoginAnswer(
-                access_token=token.text,
-                session_token=token.text,
-                expires_in=token.expires_in_s,
-                user=system_mapping.user_to_wire(user),
-            )
-        )
-
-
-class Keys(TektraHandler):
-    """``/v1/auth/keys``."""
-
-    async def get(self) -> None:
-        """The caller's keys."""
-        page = await self.core.api_keys.list(self.actor, limit=ALL)
-        self.reply(system_mapping.keys_to_wire(page))
-
-    async def post(self) -> None:
-        """A new key."""
-        body = self.parse(auth_wire.CreateKeyRequest)
-        days = body.expires_in_days
-        expires_at = datetime.now(UTC) + timedelta(days=days) if days else None
-        key, secret = await self.core.api_keys.create(
-            self.actor, body.name, expires_at=expires_at
-        )
-        self.reply(system_mapping.new_key_to_wire(key, secret), status=201)
-
-
-class Key(TektraHandler):
-    """``/v1/auth/keys/{id}``."""
-
-    async def delete(self, key_id: str) -> None:
-        """End a key."""
-        key = await self.core.api_keys.revoke(self.actor, self.id_of("api key", key_id))
-        self.reply(system_mapping.key_to_wire(key))
-
-
 class Agents(TektraHandler):
     """``/v1/agents``."""
 
     limit_groups: ClassVar[Mapping[str, str]] = {"post": "agent_creation"}
 
+    @operation(query=wire.ListAgentsQuery, answer=wire.AgentsAnswer, example="list_agents")
     async def get(self) -> None:
         """A page of agents."""
         query = self.parse_query(wire.ListAgentsQuery)
@@ -115,6 +65,12 @@ class Agents(TektraHandler):
             page = await self.core.agents.list(self.actor, wish)
         self.reply(mapping.agents_to_wire(page))
 
+    @operation(
+        body=wire.CreateAgentRequest,
+        answer=wire.AgentCreatedAnswer,
+        status=201,
+        example="create_agent",
+    )
     async def post(self) -> None:
         """A new agent."""
         body = self.parse(wire.CreateAgentRequest)
@@ -129,10 +85,12 @@ class Agents(TektraHandler):
 class Agent(TektraHandler):
     """``/v1/agents/{agent_id}``."""
 
+    @operation(answer=wire.AgentAnswer, example="get_agent")
     async def get(self, agent_id: str) -> None:
         """All about an agent."""
         await self._reply_agent(self.id_of("agent", agent_id))
 
+    @operation(body=wire.UpdateAgentRequest, answer=wire.AgentAnswer, example="update_agent")
     async def put(self, agent_id: str) -> None:
         """Change what is given."""
         id = self.id_of("agent", agent_id)
@@ -141,6 +99,7 @@ class Agent(TektraHandler):
         await self.core.agents.update(self.actor, id, mapping.agent_changes_from_wire(body))
         await self._reply_agent(id)
 
+    @operation(answer=wire.AgentDeletedAnswer, errors=(409,), example="delete_agent")
     async def delete(self, agent_id: str) -> None:
         """Remove an agent."""
         agent = await self.core.agents.delete(self.actor, self.id_of("agent", agent_id))
@@ -167,6 +126,14 @@ class Conversations(TektraHandler):
     scope = "run"
     limit_group = "conversations"
 
+    @operation(
+        body=wire.StartConversationRequest,
+        answer=wire.ConversationAnswer,
+        status=201,
+        errors=(409,),
+        example="start_conversation",
+        tag="conversations",
+    )
     async def post(self, agent_id: str) -> None:
         """Begin a conversation and answer its first message."""
         id = self.id_of("agent", agent_id)
@@ -180,6 +147,12 @@ class Messages(TektraHandler):
     scope = "run"
     limit_group = "conversations"
 
+    @operation(
+        body=wire.ContinueConversationRequest,
+        answer=wire.ConversationAnswer,
+        errors=(409,),
+        example="continue_conversation",
+    )
     async def post(self, conversation_id: str) -> None:
         """Answer a follow-up message."""
         id = self.id_of("conversation", conversation_id)
@@ -193,6 +166,7 @@ class Conversation(TektraHandler):
 
     limit_group = "conversations"
 
+    @operation(answer=wire.HistoryAnswer, example="conversation_history")
     async def get(self, conversation_id: str) -> None:
         """The whole history."""
         id = self.id_of("conversation", conversation_id)
@@ -204,6 +178,7 @@ class Conversation(TektraHandler):
 class Tools(TektraHandler):
     """``GET /v1/tools``."""
 
+    @operation(answer=wire.ToolsAnswer, example="list_tools")
     async def get(self) -> None:
         """Every tool."""
         self.reply(tool_mapping.tools_to_wire(self.core.tools.specs()))
@@ -215,6 +190,7 @@ class ToolExecution(TektraHandler):
     scope = "run"
     limit_group = "tool_execution"
 
+    @operation(body=wire.ExecuteToolRequest, answer=wire.ExecutionAnswer, example="execute_tool")
     async def post(self, tool_id: str) -> None:
         """Use a tool without an agent."""
         body = self.parse(wire.ExecuteToolRequest)
@@ -230,6 +206,7 @@ class Models(TektraHandler):
 
     limit_group = "model_queries"
 
+    @operation(answer=system_wire.ModelsAnswer, example="list_models")
     async def get(self) -> None:
         """Every model."""
         self.reply(system_mapping.models_to_wire(await self.core.models.list()))
@@ -240,6 +217,7 @@ class ModelStatus(TektraHandler):
 
     limit_group = "model_queries"
 
+    @operation(answer=system_wire.ModelStatusAnswer)
     async def get(self, model_id: str) -> None:
         """One model now."""
         model = await self.core.models.get(model_id)
@@ -253,6 +231,9 @@ class Health(TektraHandler):
     is_public = True
     is_activity = False
 
+    @operation(
+        answer=system_wire.HealthAnswer, others={503: system_wire.HealthAnswer}, example="health"
+    )
     async def get(self) -> None:
         """Whether everything works; 503 when the records cannot be read."""
         now = datetime.now(UTC)
@@ -290,6 +271,7 @@ class Health(TektraHandler):
 class Metrics(TektraHandler):
     """``GET /v1/metrics``."""
 
+    @operation(answer=system_wire.MetricsAnswer, example="metrics")
     async def get(self) -> None:
         """Figures of the machine and of the caller's runs; an admin's count everybody's."""
         now = datetime.now(UTC)
@@ -319,9 +301,7 @@ def midnight(now: datetime) -> datetime:
 
 
 ROUTES: list[Route] = [
-    (r"/v1/auth/login", Login),
-    (r"/v1/auth/keys", Keys),
-    (r"/v1/auth/keys/([^/]+)", Key),
+    *auth_routes.ROUTES,
     (r"/v1/agents", Agents),
     (r"/v1/agents/([^/]+)", Agent),
     (r"/v1/agents/([^/]+)/conversations", Conversations),
@@ -333,6 +313,7 @@ ROUTES: list[Route] = [
     (r"/v1/models/(.+)/status", ModelStatus),
     (r"/v1/health", Health),
     (r"/v1/metrics", Metrics),
+    *webhook_routes.ROUTES,
     (r"/v1/ws/conversations/([^/]+)", ConversationSocket),
     (r"/v1/ws/stream/([^/]+)", AgentStreamSocket),
 ]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from notebook_agents.core.agents import is_idle
 from notebook_agents_server.dialects.tektra import auth_wire, system_wire
@@ -13,9 +13,10 @@ from notebook_agents_server.dialects.tektra.mapping import MIB, printed
 
 if TYPE_CHECKING:
     from notebook_agents.core.agents import Agent
+    from notebook_agents.core.api_keys import ApiKey
+    from notebook_agents.core.logins import IssuedTokens
     from notebook_agents.core.models import EngineHealth, ModelInfo, ModelStatus
     from notebook_agents.core.ports import Page, RunTotals
-    from notebook_agents.core.api_keys import ApiKey
     from notebook_agents.core.users import User
     from notebook_agents_server.base import MachineReading
 
@@ -35,12 +36,37 @@ def user_to_wire(user: User) -> auth_wire.UserAnswer:
     )
 
 
+def login_to_wire(user: User, tokens: IssuedTokens) -> auth_wire.LoginAnswer:
+    """The tokens of a login."""
+    return auth_wire.LoginAnswer(
+        access_token=tokens.access,
+        session_token=tokens.access,
+        refresh_token=tokens.refresh,
+        expires_in=tokens.expires_in_s,
+        user=user_to_wire(user),
+    )
+
+
+def profile_to_wire(user: User, scopes: Collection[str]) -> auth_wire.ProfileAnswer:
+    """An account, as its user sees it."""
+    return auth_wire.ProfileAnswer(
+        **user_to_wire(user).model_dump(),
+        number=user.number,
+        name=user.name,
+        role=user.role,
+        scopes=_scopes_to_wire(scopes),
+        created_at=user.created_at,
+        last_login=user.last_login,
+    )
+
+
 def key_to_wire(key: ApiKey) -> auth_wire.KeyAnswer:
     """An API key, without its secret."""
     return auth_wire.KeyAnswer(
         key_id=printed("key", key.id),
         name=key.name,
         prefix=key.prefix,
+        scopes=_scopes_to_wire(key.scopes),
         created_at=key.created_at,
         expires_at=key.expires_at,
         revoked_at=key.revoked_at,
@@ -174,6 +200,10 @@ def totals_to_wire(
             p99_response_time_ms=round(totals.p99_duration_ms, 3),
         ),
     )
+
+
+def _scopes_to_wire(scopes: Collection[str]) -> list[auth_wire.Scope]:
+    return [scope for scope in get_args(auth_wire.Scope) if scope in scopes]
 
 
 def _model_to_wire(model: ModelInfo) -> system_wire.ModelAnswer:
