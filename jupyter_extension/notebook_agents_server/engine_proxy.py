@@ -27,6 +27,7 @@ from notebook_agents.core.engine_wire import (
 from notebook_agents.core.errors import NotPermitted
 from notebook_agents.core.models import GenerateRequest
 from notebook_agents_server.base import BaseHandler, Route
+from notebook_agents_server.operations import operation
 
 
 class EngineHandler(BaseHandler):
@@ -49,6 +50,7 @@ class EngineHandler(BaseHandler):
 class Generate(EngineHandler):
     """``POST /generate``."""
 
+    @operation(body=REQUEST, content_type=NDJSON, errors=(404,))
     async def post(self) -> None:
         """Stream the chunks of one generation; a client that goes away cancels it."""
         request = self.parse_value(REQUEST)
@@ -63,6 +65,7 @@ class Generate(EngineHandler):
 class Models(EngineHandler):
     """``GET /models``."""
 
+    @operation(answer=MODELS)
     async def get(self) -> None:
         """Every model that could be asked for."""
         self.reply_value(MODELS, await self.core.models.list())
@@ -71,6 +74,7 @@ class Models(EngineHandler):
 class Load(EngineHandler):
     """``POST /load``."""
 
+    @operation(body=MODEL_REQUEST, answer=MODEL, errors=(404,))
     async def post(self) -> None:
         """Bring a model into memory."""
         body = self.parse_value(MODEL_REQUEST)
@@ -80,6 +84,7 @@ class Load(EngineHandler):
 class Unload(EngineHandler):
     """``POST /unload``."""
 
+    @operation(body=MODEL_REQUEST, status=204)
     async def post(self) -> None:
         """Give a model's memory back."""
         body = self.parse_value(MODEL_REQUEST)
@@ -90,6 +95,7 @@ class Unload(EngineHandler):
 class Health(EngineHandler):
     """``GET /health``."""
 
+    @operation(answer=HEALTH)
     async def get(self) -> None:
         """Whether it can answer now."""
         self.reply_value(HEALTH, await self.core.engine.health())

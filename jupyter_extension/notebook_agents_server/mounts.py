@@ -13,10 +13,13 @@ from typing import Any, cast
 
 from tornado.web import RequestHandler
 
-from notebook_agents_server import engine_proxy
-from notebook_agents_server.base import BaseHandler, Route, Services, UnknownPath
+from notebook_agents_server import engine_proxy, prometheus
+from notebook_agents_server.base import BaseHandler, Dialect, Route, Services, UnknownPath
 from notebook_agents_server.dialects.aimos import routes as aimos
 from notebook_agents_server.dialects.tektra import routes as tektra
+from notebook_agents_server.docs_pages import ASSETS, Shelf
+from notebook_agents_server.failures import PLAIN
+from notebook_agents_server.openapi import describe
 
 PREFIX = "/notebook-agents"
 Mounted = tuple[str, type[RequestHandler], dict[str, Any]]
@@ -29,33 +32,107 @@ class DialectTable:
     name: str
     routes: Sequence[Route]
     unknown: Route
+    shelf: Shelf | None = None
+    """Where its document says that its API documents are."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """What the doors know about it."""
+        return cast("type[BaseHandler]", self.unknown[1]).dialect
+
+    @property
+    def mount(self) -> str:
+        """The prefix where it always is."""
+        return f"{PREFIX}/{self.name}"
+
+    def routes_at(self, mount: str, *others: str) -> list[Route]:
+        """Its paths below a mount; its API documents there name the other mounts too."""
+        found = [(mount + path, handler) for path, handler in self.routes]
+        if self.shelf is not None:
+            found += self.documents(self.shelf.under(mount), mount, *others)
+        return found
+
+    def documents(self, shelf: Shelf, *mounts: str) -> list[Route]:
+        """Its API documents at some place, for clients at some mounts."""
+        title = self.dialect.title or self.name
+
+        def write(base: str) -> Mapping[str, Any]:
+            pages = self.shelf.routes(self.dialect, title, write) if self.shelf else []
+            servers = [base + mount for mount in mounts]
+            return describe([*self.routes, *pages], title=title, servers=servers)
+
+        return shelf.routes(self.dialect, title, write)
 
 
 DIALECTS: tuple[DialectTable, ...] = (
     DialectTable(name="tektra", routes=tektra.ROUTES, unknown=tektra.UNKNOWN),
-    DialectTable(name="aimos", routes=aimos.ROUTES, unknown=aimos.UNKNOWN),
+    DialectTable(
+        name="aimos", routes=aimos.ROUTES, unknown=aimos.UNKNOWN, shelf=Shelf.below("/api")
+    ),
 )
 DIALECT_NAMES = tuple(table.name for table in DIALECTS)
-LIMITS: Mapping[str, Mapping[str, str]] = {
-    table.name: cast("type[BaseHandler]", table.unknown[1]).dialect.limits for table in DIALECTS
-}
+LIMITS: Mapping[str, Mapping[str, str]] = {table.name: table.dialect.limits for table in DIALECTS}
 """What the documents say of rate limits."""
+
+
+def engine_routes() -> list[Route]:
+    """The paths of the engine, for kernels."""
+    return [(f"{PREFIX}/engine{path}", handler) for path, handler in engine_proxy.ROUTES]
 
 
 def all_routes(root_dialects: Collection[str]) -> list[Route]:
     """Every path of ours below the base URL, most special first."""
-    routes = [(f"{PREFIX}/engine{path}", handler) for path, handler in engine_proxy.ROUTES]
-    for table in DIALECTS:
-        own = f"{PREFIX}/{table.name}"
-        routes += [(own + path, handler) for path, handler in table.routes]
-        routes.append((f"{own}(/.*)?", table.unknown[1]))
+    routes = [*engine_routes(), *ASSETS, *_documents_of_all(root_dialects)]
     rooted = [table for table in DIALECTS if table.name in root_dialects]
+    for table in DIALECTS:
+        roots = ("",) if table in rooted else ()
+        routes += table.routes_at(table.mount, *roots)
+        routes += table.documents(Shelf.below(table.mount), table.mount, *roots)
+        routes.append((f"{table.mount}(/.*)?", table.unknown[1]))
     for table in rooted:
-        routes += table.routes
+        routes += table.routes_at("", table.mount)
     # After the paths of all dialects, because several share a first segment.
     routes += [table.unknown for table in rooted]
     routes.append((f"{PREFIX}(/.*)?", UnknownPath))
+    routes += prometheus.ROUTES
     return routes
+
+
+def _documents_of_all(root_dialects: Collection[str]) -> list[Route]:
+    """The API documents of everything, below our own prefix and, with any dialect, at the root."""
+
+    def write(base: str) -> Mapping[str, Any]:
+        return describe(
+            _told_once(root_dialects),
+            title=PLAIN.title,
+            servers=[base],
+            words=_contents(base),
+        )
+
+    shelf = Shelf.below(PREFIX)
+    routes = shelf.routes(PLAIN, PLAIN.title, write)
+    if root_dialects:
+        at_root = Shelf(openapi=shelf.openapi, docs="/docs", redoc="/redoc")
+        routes += at_root.routes(PLAIN, PLAIN.title, write)[1:]  # the document is there already
+    return routes
+
+
+def _told_once(root_dialects: Collection[str]) -> list[Route]:
+    """Every path; those of dialects at the root not again, and pages where documents have them."""
+    routes = [*engine_routes(), *prometheus.ROUTES]
+    for table in DIALECTS:
+        mount = "" if table.name in root_dialects else table.mount
+        routes += table.routes_at(mount)
+    return routes
+
+
+def _contents(base: str) -> str:
+    lines = [
+        f"- [{table.dialect.title or table.name}]({base}{table.mount}/docs), also below"
+        f" `{table.mount}`"
+        for table in DIALECTS
+    ]
+    return "\n".join(("All APIs of this server. Each has documents of its own:", "", *lines))
 
 
 def mounted(root_dialects: Collection[str], services: Services) -> list[Mounted]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from notebook_agents_server.dialects import tektra
 from notebook_agents_server.dialects.tektra import (
     auth_wire,
     frames,
@@ -17,10 +18,11 @@ from notebook_agents_server.dialects.tektra import (
     wire,
 )
 
-EXAMPLES = Path(__file__).parent / "examples"
+EXAMPLES = Path(tektra.__file__).parent / "examples"
 MODELS: dict[str, type[BaseModel]] = {
     "configure_webhook_request": webhook_wire.ConfigureWebhookRequest,
     "conversation_history_response": wire.HistoryAnswer,
+    "conversation_socket_request": frames.MessageFrame,
     "create_agent_request": wire.CreateAgentRequest,
     "create_agent_response": wire.AgentCreatedAnswer,
     "delete_agent_response": wire.AgentDeletedAnswer,
@@ -65,11 +67,7 @@ def test_a_request_with_an_unknown_field_is_refused_by_name(name: str) -> None:
 
 
 def test_the_frame_of_the_document_is_a_message() -> None:
-    text = (
-        '{"type": "message", "content": "Hello, how can you help me today?",'
-        ' "metadata": {"timestamp": "2024-01-01T12:00:00.000Z"}}'
-    )
-    frame = frames.CLIENT_FRAMES.validate_json(text)
+    frame = frames.CLIENT_FRAMES.validate_json(example("conversation_socket_request"))
     assert isinstance(frame, frames.MessageFrame)
     assert frame.metadata == {"timestamp": "2024-01-01T12:00:00.000Z"}
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from notebook_agents_server.base import Dialect
 from notebook_agents_server.dialects.tektra.mapping import error_body
+from notebook_agents_server.dialects.tektra.system_wire import ErrorAnswer
 
 TEKTRA = Dialect(
     name="tektra",
     error_body=error_body,
+    title="Tektra AI Assistant",
+    error_model=ErrorAnswer,
     limits={
         "authentication": "5/minute",
         "agent_creation": "10/minute",

@@ -10,10 +10,12 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AwareDatetime, Field, TypeAdapter
 
+from notebook_agents_server.dialects.tektra.system_wire import ErrorDetail
 from notebook_agents_server.dialects.tektra.wire import (
     Answer,
     Attachment,
     NonEmpty,
+    Query,
     Request,
     TokenUsage,
 )
@@ -89,6 +91,13 @@ class RunErrorFrame(ServerFrame):
     error: dict[str, Any]
 
 
+class ErrorFrame(Answer):
+    """Something else went wrong, such as a frame of the client."""
+
+    type: Literal["error"] = "error"
+    error: ErrorDetail
+
+
 class PingFrame(Answer):
     """The connection is alive."""
 
@@ -97,3 +106,14 @@ class PingFrame(Answer):
 
 
 RunFrame: TypeAlias = TokenFrame | ToolExecutionFrame | CompleteFrame | RunErrorFrame
+ServerFrames: TypeAlias = RunFrame | ErrorFrame | PingFrame
+SERVER_FRAMES: TypeAdapter[ServerFrames] = TypeAdapter(ServerFrames)
+
+
+class ResumeQuery(Query):
+    """Addition of ours: where a client that comes back left."""
+
+    run_id: str = ""
+    """The run it followed."""
+    after: str = Field(default="", pattern=r"^[0-9]*$")
+    """The ``sequence`` of the last frame it has."""

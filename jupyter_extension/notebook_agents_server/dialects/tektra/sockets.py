@@ -24,11 +24,14 @@ from notebook_agents_server.dialects.tektra.dialect import TEKTRA
 from notebook_agents_server.dialects.tektra.encoder import EventEncoder
 from notebook_agents_server.dialects.tektra.frames import (
     CLIENT_FRAMES,
+    SERVER_FRAMES,
     CancelFrame,
     ClientFrame,
     MessageFrame,
     PingFrame,
+    ResumeQuery,
 )
+from notebook_agents_server.operations import conversation
 from notebook_agents_server.sockets import BaseSocket
 
 if TYPE_CHECKING:
@@ -129,8 +132,15 @@ class TektraSocket(BaseSocket):
         await self.core.runs.cancel(self.actor, run_id)
 
 
+@conversation(
+    receives=CLIENT_FRAMES,
+    sends=SERVER_FRAMES,
+    query=ResumeQuery,
+    names=("conversation_id",),
+    example="conversation_socket",
+)
 class ConversationSocket(TektraSocket):
-    """``/v1/ws/conversations/{conversation_id}``: what goes on in a conversation."""
+    """``/v1/ws/conversations/{conversation_id}``: Follow a conversation and talk in it."""
 
     async def find(self, id: str, run: Run | None, after: int | None) -> None:
         """Watch the conversation and follow the run that goes on in it."""
@@ -154,8 +164,18 @@ class ConversationSocket(TektraSocket):
         return replace(run, metadata=frame.metadata)
 
 
+@conversation(
+    receives=CLIENT_FRAMES,
+    sends=SERVER_FRAMES,
+    query=ResumeQuery,
+    names=("agent_id",),
+    example="conversation_socket",
+)
 class AgentStreamSocket(TektraSocket):
-    """``/v1/ws/stream/{agent_id}``: all runs of an agent; messages share one conversation."""
+    """``/v1/ws/stream/{agent_id}``: Follow all runs of an agent.
+
+    The messages of this client share one conversation.
+    """
 
     _conversation_id: str = ""
 
