@@ -485,7 +485,7 @@ async def test_a_claim_that_ran_out_is_taken_over_and_its_late_result_does_not_c
 
     async def hang(letter: Letter) -> Receipt:
         """The server hangs so long that another one delivers in its place."""
-        del postbox.send  # type: ignore[attr-defined]
+        del postbox.send
         clock.advance(61)
         await deliver(other)
         assert len(postbox.letters) == 1

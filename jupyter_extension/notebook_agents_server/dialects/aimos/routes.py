@@ -8,7 +8,13 @@ from typing import ClassVar
 
 from notebook_agents.core.users import OWNER_USERNAME
 from notebook_agents_server.base import BaseHandler, Dialect, Route, UnknownPath
-from notebook_agents_server.dialects.aimos import mapping, system_mapping, system_wire, wire
+from notebook_agents_server.dialects.aimos import (
+    mapping,
+    system_mapping,
+    system_wire,
+    webhook_routes,
+    wire,
+)
 from notebook_agents_server.dialects.aimos.dialect import AIMOS
 from notebook_agents_server.dialects.aimos.sockets import UpdatesSocket
 from notebook_agents_server.operations import operation
@@ -195,6 +201,7 @@ ROUTES: list[Route] = [
     (r"/api/system/metrics", Metrics),
     (r"/api/system/metrics/prometheus", Prometheus),
     (r"/api/health", Health),
+    *webhook_routes.ROUTES,
     (r"/api/ws/([^/]+)", UpdatesSocket),
 ]
 UNKNOWN: Route = (r"/api/(?:agents|auth|execute|executions|system|webhooks|ws)/.+", Unknown)
