@@ -199,7 +199,7 @@ class Batches:
         store, n = self._ports.store, 0
         query = Query(where={"state": "running"}, limit=10_000)
         for batch in (await store.find(Batch, query)).items:
-            if not store.is_alive(batch.holder):
+            if not await store.is_alive(batch.holder):
                 await self._end(batch, "interrupted")
                 n += 1
         return n

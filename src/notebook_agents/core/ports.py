@@ -119,6 +119,11 @@ class Store(Protocol):
     A record is one of the core's frozen dataclasses and is addressed by its class and ``id``.
     """
 
+    @property
+    def database(self) -> str:
+        """What keeps the records: ``sqlite``, ``postgresql`` …"""
+        ...
+
     async def get(self, kind: type[T], id: str) -> T | None:
         """The record, or None."""
         ...
@@ -139,8 +144,8 @@ class Store(Protocol):
         """The identity of this process, for as long as it lives."""
         ...
 
-    def is_alive(self, holder: str) -> bool:
-        """Whether the process behind a holder still lives."""
+    async def is_alive(self, holder: str) -> bool:
+        """Whether the process behind a holder still lives; never False of one that does."""
         ...
 
     async def aclose(self) -> None:
@@ -364,6 +369,10 @@ class WebhookSender(Protocol):
 
     def seal(self, secret: str) -> str:
         """The secret as it may be stored; InvalidRequest on the field ``secret``."""
+        ...
+
+    def renew(self, sealed: str) -> str:
+        """The same secret sealed with the newest key; what cannot be opened comes back as it is."""
         ...
 
     async def send(self, letter: Letter) -> Receipt:

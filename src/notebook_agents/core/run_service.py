@@ -229,7 +229,7 @@ class Runs:
         store, n = self._ports.work.store, 0
         query = Query(where={"state": ("queued", "running")}, limit=10_000)
         for run in (await store.find(Run, query)).items:
-            if not store.is_alive(run.holder):
+            if not await store.is_alive(run.holder):
                 await interrupt(run, store, self._ports.work.journal)
                 n += 1
         return n

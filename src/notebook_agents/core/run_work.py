@@ -157,7 +157,9 @@ class RunWorker:
         conversation = await store.get(Conversation, self.run.conversation_id)
         active_id = conversation.active_run_id if conversation else ""
         active = await store.get(Run, active_id)
-        if active and active.state != "waiting_approval" and not store.is_alive(active.holder):
+        if active is None or active.state == "waiting_approval":
+            return
+        if not await store.is_alive(active.holder):
             await interrupt(active, self._ports.store, self._ports.journal)
 
     async def _begin(self) -> None:

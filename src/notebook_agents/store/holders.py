@@ -2,7 +2,8 @@
 
 Each process keeps a lock on a file of its own for as long as it lives. The operating system lets
 go of the lock however the process ends, so a file that can be locked belongs to a dead process;
-process numbers that are used again cannot confuse it.
+process numbers that are used again cannot confuse it. Processes with other homes, as on other
+machines, are judged by their heartbeats (``heartbeats.py``) where a database is shared.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 from notebook_agents.core.ids import new_id
@@ -24,7 +26,9 @@ class Holders:
         self._host = socket.gethostname()
         self.own = f"{self._host}:{os.getpid()}:{new_id()}"
         self._descriptor = _lock(self._path(self.own))
-        self._sweep()
+        os.write(self._descriptor, self.own.encode())
+        self.found_dead = self._sweep()
+        """Processes of this home that had died when this one began."""
 
     def is_alive(self, holder: str) -> bool:
         """Whether the process lives. One on another machine counts as alive: we cannot know."""
@@ -34,6 +38,10 @@ class Holders:
             return bool(holder)
         return not _is_free(self._path(holder))
 
+    def knows(self, holder: str) -> bool:
+        """Whether the process has, or had, its lock in this home."""
+        return holder == self.own or self._path(holder).exists()
+
     def close(self) -> None:
         """Let go; the process holds nothing any more."""
         self._path(self.own).unlink(missing_ok=True)
@@ -42,10 +50,14 @@ class Holders:
     def _path(self, holder: str) -> Path:
         return self._folder / (holder.replace(":", "_").replace("/", "_") + ".lock")
 
-    def _sweep(self) -> None:
+    def _sweep(self) -> tuple[str, ...]:
+        dead: list[str] = []
         for path in self._folder.glob("*.lock"):
             if path != self._path(self.own) and _is_free(path):
+                with suppress(FileNotFoundError):  # another process sweeps too
+                    dead.append(path.read_text(errors="replace"))
                 path.unlink(missing_ok=True)
+        return tuple(filter(None, dead))
 
 
 def _lock(path: Path) -> int:

@@ -35,6 +35,7 @@ from sqlalchemy.pool import QueuePool
 from notebook_agents.core.conversations import MessageNode
 from notebook_agents.core.errors import Conflict, NotFound
 from notebook_agents.core.ports import Change, Delete, Insert, Page, Patch, Query, Replace
+from notebook_agents.store.heartbeats import Heartbeats, Pace
 from notebook_agents.store.holders import Holders
 from notebook_agents.store.migrations import migrate
 from notebook_agents.store.records import record_of, row_of, table_of, values_of
@@ -48,25 +49,34 @@ _TAKEN = re.compile(r"failed: \w+\.(\w+)|Key \((\w+)\)=")
 class SqlStore:
     """Answers the Store port. Create it with ``SqlStore.open(url, holders)``."""
 
-    def __init__(self, engine: Engine, holders: Holders) -> None:
+    def __init__(self, engine: Engine, holders: Holders, pace: Pace | None = None) -> None:
         is_sqlite = engine.dialect.name == "sqlite"
         self._engine = engine
         self._holders = holders
+        self._heartbeats = None if is_sqlite else Heartbeats(engine, holders.own, pace)
         self._writers = ThreadPoolExecutor(
             1 if is_sqlite else _POSTGRESQL_WRITERS, thread_name_prefix="store-write"
         )
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="store-read")
 
     @classmethod
-    def open(cls, url: str, holders: Holders) -> SqlStore:
+    def open(cls, url: str, holders: Holders, pace: Pace | None = None) -> SqlStore:
         """Connect and bring the schema up to date; blocks for as long as that takes."""
         engine = _connect(url)
         try:
             migrate(engine)
+            store = cls(engine, holders, pace)
+            if store._heartbeats is not None:
+                store._heartbeats.start(holders.found_dead)
         except BaseException:
             engine.dispose()
             raise
-        return cls(engine, holders)
+        return store
+
+    @property
+    def database(self) -> str:
+        """SQLAlchemy's name of the database."""
+        return self._engine.dialect.name
 
     async def get(self, kind: type[T], id: str) -> T | None:
         """The record, or None."""
@@ -130,9 +140,19 @@ class SqlStore:
         """The identity of this process."""
         return self._holders.own
 
-    def is_alive(self, holder: str) -> bool:
-        """Whether the process behind a holder still lives."""
-        return self._holders.is_alive(holder)
+    async def is_alive(self, holder: str) -> bool:
+        """Whether the process behind a holder still lives.
+
+        Exact for processes of this home; of others the database heard within ``Pace.dead_after_s``.
+        """
+
+        def work() -> bool:
+            if self._heartbeats is None or self._holders.knows(holder):
+                return self._holders.is_alive(holder)
+            with self._engine.connect() as connection:
+                return self._heartbeats.is_alive(connection, holder)
+
+        return await asyncio.get_running_loop().run_in_executor(self._readers, work)
 
     async def aclose(self) -> None:
         """Finish what is queued and disconnect."""
@@ -140,6 +160,8 @@ class SqlStore:
         def work() -> None:
             self._writers.shutdown()
             self._readers.shutdown()
+            if self._heartbeats is not None:
+                self._heartbeats.close()
             self._engine.dispose()
             self._holders.close()
 

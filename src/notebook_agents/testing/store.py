@@ -43,6 +43,8 @@ class MemoryStore:
     def __init__(self) -> None:
         self._records: dict[type[Any], dict[str, Any]] = {}
 
+    database = "memory"
+
     async def get(self, kind: type[T], id: str) -> T | None:
         """The record, or None."""
         return self._records.get(kind, {}).get(id)
@@ -110,7 +112,7 @@ class MemoryStore:
         """This process."""
         return "memory"
 
-    def is_alive(self, holder: str) -> bool:
+    async def is_alive(self, holder: str) -> bool:
         """Only this process lives."""
         return holder == "memory"
 
