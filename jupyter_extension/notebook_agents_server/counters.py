@@ -55,6 +55,10 @@ class Counters(Protocol):
     async def release(self, key: str, lease: str) -> None:
         """Give a lease back."""
 
+    async def is_shared(self) -> bool | None:
+        """Whether Redis answers; None where there is none."""
+        ...
+
     async def aclose(self) -> None:
         """Let connections go."""
 
@@ -90,6 +94,9 @@ class MemoryCounters:
         if not held:
             self._leases.pop(key, None)
 
+    async def is_shared(self) -> None:
+        """There is no Redis."""
+
     async def aclose(self) -> None:
         """Nothing to let go."""
 
@@ -109,10 +116,14 @@ class RedisCounters:
             ) from error
         # The classes are known only here, where the library is.
         self._errors: tuple[type[Exception], ...] = (RedisError, StorageError, OSError)
-        # One more try, because a connection that waited may have been closed by the other side.
-        self._pool = redis.ConnectionPool.from_url(
-            url.removeprefix("async+"), retry=Retry(NoBackoff(), 1)
-        )
+        try:
+            # One more try, because a connection that waited may have been closed meanwhile.
+            # Without the library's name, for which it would read files with each connection.
+            self._pool = redis.ConnectionPool.from_url(
+                url.removeprefix("async+"), retry=Retry(NoBackoff(), 1), driver_info=None
+            )
+        except ValueError as error:
+            raise ValueError(f"redis_url is not valid: {error}") from error
         self._redis = redis.Redis(connection_pool=self._pool)
         self._hold = self._redis.register_script(HOLD)
         self._prefix = prefix
@@ -135,6 +146,14 @@ class RedisCounters:
     async def release(self, key: str, lease: str) -> None:
         """Give a lease back."""
         await self._answer(self._redis.zrem(self._key(key), lease))
+
+    async def is_shared(self) -> bool:
+        """Whether Redis answers."""
+        try:
+            await self._answer(self._redis.ping())
+        except CountersUnavailable:
+            return False
+        return True
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -175,6 +194,10 @@ class SharedCounters:
         """Give a lease back, wherever it is held."""
         await self._own.release(key, lease)
         await self._ask(lambda counters: counters.release(key, lease))
+
+    async def is_shared(self) -> bool | None:
+        """Whether the shared ones answer."""
+        return await self._shared.is_shared()
 
     async def aclose(self) -> None:
         """Let connections go."""
