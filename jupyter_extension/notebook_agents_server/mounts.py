@@ -16,6 +16,7 @@ from tornado.web import RequestHandler
 from notebook_agents_server import engine_proxy, prometheus
 from notebook_agents_server.base import BaseHandler, Dialect, Route, Services, UnknownPath
 from notebook_agents_server.dialects.aimos import routes as aimos
+from notebook_agents_server.dialects.netra import routes as netra
 from notebook_agents_server.dialects.tektra import routes as tektra
 from notebook_agents_server.docs_pages import ASSETS, Shelf
 from notebook_agents_server.failures import PLAIN
@@ -69,6 +70,7 @@ DIALECTS: tuple[DialectTable, ...] = (
     DialectTable(
         name="aimos", routes=aimos.ROUTES, unknown=aimos.UNKNOWN, shelf=Shelf.below("/api")
     ),
+    DialectTable(name="netra", routes=netra.ROUTES, unknown=netra.UNKNOWN),
 )
 DIALECT_NAMES = tuple(table.name for table in DIALECTS)
 LIMITS: Mapping[str, Mapping[str, str]] = {table.name: table.dialect.limits for table in DIALECTS}
@@ -119,11 +121,11 @@ def _documents_of_all(root_dialects: Collection[str]) -> list[Route]:
 
 def _told_once(root_dialects: Collection[str]) -> list[Route]:
     """Every path; those of dialects at the root not again, and pages where documents have them."""
-    routes = [*engine_routes(), *prometheus.ROUTES]
+    routes: list[Route] = []
     for table in DIALECTS:
         mount = "" if table.name in root_dialects else table.mount
         routes += table.routes_at(mount)
-    return routes
+    return [*routes, *engine_routes(), *prometheus.ROUTES]
 
 
 def _contents(base: str) -> str:

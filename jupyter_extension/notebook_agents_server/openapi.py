@@ -269,7 +269,8 @@ def error_statuses(entry: Entry) -> list[int]:
     if operation.body or operation.form:
         found.add(TOO_LARGE_STATUS)
     if operation.body or operation.form or entry.query or entry.conversation:
-        found.add(dialect.status_of(InvalidRequest("")))
+        wrong_field = InvalidRequest("", problems=[("field", "is wrong")])
+        found |= {dialect.status_of(InvalidRequest("")), dialect.status_of(wrong_field)}
     if entry.conversation:
         found.add(400)
     if dialect.limits:
@@ -354,27 +355,27 @@ def _errors(section: Section) -> dict[str, Schema]:
 
 
 def _schemes(found: Sequence[Entry], mount: str) -> dict[str, Schema]:
-    schemes: dict[str, Schema] = {
-        "bearer": {
-            "type": "http",
-            "scheme": "bearer",
-            "bearerFormat": "JWT or API key",
-            "description": "A token of a login, an API key, or Jupyter's token.",
-        },
-        "jupyterToken": {
-            "type": "apiKey",
-            "in": "header",
-            "name": "Authorization",
-            "description": "Jupyter's way to write it: `token <Jupyter's token>`.",
-        },
-        "queryToken": {
-            "type": "apiKey",
-            "in": "query",
-            "name": "token",
-            "description": "Jupyter's token alone; at WebSockets any credential.",
-        },
-    }
+    schemes: dict[str, Schema] = {}
     if (login := _login(found)) is not None:
         flow = {"tokenUrl": mount.rstrip("/") + login.path, "scopes": SCOPES}
         schemes["password"] = {"type": "oauth2", "flows": {"password": flow}}
+    schemes["queryToken"] = {
+        "type": "apiKey",
+        "in": "query",
+        "name": "token",
+        "description": "Jupyter's token alone; at WebSockets any credential.",
+    }
+    schemes["jupyterToken"] = {
+        "type": "apiKey",
+        "in": "header",
+        "name": "Authorization",
+        "description": "Jupyter's way to write it: `token <Jupyter's token>`.",
+    }
+    # Swagger UI opens its form at the last one.
+    schemes["bearer"] = {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT or API key",
+        "description": "A token of a login, an API key, or Jupyter's token.",
+    }
     return schemes

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import BaseModel
 
 from notebook_agents.core.errors import (
     Conflict,
@@ -17,6 +19,24 @@ from notebook_agents.core.errors import (
 
 REQUEST_PREFIX = "req_"
 """What the names of requests begin with that we gave ourselves."""
+
+
+class FieldProblem(BaseModel):
+    """What is wrong with one field."""
+
+    field: str
+    message: str
+
+
+class ErrorAnswer(BaseModel):
+    """Error Handling / Standard Error Responses; more than ``detail`` where it helps."""
+
+    detail: str
+    type: Literal["validation_error", "invalid_request"] | None = None
+    errors: list[FieldProblem] | None = None
+    retry_after: int | None = None
+    """Seconds."""
+    error_id: str | None = None
 
 
 def error_body(error: NotebookAgentsError, request_id: str, at: datetime) -> dict[str, Any]:  # noqa: ARG001
