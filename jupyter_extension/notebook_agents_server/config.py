@@ -101,6 +101,11 @@ class ServerSettings(HasTraits):
         help="Names of the tools to offer; None offers every installed one.",
     ).tag(config=True)
 
+    price_catalogue = Unicode(
+        help="""TOML file of GPU types and prices for the optimization of workloads; empty is
+        `price_catalogue.toml` in `home`, and without one the shipped list.""",
+    ).tag(config=True)
+
     webhook_allow_private = Bool(
         help="""Whether webhooks may be received in private networks and on this machine.
         Default: yes when the environment's NOTEBOOK_AGENTS_WEBHOOK_ALLOW_PRIVATE is 1.""",
@@ -253,6 +258,7 @@ class ServerSettings(HasTraits):
             "engine_threads",
             "sandbox_level",
             "sandbox_fallback",
+            "price_catalogue",
             "webhook_allow_private",
         ):
             given[name] = getattr(self, name)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -20,11 +20,14 @@ from notebook_agents.core.errors import Unsupported
 from notebook_agents.core.models import BUNDLED_MODEL
 from notebook_agents.core.policy import Level
 from notebook_agents.core.ports import PasswordHasher
+from notebook_agents.core.workloads import WorkloadPorts, Workloads
 from notebook_agents.core.workspaces import Workspaces
 from notebook_agents.engine.config import EngineConfig
 from notebook_agents.engine.remote import RemoteEngine
 from notebook_agents.eventlog.segments import COLUMNS, hot_folder
 from notebook_agents.eventlog.writer import JsonlEventLog
+from notebook_agents.optimization.tables import ParquetTables, TablePorts
+from notebook_agents.optimization.workflow import OptimizationWorkflow, WorkflowPorts
 from notebook_agents.sandbox.config import SandboxConfig
 from notebook_agents.sandbox.sandbox import KernelSandbox
 from notebook_agents.store.holders import Holders
@@ -97,6 +100,8 @@ class BuildConfig:
     """The level to use where another cannot be enforced; empty refuses instead."""
     tools: tuple[str, ...] | None = None
     """Names of the tools to offer; None offers every installed one."""
+    price_catalogue: str = ""
+    """TOML file of GPU prices; empty is ``price_catalogue.toml`` in ``home``, else the shipped."""
     webhook_allow_private: bool = field(default_factory=default_webhook_allow_private)
     """Whether webhooks may be received in private networks and on this machine."""
 
@@ -130,22 +135,46 @@ def build_core(
     config.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     url = config.database_url or f"sqlite:///{config.home / 'store.db'}"
     sandbox = _sandbox(config)
-    return Core(
-        CorePorts(
-            store=SqlStore.open(url, Holders(config.home / "holders")),
-            event_log=JsonlEventLog(config.home),
-            engine=_engine(config),
-            tools=Registry.from_entry_points(sandbox, config.tools),
-            sandbox=sandbox,
-            analytics=EventAnalytics(hot_folder(config.home), COLUMNS),
-            clock=SystemClock(),
-            hasher=hasher or NoPasswords(),
-            workspaces=Workspaces(_workspaces(config), FileHeaders()),
-            default_model=config.default_model,
+    ports = CorePorts(
+        store=SqlStore.open(url, Holders(config.home / "holders")),
+        event_log=JsonlEventLog(config.home),
+        engine=_engine(config),
+        tools=Registry.from_entry_points(sandbox, config.tools),
+        sandbox=sandbox,
+        analytics=EventAnalytics(hot_folder(config.home), COLUMNS),
+        clock=SystemClock(),
+        hasher=hasher or NoPasswords(),
+        workspaces=Workspaces(_workspaces(config), FileHeaders()),
+        default_model=config.default_model,
+        level=config.sandbox_level,
+        webhook_sender=_webhook_sender(config, secret_keys),
+    )
+    return Core(_with_optimization(config, ports))
+
+
+def _with_optimization(config: BuildConfig, ports: CorePorts) -> CorePorts:
+    """The same ports with workloads, and the workflow that looks at them."""
+    tables = ParquetTables(
+        TablePorts(
+            folder=config.home / "workloads",
+            scratch=_workspaces(config),
+            sandbox=ports.sandbox,
             level=config.sandbox_level,
-            webhook_sender=_webhook_sender(config, secret_keys),
         )
     )
+    workflow = OptimizationWorkflow(
+        WorkflowPorts(
+            workloads=Workloads(WorkloadPorts(store=ports.store, clock=ports.clock, tables=tables)),
+            tables=tables,
+            analytics=ports.analytics,
+            engine=ports.engine,
+            clock=ports.clock,
+            home=config.home,
+            price_catalogue=config.price_catalogue,
+        )
+    )
+    workflows = {**ports.workflows, workflow.name: workflow}
+    return replace(ports, workload_tables=tables, workflows=workflows)
 
 
 def _webhook_sender(

@@ -1,0 +1,1 @@
+"""Answers the ports Workflow and WorkloadTables: what a workload costs and what would be better."""

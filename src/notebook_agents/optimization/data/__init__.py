@@ -1,0 +1,1 @@
+"""The example workload and the shipped price catalogue."""
