@@ -169,6 +169,15 @@ class RateLimiter:
                 break  # what is refused does not use up the longer windows
         return nearest
 
+    def allowance(self, dialect: str, group: str) -> int | None:
+        """How many requests of a group a user has in its shortest window; None for any number."""
+        rates = self._policy.rates.get(f"{dialect}.{group}", ())
+        return rates[0].amount if rates else None
+
+    async def is_shared(self) -> bool | None:
+        """Whether Redis answers; None where each server counts for itself."""
+        return await self._counters.is_shared()
+
     async def take(self, place: Place) -> None:
         """Take a place for a socket; LimitExceeded when the caller has too many open."""
         limit = self._most_connections(place)

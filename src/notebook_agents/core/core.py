@@ -78,6 +78,7 @@ class Core:
         self.engine = ports.engine
         self.sandbox = ports.sandbox
         self.analytics = ports.analytics
+        self.database = ports.store.database
         self.supervisor = Supervisor()
         self.spawn = self.supervisor.spawn
         self.journal = Journal(ports.event_log, ports.clock)

@@ -1,0 +1,1 @@
+"""The Netra dialect: optimization runs, threads, health and one socket."""
