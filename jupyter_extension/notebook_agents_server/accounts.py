@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from notebook_agents.core.errors import NotPermitted
+from notebook_agents.core.errors import InvalidRequest, NotPermitted
 from notebook_agents_server.base import BaseHandler
 from notebook_agents_server.limits import AUTHENTICATION
 
@@ -53,6 +53,17 @@ class EntranceHandler(AccountHandler):
                 "registration is switched off here; ask an administrator for an account"
             )
         return await self.core.users.register(wish)
+
+    async def come_back(self, state: str, code: str, error: str) -> tuple[User, IssuedTokens]:
+        """Complete a login with an account of another service."""
+        if error or not code:
+            raise InvalidRequest(
+                f"the login was not completed: {error or 'no code came'}", field="code"
+            )
+        profile = await self.gatekeeper.oauth.finish(code=code, state=state)
+        may_create = self.services.allow_registration
+        user = await self.core.external_logins.enter(profile, may_create=may_create)
+        return user, await self.gatekeeper.log_in(user, self.dialect)
 
     async def renew(self, refresh_token: str) -> tuple[User, IssuedTokens]:
         """Exchange a refresh token for new tokens; it is good once."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, TypeAdapter
 from tornado.http1connection import HTTP1Connection
+from tornado.httputil import HTTPInputError, parse_body_arguments
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
@@ -45,6 +46,7 @@ M = TypeVar("M", bound=BaseModel)
 T = TypeVar("T")
 Route = tuple[str, type[RequestHandler]]
 """A path as its document writes it, with groups in place of names, and its handler."""
+FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 VERBS = ("get", "head", "post", "put", "patch", "delete", "options")
 _JSON_TYPE = re.compile(r"application/(?:[\w.-]+\+)?json")
 READ_AND_REFUSE_FACTOR = 8
@@ -132,6 +134,30 @@ class BaseHandler(Door):
         """The body as a value of any type."""
         with reading():
             return adapter.validate_json(self._json())
+
+    @property
+    def is_form(self) -> bool:
+        """Whether the body is sent as a form."""
+        kind = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        return kind in FORM_TYPES
+
+    def parse_form_or_json(self, model: type[M]) -> M:
+        """The body, sent in either way, as a wire model whose fields are text."""
+        if not self.is_form:
+            return self.parse(model)
+        fields: dict[str, list[bytes]] = {}
+        kind = self.request.headers["Content-Type"]
+        try:
+            parse_body_arguments(kind, self.request.body, fields, {})
+            given = {name: values[-1].decode() for name, values in fields.items()}
+        except (HTTPInputError, ValueError) as error:
+            raise InvalidRequest("the form cannot be read") from error
+        with reading():
+            return model.model_validate(given)
+
+    def speak(self, dialect: Dialect) -> None:
+        """Answer this request as another dialect does, once it is known to be one of its."""
+        vars(self)["dialect"] = dialect
 
     def _json(self) -> bytes:
         if not self.request.body:

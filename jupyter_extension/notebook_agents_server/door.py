@@ -170,6 +170,11 @@ class Door(RequestHandler):
         return self.services.ready()[1]
 
     @property
+    def origin(self) -> str:
+        """Where the client sees this server: scheme, host and port."""
+        return f"{self.request.protocol}://{self.request.host}"
+
+    @property
     def log(self) -> logging.Logger:
         """Where identity providers of Jupyter expect a handler's log."""
         return _log

@@ -149,6 +149,10 @@ class Gatekeeper:
             return self.owner
         name = self._local_name(visitor)
         user = await self._named(name)
+        if user is not None and (user.password_hash or user.is_email_verified):
+            # Somebody opened it who need not be the Hub's user of that name.
+            name = f"{HUB_ACCOUNT_PREFIX}{visitor}"
+            user = await self._named(name)
         if user is None:
             try:
                 user = await self.users.create(

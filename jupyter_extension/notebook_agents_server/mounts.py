@@ -15,7 +15,10 @@ from tornado.web import RequestHandler
 
 from notebook_agents_server import engine_proxy, prometheus
 from notebook_agents_server.base import BaseHandler, Dialect, Route, Services, UnknownPath
+from notebook_agents_server.dialects import shared_routes
+from notebook_agents_server.dialects.aimos import auth_routes as aimos_auth
 from notebook_agents_server.dialects.aimos import routes as aimos
+from notebook_agents_server.dialects.netra import auth_routes as netra_auth
 from notebook_agents_server.dialects.netra import routes as netra
 from notebook_agents_server.dialects.tektra import routes as tektra
 from notebook_agents_server.docs_pages import ASSETS, Shelf
@@ -68,9 +71,12 @@ class DialectTable:
 DIALECTS: tuple[DialectTable, ...] = (
     DialectTable(name="tektra", routes=tektra.ROUTES, unknown=tektra.UNKNOWN),
     DialectTable(
-        name="aimos", routes=aimos.ROUTES, unknown=aimos.UNKNOWN, shelf=Shelf.below("/api")
+        name="aimos",
+        routes=[*aimos_auth.ROUTES, *aimos.ROUTES],
+        unknown=aimos.UNKNOWN,
+        shelf=Shelf.below("/api"),
     ),
-    DialectTable(name="netra", routes=netra.ROUTES, unknown=netra.UNKNOWN),
+    DialectTable(name="netra", routes=[*netra_auth.ROUTES, *netra.ROUTES], unknown=netra.UNKNOWN),
 )
 DIALECT_NAMES = tuple(table.name for table in DIALECTS)
 LIMITS: Mapping[str, Mapping[str, str]] = {table.name: table.dialect.limits for table in DIALECTS}
@@ -85,12 +91,15 @@ def engine_routes() -> list[Route]:
 def all_routes(root_dialects: Collection[str]) -> list[Route]:
     """Every path of ours below the base URL, most special first."""
     routes = [*engine_routes(), *ASSETS, *_documents_of_all(root_dialects)]
-    rooted = [table for table in DIALECTS if table.name in root_dialects]
+    root_names = set(root_dialects)
+    rooted = [table for table in DIALECTS if table.name in root_names]
     for table in DIALECTS:
         roots = ("",) if table in rooted else ()
         routes += table.routes_at(table.mount, *roots)
         routes += table.documents(Shelf.below(table.mount), table.mount, *roots)
         routes.append((f"{table.mount}(/.*)?", table.unknown[1]))
+    if root_names.issuperset(shared_routes.CLAIMED_BY):
+        routes += shared_routes.ROUTES
     for table in rooted:
         routes += table.routes_at("", table.mount)
     # After the paths of all dialects, because several share a first segment.

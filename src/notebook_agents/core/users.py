@@ -132,13 +132,14 @@ class Users:
 
         InvalidRequest names the field that is wrong, Conflict the one that is taken.
         """
-        check_username(wish.username)
-        if not _USERNAME.fullmatch(wish.username):
-            raise InvalidRequest(
-                "a username has letters, digits, '.', '_' and '-' only", field="username"
-            )
-        check_email(wish.email)
-        check_password(wish.password)
+        problems = [
+            *_problems(check_new_username, wish.username),
+            *_problems(check_email, wish.email),
+            *_problems(check_password, wish.password),
+        ]
+        if problems:
+            field, message = problems[0]
+            raise InvalidRequest(message, field=field, problems=problems)
         return await self.create(replace(wish, email=wish.email.lower()))
 
     async def create(
@@ -325,6 +326,15 @@ def check_username(username: str) -> None:
         raise InvalidRequest("Username must be at most 50 characters", field="username")
 
 
+def check_new_username(username: str) -> None:
+    """InvalidRequest unless a stranger may call themselves so."""
+    check_username(username)
+    if not _USERNAME.fullmatch(username):
+        raise InvalidRequest(
+            "Username must have letters, digits, '.', '_' and '-' only", field="username"
+        )
+
+
 def check_email(email: str) -> None:
     """InvalidRequest unless it can be an address."""
     if len(email) > _MAX_EMAIL or not _EMAIL.fullmatch(email):
@@ -337,3 +347,11 @@ def check_password(password: str) -> None:
         raise InvalidRequest(
             f"Password must have {MIN_PASSWORD} to {MAX_PASSWORD} characters", field="password"
         )
+
+
+def _problems(check: Callable[[str], None], text: str) -> list[tuple[str, str]]:
+    try:
+        check(text)
+    except InvalidRequest as error:
+        return [(str(error.details["field"]), error.message)]
+    return []

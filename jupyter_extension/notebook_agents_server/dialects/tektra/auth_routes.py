@@ -9,7 +9,6 @@ from notebook_agents_server.accounts import AccountHandler, EntranceHandler
 from notebook_agents_server.base import BaseHandler, Dialect, Route
 from notebook_agents_server.dialects.tektra import auth_wire, system_mapping
 from notebook_agents_server.dialects.tektra.dialect import TEKTRA
-from notebook_agents_server.limits import AUTHENTICATION
 from notebook_agents_server.operations import operation
 
 ALL_KEYS = 10_000
@@ -71,7 +70,7 @@ class Password(TektraAccount):
     """``POST /v1/auth/password``."""
 
     scope = "admin"
-    limit_group = AUTHENTICATION
+    limit_group = "authentication"
 
     @operation(body=auth_wire.PasswordRequest, answer=auth_wire.MessageAnswer, errors=(400,))
     async def post(self) -> None:
