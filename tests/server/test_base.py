@@ -14,12 +14,10 @@ from notebook_agents.core.users import Actor, CreateUser, User
 from notebook_agents.testing import ScriptedEngine
 from notebook_agents_server.testing import Client
 
-ORIGIN = "https://app.example.org"
-
 
 @pytest.fixture
 def settings() -> dict[str, Any]:
-    return {"allow_origins": [ORIGIN], "max_body_bytes": 2048}
+    return {"max_body_bytes": 2048}
 
 
 async def user_key(core: Core, name: str) -> tuple[User, str]:
@@ -133,27 +131,6 @@ async def test_a_body_beyond_the_limit_is_413_and_the_connection_lives(
 async def test_a_large_body_without_credentials_is_401(client: Client) -> None:
     answer = await client.holding(None).post("/v1/agents", {"name": "x" * 10_000})
     assert answer.status == 401
-
-
-async def test_an_origin_on_the_list_may_ask_and_read(client: Client) -> None:
-    preflight = await client.holding(None).ask(
-        "OPTIONS", "/v1/agents", None, Origin=ORIGIN, Access_Control_Request_Method="POST"
-    )
-    assert preflight.status == 204
-    assert preflight.headers["Access-Control-Allow-Origin"] == ORIGIN
-    assert preflight.headers["Access-Control-Allow-Methods"] == "GET, POST, OPTIONS"
-    assert "Authorization" in preflight.headers["Access-Control-Allow-Headers"]
-    for path in ("/v1/agents", "/v1/nothing"):
-        answer = await client.get(path, Origin=ORIGIN)
-        assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
-        assert answer.headers["Vary"] == "Origin"
-
-
-@pytest.mark.parametrize("origin", ["https://evil.example", f"{ORIGIN}.evil.example", "null"])
-async def test_no_other_origin_is_told_it_may(client: Client, origin: str) -> None:
-    for verb in ("OPTIONS", "GET"):
-        answer = await client.ask(verb, "/v1/agents", None, Origin=origin)
-        assert "Access-Control-Allow-Origin" not in answer.headers
 
 
 @pytest.mark.parametrize("host", ["evil.example", "10.0.0.1:8000"])
