@@ -11,7 +11,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -64,11 +64,10 @@ class HttpSender:
         self._secrets = SealedSecrets(keys)
         self._guard = guard
         self._total_timeout_s = total_timeout_s
-        self._http = httpx2.AsyncClient(
+        # The bare transport: a client would follow, remember and log whole URLs.
+        self._http = httpx2.AsyncHTTPTransport(
             verify=trusted or ssl.create_default_context(),
             trust_env=False,
-            follow_redirects=False,
-            timeout=httpx2.Timeout(total_timeout_s, connect=CONNECT_TIMEOUT_S),
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=0),
         )
 
@@ -153,10 +152,11 @@ class HttpSender:
         self, url: str, name: str, headers: dict[str, str], body: bytes
     ) -> httpx2.Response:
         # The certificate is checked for the name, though the URL has the address.
-        names = {"sni_hostname": name}
-        async with self._http.stream(
-            "POST", url, headers=headers, content=body, extensions=names
-        ) as answer:
+        timeout = httpx2.Timeout(self._total_timeout_s, connect=CONNECT_TIMEOUT_S)
+        extensions = {"sni_hostname": name, "timeout": timeout.as_dict()}
+        request = httpx2.Request("POST", url, headers=headers, content=body, extensions=extensions)
+        answer = await self._http.handle_async_request(request)
+        async with aclosing(answer):
             # The status says it all; the rest is read a little, only not to hang up on anybody.
             with suppress(TimeoutError, httpx2.HTTPError):
                 async with asyncio.timeout(ANSWER_TIMEOUT_S):
