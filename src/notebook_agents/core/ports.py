@@ -390,7 +390,7 @@ class WorkloadTables(Protocol):
     async def keep(self, owner_id: str, id: str, wish: RegisterWorkload) -> KeptTable:
         """Read an upload and keep it under the id.
 
-        Raises InvalidRequest that names row, column and remedy; LimitExceeded for too many rows.
+        Raises InvalidRequest that names row, column and remedy, or says that it is too large.
         """
         ...
 

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from notebook_agents.core.errors import (
     Conflict,
     InvalidRequest,
-    LimitExceeded,
     NotFound,
     NotPermitted,
     Unsupported,
@@ -103,15 +102,15 @@ class Workloads:
     async def register(self, actor: Actor, wish: RegisterWorkload) -> Workload:
         """Check and keep a table.
 
-        Raises InvalidRequest that names row, column and remedy, Conflict when the name is taken,
-        LimitExceeded for too large a table or too many of them.
+        Raises InvalidRequest that names row, column and remedy, or says that it is too large;
+        Conflict when the name is taken or there are too many.
         """
         tables = self._tables()
         name = _checked_name(wish.name)
         if len(wish.content) > MAX_UPLOAD_BYTES:
-            raise LimitExceeded(
+            raise InvalidRequest(
                 f"a workload has at most {MAX_UPLOAD_BYTES >> 20} MiB; send fewer rows or columns",
-                limit="upload_bytes",
+                field="body",
             )
         await self._make_sure_of_room(actor, name)
         id = new_id()
@@ -199,9 +198,8 @@ class Workloads:
                 field="name",
             )
         if (await find(Workload, Query(where=where, limit=1))).total >= MAX_WORKLOADS:
-            raise LimitExceeded(
-                f"you have {MAX_WORKLOADS} workloads, the most one person may keep; delete one",
-                limit="workloads",
+            raise Conflict(
+                f"you have {MAX_WORKLOADS} workloads, the most one person may keep; delete one"
             )
 
     def _tables(self) -> WorkloadTables:

@@ -15,7 +15,7 @@ from typing import TypeAlias, TypeVar
 
 import duckdb
 
-from notebook_agents.core.errors import InvalidRequest, LimitExceeded
+from notebook_agents.core.errors import InvalidRequest
 
 MEMORY_MB = 1024
 TIMEOUT_S = 120.0
@@ -75,14 +75,12 @@ class Worker:
                 await future
             if isinstance(stop, asyncio.CancelledError):
                 raise
-            raise LimitExceeded(
-                f"the table needs more than {TIMEOUT_S:g} seconds of work; send fewer rows",
-                limit="workload_seconds",
+            raise unreadable(
+                f"the table needs more than {TIMEOUT_S:g} seconds of work; send fewer rows"
             ) from None
         except duckdb.OutOfMemoryException:
-            raise LimitExceeded(
-                f"the table needs more than {MEMORY_MB} MB of memory; send fewer rows",
-                limit="workload_memory",
+            raise unreadable(
+                f"the table needs more than {MEMORY_MB} MB of memory; send fewer rows"
             ) from None
 
     async def aclose(self) -> None:
@@ -124,5 +122,5 @@ def first_line(error: duckdb.Error) -> str:
 
 
 def unreadable(what: str) -> InvalidRequest:
-    """The error for an upload that cannot be read at all."""
+    """The error for an upload that cannot be read, or is too large to be."""
     return InvalidRequest(what, field="body")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from notebook_agents.core.errors import InvalidRequest, LimitExceeded
+from notebook_agents.core.errors import InvalidRequest
 from notebook_agents.core.workloads import KeptTable
 from notebook_agents.optimization.columns import (
     COLUMNS,
@@ -132,7 +132,7 @@ def _count(connection: Database) -> int:
     if n_rows == 0:
         raise unreadable("the table has no rows below its first line")
     if n_rows > MAX_ROWS:
-        raise LimitExceeded(f"a workload has at most {MAX_ROWS} rows", limit="workload_rows")
+        raise unreadable(f"a workload has at most {MAX_ROWS} rows; send fewer")
     return n_rows
 
 

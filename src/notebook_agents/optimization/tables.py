@@ -22,7 +22,6 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from notebook_agents.core.errors import (
     InvalidRequest,
-    LimitExceeded,
     NotFound,
     SandboxUnavailable,
 )
@@ -207,14 +206,13 @@ def _load_kept(connection: Database, path: Path) -> None:
 def _raise_if_refused(outcome: SandboxOutcome) -> None:
     if outcome.reason == "" and isinstance(outcome.value, dict):
         if limit := outcome.value.get("limit"):
-            raise LimitExceeded(f"the Parquet file is too large: {limit}", limit="workload_file")
+            raise unreadable(f"the Parquet file is too large: {limit}")
         if error := outcome.value.get("error"):
             raise unreadable(f"the Parquet file cannot be read: {str(error)[:300]}")
         return
-    raise LimitExceeded(
+    raise unreadable(
         f"reading the Parquet file was stopped ({outcome.reason or 'no answer'}): it may take"
-        f" {CONVERT_TIMEOUT_S:g} s and {CONVERT_MEMORY_BYTES >> 20} MiB; send fewer rows or CSV",
-        limit="workload_file",
+        f" {CONVERT_TIMEOUT_S:g} s and {CONVERT_MEMORY_BYTES >> 20} MiB; send fewer rows or CSV"
     )
 
 

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from notebook_agents.core.conversations import ConversationChanges, StartConversation
 from notebook_agents_server.base import BaseHandler, Dialect, Route, UnknownPath
-from notebook_agents_server.dialects.netra import health_routes, mapping, wire
+from notebook_agents_server.dialects.netra import health_routes, mapping, wire, workload_routes
 from notebook_agents_server.dialects.netra.dialect import NETRA
 from notebook_agents_server.dialects.netra.sockets import NetraSocket
 from notebook_agents_server.dialects.netra.starting import start
@@ -192,10 +192,11 @@ ROUTES: list[Route] = [
     (rf"{THREADS}", Threads),
     (rf"{THREADS}/([^/]+)", Thread),
     (rf"{THREADS}/([^/]+)/messages", Messages),
+    *workload_routes.ROUTES,
     *health_routes.ROUTES,
     (r"/ws", NetraSocket),
     (r"/health/.+", Unknown),
     (r"/v2(/.*)?", Unknown),
 ]
-UNKNOWN: Route = (r"/api/(?:agent|threads)/.+", Unknown)
+UNKNOWN: Route = (r"/api/(?:agent|threads|workloads)/.+", Unknown)
 """Nothing broader: the rest of ``/api`` is Jupyter's own."""
