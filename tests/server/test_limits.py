@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -611,3 +613,14 @@ def test_limits_are_given_on_the_command_line() -> None:
     app.parse_command_line(["--NotebookAgentsApp.rate_limits=tektra.conversations=20/minute"])
     assert app.rate_limits == {"tektra.conversations": "20/minute"}
     assert app.rate_policy().rates["tektra.conversations"][0].amount == 20
+
+
+def test_every_documented_limit_is_told() -> None:
+    text = (Path(__file__).parents[2] / "docs/security.md").read_text()
+    rows = [line.split("|") for line in text.splitlines() if line.startswith("| `")]
+    told = {
+        name: row[2].strip(" `") for row in rows for name in re.findall(r"`(\w+\.\w+)`", row[1])
+    }
+    assert told == {
+        f"{d}.{group}": limit for d, table in LIMITS.items() for group, limit in table.items()
+    }
