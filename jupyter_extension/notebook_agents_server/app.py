@@ -229,6 +229,7 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
         if self.services is not None and self.services.core is not None:
             core, self.services.core = self.services.core, None
             self.services.obstacle = "the server is stopping"
+            self.services.close_sockets()
             self.services.meters.withdraw()
             await core.aclose()
             await self.services.limiter.aclose()

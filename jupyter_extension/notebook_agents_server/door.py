@@ -35,10 +35,13 @@ from notebook_agents_server.machine import Machine
 from notebook_agents_server.meters import Meters
 
 if TYPE_CHECKING:
+    from tornado.websocket import WebSocketHandler
+
     from notebook_agents.core.core import Core
     from notebook_agents.core.users import Actor
     from notebook_agents_server.identity import Gatekeeper
 
+GOING_AWAY_CLOSE_CODE = 1001
 CREDENTIAL_HINT = "give a credential: Authorization: Bearer <token>"
 ACTIVITY_SETTING = "notebook_agents_last_activity"
 """Jupyter takes any setting with such a name as a sign of life and delays its idle shutdown."""
@@ -86,6 +89,8 @@ class Services:
     """When the server started, on the clock of this process."""
     core: Core | None = None
     gatekeeper: Gatekeeper | None = None
+    sockets: set[WebSocketHandler] = field(default_factory=set)
+    """Those that are open."""
     obstacle: str = "the server is starting"
     """Why there is no core yet."""
 
@@ -102,6 +107,11 @@ class Services:
         self.meters.n_active_agents = await core.agents.count(status="active")
         self.meters.health_score = sample.figures.health_score
         return self.meters
+
+    def close_sockets(self) -> None:
+        """Tell every client that the server goes away."""
+        for socket in tuple(self.sockets):
+            socket.close(GOING_AWAY_CLOSE_CODE, self.obstacle)
 
     def ready(self) -> tuple[Core, Gatekeeper]:
         """The core and the gatekeeper; 503 before the server is up."""

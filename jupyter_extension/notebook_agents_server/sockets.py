@@ -187,6 +187,7 @@ class BaseSocket(Door, WebSocketHandler):
         """Start the conversation, at once or after the first frame."""
         self._path_args = args
         self._is_open = True
+        self.services.sockets.add(self)
         self.work(self._write_frames(), name="sending")
         if self._refusal is not None:
             self._fail(self._refusal, is_grave=True)
@@ -315,6 +316,7 @@ class BaseSocket(Door, WebSocketHandler):
     def on_close(self) -> None:
         """End what belongs to the socket; runs go on."""
         self._is_open = False
+        self.services.sockets.discard(self)
         for task in tuple(self._tasks):
             task.cancel()
         place, core = self._place, self.services.core

@@ -15,9 +15,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from joserfc import jws, jwt
-from joserfc.errors import JoseError
+from joserfc.errors import ExpiredTokenError, JoseError
 
-from notebook_agents.core.errors import NotAuthenticated
+from notebook_agents.core.errors import CredentialExpired, NotAuthenticated
 from notebook_agents.core.ids import new_id
 from notebook_agents.core.logins import IssuedTokens
 
@@ -110,6 +110,8 @@ class Tokens:
             key = await self._key_of(text)
             token = jwt.decode(text, key.jwk, algorithms=[ALGORITHM])
             registry.validate(token.claims)
+        except ExpiredTokenError as error:
+            raise CredentialExpired("the token has expired; log in again") from error
         except (JoseError, ValueError, TypeError, KeyError) as error:
             raise NotAuthenticated(REFUSED) from error
         return token.claims

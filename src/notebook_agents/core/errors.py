@@ -3,6 +3,7 @@
     NotebookAgentsError
     ├── InvalidRequest       the caller's input is wrong; names the field and the fix
     ├── NotAuthenticated     no valid credential was given
+    │   └── CredentialExpired    it was valid once
     ├── NotPermitted         the credential is valid but may not do this
     ├── NotFound             the object does not exist, or belongs to somebody else
     ├── Conflict             the object is in a state that does not allow this
@@ -55,6 +56,10 @@ class NotAuthenticated(NotebookAgentsError):
     """No valid credential was given."""
 
     code = "not_authenticated"
+
+
+class CredentialExpired(NotAuthenticated):
+    """The credential was valid and is too old; logging in again helps."""
 
 
 class NotPermitted(NotebookAgentsError):

@@ -11,6 +11,7 @@ from notebook_agents.core.core import Core
 from notebook_agents.core.errors import InvalidRequest
 from notebook_agents.core.users import OWNER_USERNAME, Actor
 from notebook_agents_server.testing import Answer, Client
+
 from .conftest import RESULT, People, ScriptedOptimization
 
 EXECUTE = "/api/agent/execute"

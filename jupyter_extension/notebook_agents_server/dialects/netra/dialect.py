@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from notebook_agents.core.errors import (
+    CredentialExpired,
     LimitExceeded,
     NotAuthenticated,
     NotebookAgentsError,
@@ -52,6 +53,7 @@ NETRA = NetraDialect(
     error_frame=error_frame,
     close_codes={
         NotAuthenticated: 4000,
+        CredentialExpired: 4001,
         MalformedFrame: 4002,
         RateExceeded: 4003,
         LimitExceeded: POLICY_VIOLATION,

@@ -78,6 +78,17 @@ ClientFrame: TypeAlias = Annotated[
 CLIENT_FRAMES: TypeAdapter[ClientFrame] = TypeAdapter(ClientFrame)
 
 
+class Kind(Answer):
+    """What a message of a client is, before anything else is known of it."""
+
+    type: ShortText
+
+
+KINDS: TypeAdapter[Kind] = TypeAdapter(Kind)
+TYPES = ("optimization_request", "stop_processing", "ping")
+"""What a client may say."""
+
+
 class ServerMessage(Answer):
     """Message Format, from the server."""
 

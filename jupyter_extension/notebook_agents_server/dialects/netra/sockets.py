@@ -11,7 +11,7 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from notebook_agents.core.errors import Conflict, NotAuthenticated
+from notebook_agents.core.errors import Conflict, InvalidRequest, NotAuthenticated
 from notebook_agents.core.runs import ListRuns
 from notebook_agents.core.states import OPEN_STATES
 from notebook_agents_server.base import Dialect
@@ -20,7 +20,9 @@ from notebook_agents_server.dialects.netra.dialect import CLOSE_CODES, NETRA
 from notebook_agents_server.dialects.netra.encoder import EventEncoder
 from notebook_agents_server.dialects.netra.frames import (
     CLIENT_FRAMES,
+    KINDS,
     SERVER_FRAMES,
+    TYPES,
     ClientFrame,
     OptimizationRequestMessage,
     PingMessage,
@@ -59,6 +61,14 @@ class NetraSocket(BaseSocket):
         if self._is_handshake() and not self.given_credential():
             raise NotAuthenticated("connect with ?token=<jwt_token>")
         await super().show_credential()
+
+    def read_frame(self, message: str | bytes) -> ClientFrame:
+        """A message of the client; what is of no known type says which there are."""
+        kind = KINDS.validate_json(message).type
+        if kind not in TYPES:
+            said = f"unknown message type {kind!r}; known: {', '.join(TYPES)}"
+            raise InvalidRequest(said, field="type", problems=[("type", said)])
+        return self.frames.validate_json(message)
 
     async def on_ready(self, *_args: str) -> None:
         """Say who is connected, then follow the runs of the user."""

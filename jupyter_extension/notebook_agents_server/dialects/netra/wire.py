@@ -75,7 +75,13 @@ class Parameters(Request):
 
     priority: str | None = None
     budget: float | None = None
-    constraints: list[str] | None = None
+    """Per month."""
+    constraints: list[str] | dict[str, float] | None = None
+    """Names, with or without a limit (``latency<=500ms``), or names and their limits."""
+    period_days: float | None = None
+    """Addition of ours: what the workload's table covers."""
+    allow_smaller_model: bool | None = None
+    """Addition of ours: whether a smaller model may be recommended."""
 
 
 class Context(Request):
