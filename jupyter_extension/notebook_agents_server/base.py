@@ -14,7 +14,7 @@ import re
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, TypeAdapter
 from tornado.http1connection import HTTP1Connection
@@ -70,6 +70,9 @@ def guarded(method: Callable[..., Any]) -> Callable[..., Any]:
 @stream_request_body
 class BaseHandler(Door):
     """A Door for requests with a body and an answer."""
+
+    endpoint: ClassVar[str] = ""
+    """The path as its document writes it, where Prometheus is told of requests; else empty."""
 
     _refusal: Exception | None = None
     _n_read: int = 0
@@ -218,6 +221,12 @@ class BaseHandler(Door):
         except Exception as error:  # noqa: BLE001 - whoever started the stream answers with it
             return error
         return None
+
+    def on_finish(self) -> None:
+        """Count the request."""
+        super().on_finish()
+        if self.endpoint:
+            self.services.meters.count(str(self.request.method), self.endpoint)
 
     def on_connection_close(self) -> None:
         """End the stream of a client that went away."""

@@ -43,6 +43,7 @@ LIKE_NETRA = replace(NETRA, error_body=error_body)
 class Login(EntranceHandler):
     """``POST /api/auth/login``."""
 
+    endpoint = "/api/auth/login"
     dialect: ClassVar[Dialect] = LIKE_AIMOS
 
     @operation(
@@ -73,6 +74,7 @@ class Login(EntranceHandler):
 class Refresh(EntranceHandler):
     """``POST /api/auth/refresh``."""
 
+    endpoint = "/api/auth/refresh"
     dialect: ClassVar[Dialect] = LIKE_AIMOS
 
     @operation(body=shared_wire.RefreshRequest, answer=shared_wire.LoginAnswer, errors=(400, 401))
@@ -87,6 +89,7 @@ class Refresh(EntranceHandler):
 class Logout(AccountHandler):
     """``POST /api/auth/logout``."""
 
+    endpoint = "/api/auth/logout"
     dialect: ClassVar[Dialect] = LIKE_NETRA
 
     @operation(answer=shared_wire.MessageAnswer, errors=(400,))
@@ -99,6 +102,7 @@ class Logout(AccountHandler):
 class Me(AccountHandler):
     """``GET /api/auth/me``."""
 
+    endpoint = "/api/auth/me"
     dialect: ClassVar[Dialect] = LIKE_AIMOS
 
     @operation(answer=shared_wire.UserAnswer)

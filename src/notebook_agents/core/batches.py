@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from notebook_agents.core.agents import Agents
     from notebook_agents.core.journal import Journal
     from notebook_agents.core.models import Models
-    from notebook_agents.core.ports import Analytics, Clock, Store
+    from notebook_agents.core.ports import Clock, Store
     from notebook_agents.core.run_service import Runs
     from notebook_agents.core.spawn import Supervisor
     from notebook_agents.core.users import Actor
@@ -61,6 +61,8 @@ class Batch:
     is_parallel: bool = True
     timeout_s: float = DEFAULT_TIMEOUT_S
     """For all runs together."""
+    estimate_s: float = 0.0
+    """How long it was taken to need when it began."""
     holder: str = ""
     """The process that conducts it; when that process is gone the batch is interrupted."""
     n_succeeded: int = 0
@@ -104,7 +106,6 @@ class BatchPorts:
     store: Store
     journal: Journal
     clock: Clock
-    analytics: Analytics
     agents: Agents
     runs: Runs
     models: Models
@@ -130,6 +131,7 @@ class Batches:
             )
         agents = await self._chosen(actor, wish.agent_ids)
         await self._check_models(agents)
+        estimate_s = await self._estimate_s(agents, is_parallel=wish.is_parallel)
         batch = Batch(
             id=new_id(),
             owner_id=actor.user_id,
@@ -137,6 +139,7 @@ class Batches:
             agents={agent.id: agent.name for agent in agents},
             is_parallel=wish.is_parallel,
             timeout_s=wish.timeout_s,
+            estimate_s=min(estimate_s, wish.timeout_s),
             holder=self._ports.store.holder(),
             created_at=self._ports.clock.now(),
         )
@@ -181,16 +184,6 @@ class Batches:
         query = Query(where=where, but={"batch_id": ("",)}, limit=wish.limit, offset=wish.offset)
         return await self._ports.store.find(Run, query)
 
-    async def estimate_s(self, batch: Batch) -> float:
-        """How long a batch may take: what its agents took so far, never more than its limit."""
-        known = await self._ports.analytics.agents_statistics(tuple(batch.agents))
-        unknown_s = UNKNOWN_PARALLEL_S if batch.is_parallel else UNKNOWN_SEQUENTIAL_S
-        each = [
-            known[id].mean_work_ms / 1000 if id in known and known[id].n_runs else unknown_s
-            for id in batch.agents
-        ]
-        return min(max(each) if batch.is_parallel else sum(each), batch.timeout_s)
-
     async def recover(self) -> int:
         """End the batches of dead processes; returns how many there were.
 
@@ -233,6 +226,16 @@ class Batches:
                 raise InvalidRequest(
                     f"agent {agent.name!r} needs the model {agent.model!r}, which is not offered"
                 )
+
+    async def _estimate_s(self, agents: Sequence[Agent], *, is_parallel: bool) -> float:
+        """How long the agents may take together: what each took so far."""
+        known = await self._ports.agents.statistics_of(agents)
+        unknown_s = UNKNOWN_PARALLEL_S if is_parallel else UNKNOWN_SEQUENTIAL_S
+        each = [
+            figures.mean_work_ms / 1000 if figures.n_runs else unknown_s
+            for figures in known.values()
+        ]
+        return max(each) if is_parallel else sum(each)
 
     async def _start_runs(self, actor: Actor, batch: Batch, agents: Sequence[Agent]) -> None:
         runs: list[Run] = []

@@ -122,7 +122,6 @@ class Core:
             store=ports.store,
             journal=self.journal,
             clock=ports.clock,
-            analytics=ports.analytics,
             agents=self.agents,
             runs=self.runs,
             models=self.models,

@@ -98,7 +98,8 @@ def m004_batches(connection: Connection) -> None:
     connection.exec_driver_sql(
         "CREATE TABLE batches (id VARCHAR(36) NOT NULL PRIMARY KEY, owner_id TEXT NOT NULL,"
         f" dialect TEXT NOT NULL, state TEXT NOT NULL, agents {json} NOT NULL,"
-        " is_parallel BOOLEAN NOT NULL, timeout_s FLOAT NOT NULL, holder TEXT NOT NULL,"
+        " is_parallel BOOLEAN NOT NULL, timeout_s FLOAT NOT NULL,"
+        " estimate_s FLOAT NOT NULL, holder TEXT NOT NULL,"
         " n_succeeded INTEGER NOT NULL, n_failed INTEGER NOT NULL,"
         f" created_at {moment} NOT NULL, ended_at {moment})"
     )

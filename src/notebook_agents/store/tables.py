@@ -258,6 +258,7 @@ batches = Table(
     Column("is_parallel", Boolean, nullable=False),
     Column("timeout_s", Float, nullable=False),
     _text("holder"),
+    Column("estimate_s", Float, nullable=False),
     Column("n_succeeded", Integer, nullable=False),
     Column("n_failed", Integer, nullable=False),
     _time("created_at"),

@@ -145,11 +145,12 @@ async def test_O_23_in_sequence_one_agent_works_at_a_time(
     api: Client, engine: Any, make_agent: MakeAgent
 ) -> None:
     at_work: list[int] = []
+    may_work = asyncio.Event()
 
     async def alone(_request: Any) -> str:
         at_work.append(1)
         assert len(at_work) == 1
-        await asyncio.sleep(0.01)
+        await may_work.wait()
         at_work.pop()
         return "done"
 
@@ -158,7 +159,8 @@ async def test_O_23_in_sequence_one_agent_works_at_a_time(
         await make_agent(name)
     answer = await api.post("/execute", {"parallel": False})
     waiting = (await api.get("/executions?status=started")).json
-    assert len(waiting) >= 2, "those that wait for their turn have a row"
+    assert len(waiting) == 3, "those that wait for their turn have a row"
+    may_work.set()
     rows = await rows_of(api, answer)
     assert sorted(row["status"] for row in rows) == ["failed", "success", "success"]
     by_start = sorted(rows, key=lambda row: str(row["start_time"]))

@@ -158,6 +158,10 @@ async def test_O_34_requests_are_counted_by_the_pattern_of_their_path(
     assert value_of(text, name % ("/api/agents", "GET")) == 2
     assert value_of(text, name % ("/api/agents/{agent_id}", "GET")) == 2
     assert value_of(text, name % ("/api/agents", "POST")) == 1
+    assert value_of(text, name % ("other", "GET")) == 1
+    await people.nobody.post("/auth/login", {"username": "ann", "password": "wrong"})
+    text = (await api.get("/system/metrics/prometheus")).body.decode()
+    assert value_of(text, name % ("/api/auth/login", "POST")) == 1
     assert id not in text
     assert "whatever" not in text
 

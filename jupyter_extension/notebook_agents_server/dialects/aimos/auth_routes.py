@@ -20,6 +20,8 @@ class AimosEntrance(EntranceHandler):
 class Register(AimosEntrance):
     """``POST /api/auth/register``."""
 
+    endpoint = "/api/auth/register"
+
     @operation(
         body=auth_wire.RegisterRequest, answer=auth_wire.UserAnswer, status=201, errors=(400, 403)
     )
@@ -32,6 +34,8 @@ class Register(AimosEntrance):
 
 class Login(AimosEntrance):
     """``POST /api/auth/login``."""
+
+    endpoint = "/api/auth/login"
 
     @operation(
         form=auth_wire.LoginRequest,
@@ -49,6 +53,8 @@ class Login(AimosEntrance):
 class Refresh(AimosEntrance):
     """``POST /api/auth/refresh``."""
 
+    endpoint = "/api/auth/refresh"
+
     @operation(body=auth_wire.RefreshRequest, answer=auth_wire.LoginAnswer, errors=(400, 401))
     async def post(self) -> None:
         """Exchange a refresh token for new tokens; it is good once."""
@@ -59,6 +65,7 @@ class Refresh(AimosEntrance):
 class Logout(AccountHandler):
     """``POST /api/auth/logout``."""
 
+    endpoint = "/api/auth/logout"
     dialect: ClassVar[Dialect] = AIMOS
 
     @operation(answer=auth_wire.MessageAnswer, errors=(400,))
@@ -71,6 +78,7 @@ class Logout(AccountHandler):
 class Me(AccountHandler):
     """``GET /api/auth/me``."""
 
+    endpoint = "/api/auth/me"
     dialect: ClassVar[Dialect] = AIMOS
 
     @operation(answer=auth_wire.UserAnswer)

@@ -7,10 +7,11 @@ silence. Every message is a type and data.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeAlias
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, TypeAdapter
 
+from notebook_agents_server.dialects.aimos.errors import ErrorAnswer
 from notebook_agents_server.dialects.aimos.system_wire import Score
 from notebook_agents_server.dialects.aimos.wire import Answer
 
@@ -122,3 +123,25 @@ class Echo(Answer):
 
     type: Literal["echo"] = "echo"
     data: EchoData
+
+
+class ErrorFrame(Answer):
+    """Addition: why the socket ends, or what went wrong."""
+
+    type: Literal["error"] = "error"
+    data: ErrorAnswer
+
+
+ServerFrame: TypeAlias = (
+    MetricsUpdate
+    | ExecutionStarted
+    | AgentCompleted
+    | ExecutionCompleted
+    | ExecutionFailed
+    | AgentChanged
+    | Echo
+    | ErrorFrame
+)
+SERVER_FRAMES: TypeAdapter[ServerFrame] = TypeAdapter(ServerFrame)
+CLIENT_FRAMES: TypeAdapter[str] = TypeAdapter(str)
+"""Any text."""

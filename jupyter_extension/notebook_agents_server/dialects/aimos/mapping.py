@@ -99,13 +99,13 @@ def execute_from_wire(body: wire.ExecuteRequest, id_of: Callable[[str, str], str
     )
 
 
-def execution_to_wire(batch: Batch, estimate_s: float) -> wire.ExecuteAnswer:
+def execution_to_wire(batch: Batch) -> wire.ExecuteAnswer:
     """The answer to an execution that began."""
     return wire.ExecuteAnswer(
         execution_id=batch.id,
         started_at=batch.created_at,
         agent_count=len(batch.agents),
-        estimated_duration=max(1, math.ceil(estimate_s)),
+        estimated_duration=max(1, math.ceil(batch.estimate_s)),
     )
 
 

@@ -24,16 +24,9 @@ PROMETHEUS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class AimosHandler(BaseHandler):
-    """A handler that answers errors as AIMOS documents them, and counts its requests."""
+    """A handler that answers errors as AIMOS documents them."""
 
     dialect: ClassVar[Dialect] = AIMOS
-    endpoint: ClassVar[str] = "other"
-    """The path as the document writes it; what Prometheus is told in place of the real one."""
-
-    def on_finish(self) -> None:
-        """Count the request."""
-        super().on_finish()
-        self.services.meters.count(str(self.request.method), self.endpoint)
 
 
 class Agents(AimosHandler):
@@ -104,7 +97,7 @@ class Execute(AimosHandler):
         """Let agents carry out their roles, in the background: those you name or all active."""
         wish = mapping.execute_from_wire(self.parse(wire.ExecuteRequest), self.id_of)
         batch = await self.core.batches.start(self.actor, wish)
-        self.reply(mapping.execution_to_wire(batch, await self.core.batches.estimate_s(batch)))
+        self.reply(mapping.execution_to_wire(batch))
 
 
 class Executions(AimosHandler):
@@ -112,7 +105,7 @@ class Executions(AimosHandler):
 
     endpoint = "/api/executions"
 
-    @operation(answer=wire.ExecutionsAnswer, query=wire.ListExecutionsQuery, errors=(400,))
+    @operation(answer=wire.ExecutionsAnswer, query=wire.ListExecutionsQuery, errors=(400, 404))
     async def get(self) -> None:
         """List what agents did in your executions, newest first; administrators see everybody's."""
         query = self.parse_query(wire.ListExecutionsQuery)
@@ -190,6 +183,7 @@ class Unknown(UnknownPath):
     """JSON 404 for the rest of AIMOS's paths."""
 
     dialect = AIMOS
+    endpoint = "other"
 
 
 ROUTES: list[Route] = [

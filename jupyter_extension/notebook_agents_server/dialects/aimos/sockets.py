@@ -13,6 +13,7 @@ from notebook_agents.core.events import RunFinished
 from notebook_agents_server.base import Dialect
 from notebook_agents_server.dialects.aimos import encoder, frames, mapping
 from notebook_agents_server.dialects.aimos.dialect import AIMOS
+from notebook_agents_server.operations import conversation
 from notebook_agents_server.sockets import BaseSocket
 
 if TYPE_CHECKING:
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
     from notebook_agents_server.dialects.aimos.wire import ExecutionLog
 
 
+@conversation(receives=frames.CLIENT_FRAMES, sends=frames.SERVER_FRAMES, names=("user_id",))
 class UpdatesSocket(BaseSocket):
-    """``/api/ws/{user_id}``."""
+    """``/api/ws/{user_id}``: Follow executions, agents and the machine as things happen."""
 
     dialect: ClassVar[Dialect] = AIMOS
     scope = "read"

@@ -19,11 +19,6 @@ class WebhookHandler(BaseHandler):
     dialect: ClassVar[Dialect] = AIMOS
     endpoint: ClassVar[str] = "/api/webhooks"
 
-    def on_finish(self) -> None:
-        """Count the request."""
-        super().on_finish()
-        self.services.meters.count(str(self.request.method), self.endpoint)
-
 
 class Webhooks(WebhookHandler):
     """``/api/webhooks``."""
