@@ -59,6 +59,17 @@ class Entry:
         return getattr(self.handler, "conversation", None)
 
     @property
+    def is_socket(self) -> bool:
+        """Whether it opens a WebSocket."""
+        return issubclass(self.handler, BaseSocket)
+
+    @property
+    def section(self) -> str:
+        """The dialect it belongs to, or what shares it."""
+        package = self.handler.__module__.partition(".dialects.")[2].partition(".")[0]
+        return package.removesuffix("_routes") or self.handler.dialect.name
+
+    @property
     def is_described(self) -> bool:
         """Whether the handler says what it takes and gives."""
         return self.conversation is not None or "operation" in vars(self._method)
@@ -66,7 +77,7 @@ class Entry:
     @property
     def words(self) -> tuple[str, str]:
         """The first line of the docstring, and the rest."""
-        owner = self.handler if issubclass(self.handler, BaseSocket) else self._method
+        owner = self.handler if self.is_socket else self._method
         text = _OWN_PATH.sub("", inspect.cleandoc(owner.__doc__ or ""))
         first, _, rest = text.partition("\n")
         return _markdown(first).removesuffix("."), _markdown(rest.strip())
@@ -80,7 +91,7 @@ class Entry:
     @property
     def resource(self) -> str:
         """What it is about."""
-        if self.conversation is not None or issubclass(self.handler, BaseSocket):
+        if self.is_socket:
             return "websockets"
         segments = self.path.strip("/").split("/")
         named = (part for part in segments if not NO_RESOURCE.fullmatch(part))

@@ -130,10 +130,11 @@ def _documents_of_all(root_dialects: Collection[str]) -> list[Route]:
 
 def _told_once(root_dialects: Collection[str]) -> list[Route]:
     """Every path; those of dialects at the root not again, and pages where documents have them."""
-    routes: list[Route] = []
+    root_names = set(root_dialects)
+    shares = root_names.issuperset(shared_routes.CLAIMED_BY)
+    routes = [*shared_routes.ROUTES] if shares else []
     for table in DIALECTS:
-        mount = "" if table.name in root_dialects else table.mount
-        routes += table.routes_at(mount)
+        routes += table.routes_at("" if table.name in root_names else table.mount)
     return [*routes, *engine_routes(), *prometheus.ROUTES]
 
 

@@ -142,7 +142,7 @@ def describe(
 def _sections(found: Iterable[Entry]) -> list[Section]:
     groups: dict[str, list[Entry]] = {}
     for entry in found:
-        groups.setdefault(entry.handler.dialect.name, []).append(entry)
+        groups.setdefault(entry.section, []).append(entry)
     is_alone = len(groups) < 2
     return [
         Section.of(
@@ -175,7 +175,7 @@ def _operation(entry: Entry, section: Section) -> dict[str, Any]:
         "operationId": section.name(entry),
         "summary": summary,
         "description": "\n\n".join(
-            filter(None, (rest, SOCKET_WORDS if told else "", _limit(entry)))
+            filter(None, (rest, SOCKET_WORDS if entry.is_socket else "", _limit(entry)))
         ),
         "tags": [section.tag(entry)],
         "parameters": _parameters(entry, section.components),
@@ -227,7 +227,7 @@ def _request(entry: Entry, components: Components) -> Schema | None:
 def _responses(entry: Entry, section: Section) -> dict[str, Schema]:
     operation = entry.operation
     found: dict[str, Schema] = {}
-    if entry.conversation is not None:
+    if entry.is_socket:
         found["101"] = {"description": "The WebSocket is open."}
     else:
         found[str(operation.status)] = _answer(entry, section)
@@ -268,10 +268,10 @@ def error_statuses(entry: Entry) -> list[int]:
         found.add(dialect.status_of(NotFound("", "")))
     if operation.body or operation.form:
         found.add(TOO_LARGE_STATUS)
-    if operation.body or operation.form or entry.query or entry.conversation:
+    if operation.body or operation.form or entry.query or entry.is_socket:
         wrong_field = InvalidRequest("", problems=[("field", "is wrong")])
         found |= {dialect.status_of(InvalidRequest("")), dialect.status_of(wrong_field)}
-    if entry.conversation:
+    if entry.is_socket:
         found.add(400)
     if dialect.limits:
         found.add(dialect.status_of(LimitExceeded("")))

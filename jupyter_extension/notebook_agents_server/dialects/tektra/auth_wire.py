@@ -76,7 +76,7 @@ class CreateKeyRequest(Request):
     name: str
     scopes: list[Scope] | None = None
     """What it is good for; everything but administration when it is not said."""
-    expires_in_days: int | None = Field(default=None, ge=1)
+    expires_in_days: int | None = Field(default=None, ge=1, le=36_500)
 
 
 class KeyAnswer(Answer):
