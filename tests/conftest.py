@@ -28,6 +28,7 @@ MAY_BLOCK = {
     "notebook_agents/build.py": {"build_core"},
     "notebook_agents_server/app.py": {"_link_jupyter_server_extension", "initialize"},
     "notebook_agents/eventlog/reader.py": {"read_events"},
+    "notebook_agents/relay/redis.py": {"__init__"},
     "notebook_agents/store/store.py": {"open"},
     # An append is one write of a line into the page cache (8 us); that it has happened when the
     # call returns is what makes an event acknowledged. Opening and closing are of that order.

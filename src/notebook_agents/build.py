@@ -28,6 +28,7 @@ from notebook_agents.eventlog.segments import COLUMNS, hot_folder
 from notebook_agents.eventlog.writer import JsonlEventLog
 from notebook_agents.optimization.tables import ParquetTables, TablePorts
 from notebook_agents.optimization.workflow import OptimizationWorkflow, WorkflowPorts
+from notebook_agents.relay.redis import RedisRelay
 from notebook_agents.sandbox.config import SandboxConfig
 from notebook_agents.sandbox.sandbox import KernelSandbox
 from notebook_agents.store.holders import Holders
@@ -138,6 +139,7 @@ def build_core(
     ports = CorePorts(
         store=SqlStore.open(url, Holders(config.home / "holders")),
         event_log=JsonlEventLog(config.home),
+        relay=_relay(config),
         engine=_engine(config),
         tools=Registry.from_entry_points(sandbox, config.tools),
         sandbox=sandbox,
@@ -183,6 +185,12 @@ def _webhook_sender(
     if secret_keys is None:
         return None
     return HttpSender(secret_keys, Guard(allow_private=config.webhook_allow_private))
+
+
+def _relay(config: BuildConfig) -> RedisRelay | None:
+    if not config.redis_url:
+        return None
+    return RedisRelay(config.redis_url, prefix=config.redis_prefix)
 
 
 def _workspaces(config: BuildConfig) -> Path:

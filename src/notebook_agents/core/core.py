@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from notebook_agents.core.webhooks import WebhookPorts, Webhooks
 from notebook_agents.core.workloads import WorkloadPorts, Workloads
 
 if TYPE_CHECKING:
+    from notebook_agents.core.journal import EventRelay
     from notebook_agents.core.policy import Level
     from notebook_agents.core.ports import (
         Analytics,
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
     from notebook_agents.core.workflows import Workflow
     from notebook_agents.core.workspaces import Workspaces
 
+RECOVER_S = 5.0
+"""How often a core looks for work whose process has died."""
 _log = logging.getLogger(__name__)
 
 
@@ -59,6 +63,8 @@ class CorePorts:
     clock: Clock
     hasher: PasswordHasher
     workspaces: Workspaces
+    relay: EventRelay | None = None
+    """None where no other server is to see events as they happen."""
     default_model: str = BUNDLED_MODEL
     level: Level = "medium"
     """The least sandbox level of this deployment, and the one of agents that name none."""
@@ -81,7 +87,7 @@ class Core:
         self.database = ports.store.database
         self.supervisor = Supervisor()
         self.spawn = self.supervisor.spawn
-        self.journal = Journal(ports.event_log, ports.clock)
+        self.journal = Journal(ports.event_log, ports.clock, ports.relay)
         self.models = Models(ports.engine)
         self.users = Users(ports.store, ports.clock, ports.hasher)
         self.api_keys = ApiKeys(ports.store, ports.clock)
@@ -190,16 +196,28 @@ class Core:
 
     async def start(self) -> None:
         """Bring order into what a process before this one left behind."""
+        await self._recover()
+        self.spawn(self._recover_on(), name="recovery")
+        if self.webhook_work is not None:
+            self.spawn(self.webhook_work.work(), name="webhooks")
+
+    async def _recover(self) -> None:
         if n := await self.runs.recover():
             _log.warning("marked %d runs of a process that died as interrupted", n)
         if n := await self.batches.recover():
             _log.warning("ended %d executions of a process that died", n)
-        if self.webhook_work is not None:
-            self.spawn(self.webhook_work.work(), name="webhooks")
+
+    async def _recover_on(self) -> None:
+        """Look again and again for what processes that died since then have left."""
+        while True:
+            await asyncio.sleep(RECOVER_S)
+            await asyncio.wait((self.spawn(self._recover(), name="a round of recovery"),))
 
     async def aclose(self) -> None:
         """End background work, then the adapters; runs that work end as interrupted."""
         await self.supervisor.aclose()
+        if self._ports.relay is not None:
+            await self._ports.relay.aclose()
         if self._ports.webhook_sender is not None:
             await self._ports.webhook_sender.aclose()
         await self._ports.tools.aclose()

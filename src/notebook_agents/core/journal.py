@@ -1,18 +1,20 @@
 """The journal: every event goes to the log first, then to whoever watches live.
 
+Where several servers share a relay, each shows the others what it keeps, and a run's events can be
+gathered from wherever they are: the log of this home, and what the others have shared of theirs.
 A subscriber has a bounded queue; one that falls behind is closed with a reason, the run goes on.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from notebook_agents.core.errors import LimitExceeded
-from notebook_agents.core.events import Event, EventBody
+from notebook_agents.core.events import Event, EventBody, RunFinished
 from notebook_agents.core.ids import new_id
 
 if TYPE_CHECKING:
@@ -63,22 +65,67 @@ class Subscription:
         return await self._queue.get()
 
     async def wait(self, timeout_s: float) -> bool:
-        """Whether an event comes within the time; it stays in the queue."""
+        """Whether ``next`` has something to say within the time; an event stays in the queue."""
         self._has_come.clear()
-        if self._queue.empty():
+        if self._queue.empty() and not self._is_behind:
             with suppress(TimeoutError):
                 async with asyncio.timeout(timeout_s):
                     await self._has_come.wait()
-        return not self._queue.empty()
+        return self._is_behind or not self._queue.empty()
+
+
+class EventRelay(Protocol):
+    """Carries events between the servers of a deployment, as far as they are in reach.
+
+    It is no record: what it shares of a run is bounded, and gone some time after the last event.
+    """
+
+    def send(self, event: Event) -> None:
+        """Show a kept event to the other servers, soon; never waits and never fails."""
+        ...
+
+    def listen(self, show: Callable[[Event], None]) -> None:
+        """Call ``show`` on the event loop with each event of another server from here on.
+
+        While the others are out of reach some may be left out; what is asked twice is done once.
+        """
+        ...
+
+    async def read(self, run_id: str, *, after: int = 0) -> Sequence[Event] | None:
+        """What is shared of a run above ``after``, in order; None while it cannot be known."""
+        ...
+
+    async def aclose(self) -> None:
+        """Send what is left, if that is possible at once, and let go."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """A run's events as far as they follow one another."""
+
+    events: tuple[Event, ...]
+    beyond: int
+    """The number of the first event after a gap; 0 when there is no gap."""
+    is_certain: bool
+    """Whether everybody who might have more could be asked."""
+    is_here: bool
+    """Whether the log of this home had any of them."""
 
 
 class Journal:
     """Appends events to the log and hands them to live subscribers."""
 
-    def __init__(self, log: EventLog, clock: Clock) -> None:
+    def __init__(self, log: EventLog, clock: Clock, relay: EventRelay | None = None) -> None:
         self._log = log
         self._clock = clock
+        self._relay = relay
         self._subscriptions: set[Subscription] = set()
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other servers' events can be seen."""
+        return self._relay is not None
 
     def append(self, body: EventBody, source: Source, *, run_seq: int = 0) -> Event:
         """Keep a fact; it is safe from a kill of the process when this returns."""
@@ -97,7 +144,12 @@ class Journal:
         return event
 
     def publish(self, event: Event) -> None:
-        """Show a kept fact to live subscribers."""
+        """Show a kept fact to live subscribers, here and on other servers."""
+        self._show(event)
+        if self._relay is not None:
+            self._relay.send(event)
+
+    def _show(self, event: Event) -> None:
         for subscription in tuple(self._subscriptions):
             subscription.offer(event)
 
@@ -115,9 +167,28 @@ class Journal:
         """Kept events of a stream, in order."""
         return await self._log.read(stream, run_id=run_id, after=after)
 
+    async def gather(self, stream: str, *, run_id: str, after: int = 0) -> Gathered:
+        """A run's events numbered above ``after``, wherever they are kept, without doubles."""
+        here = await self._log.read(stream, run_id=run_id, after=after)
+        there: Sequence[Event] | None = ()
+        if self._relay is not None and not _is_whole(here, after):
+            there = await self._relay.read(run_id, after=after)
+        # What the log of this home has counts, should the same number have been given twice.
+        found = {event.run_seq: event for event in (*(there or ()), *here)}
+        events = tuple(found[seq] for seq in sorted(found))
+        n_whole = sum(event.run_seq == after + n for n, event in enumerate(events, start=1))
+        return Gathered(
+            events=events[:n_whole],
+            beyond=events[n_whole].run_seq if n_whole < len(events) else 0,
+            is_certain=there is not None,
+            is_here=bool(here),
+        )
+
     @contextmanager
     def subscribe(self, accepts: Callable[[Event], bool]) -> Iterator[Subscription]:
-        """Receive live events from here on."""
+        """Receive live events from here on, also those of other servers that share the relay."""
+        if self._relay is not None:
+            self._relay.listen(self._show)
         subscription = Subscription(accepts)
         self._subscriptions.add(subscription)
         try:
@@ -130,3 +201,10 @@ class Journal:
         with self.subscribe(accepts) as subscription:
             while True:
                 yield await subscription.next()
+
+
+def _is_whole(events: Sequence[Event], after: int) -> bool:
+    """Whether nothing can be missing: no gap from ``after`` to the run's end."""
+    if not events or not isinstance(events[-1].body, RunFinished):
+        return False
+    return events[-1].run_seq - after == len(events)

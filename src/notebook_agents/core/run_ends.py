@@ -41,8 +41,8 @@ def finished_event(run: Run) -> RunFinished:
 
 
 async def close(run: Run, store: Store) -> None:
-    """Keep a final run and free its conversation."""
-    await store.commit(Replace(record=run))
+    """Keep a final run and free its conversation; Conflict when it has another holder now."""
+    await store.commit(Replace(record=run, expected={"holder": run.holder}))
     free = Patch(
         kind=Conversation,
         id=run.conversation_id,
@@ -56,8 +56,15 @@ async def close(run: Run, store: Store) -> None:
 
 
 async def interrupt(run: Run, store: Store, journal: Journal) -> Run:
-    """End a run whose process died: as its log says, else as interrupted."""
-    events = await journal.read(run.conversation_id, run_id=run.id)
+    """End a run whose process died: as its log says, else as interrupted.
+
+    Raises Conflict when another process was faster.
+    """
+    held = {"holder": run.holder, "state": run.state}
+    run = replace(run, holder=store.holder())
+    # From here on the old holder, should it only have been out of reach, cannot write any more.
+    await store.commit(Patch(kind=Run, id=run.id, fields={"holder": run.holder}, expected=held))
+    events = (await journal.gather(run.conversation_id, run_id=run.id)).events
     last = events[-1] if events else None
     if last is not None and isinstance(last.body, RunFinished):
         run = replace(
@@ -66,6 +73,7 @@ async def interrupt(run: Run, store: Store, journal: Journal) -> Run:
             text=last.body.text,
             usage=last.body.usage,
             ended_at=last.ts,
+            last_seq=last.run_seq,
             error_code=last.body.error_code,
             error_message=last.body.error_message,
             result=last.body.result,
@@ -73,16 +81,16 @@ async def interrupt(run: Run, store: Store, journal: Journal) -> Run:
         await close(run, store)
         return run
     await _keep_what_was_left(run, events, store)
+    run_seq = max(run.last_seq, last.run_seq if last else 0) + 1
     run = replace(
         advance(run, "interrupted"),
+        last_seq=run_seq,
         text=_partial_text(events) or run.text,
         ended_at=last.ts if last else run.created_at,
         error_code="interrupted",
         error_message="the process that worked on the run died",
     )
-    event = journal.append(
-        finished_event(run), source_of(run), run_seq=last.run_seq + 1 if last else 1
-    )
+    event = journal.append(finished_event(run), source_of(run), run_seq=run_seq)
     await journal.sync(run.conversation_id)
     await close(run, store)
     journal.publish(event)

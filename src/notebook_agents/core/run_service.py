@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
@@ -14,10 +15,12 @@ from weakref import WeakValueDictionary
 from notebook_agents.core.agents import Agent
 from notebook_agents.core.conversations import Conversation, StartConversation
 from notebook_agents.core.errors import Conflict, InvalidRequest, NotFound
-from notebook_agents.core.events import ApprovalRequested, Event, RunFinished, RunQueued
+from notebook_agents.core.events import Event, RunQueued
+from notebook_agents.core.following import FOLLOW_POLL_S, Following
 from notebook_agents.core.ids import new_id
 from notebook_agents.core.loop import decided_body
 from notebook_agents.core.messages import AttachmentPart
+from notebook_agents.core.orders import Orders, RunOrder, Verb
 from notebook_agents.core.ports import Insert, Page, Patch, Query, Replace
 from notebook_agents.core.run_ends import interrupt
 from notebook_agents.core.run_work import RunWorker, WorkPorts
@@ -29,13 +32,10 @@ from notebook_agents.core.workflows import find_workflow
 if TYPE_CHECKING:
     from notebook_agents.core.agents import Agents
     from notebook_agents.core.conversations import Conversations
-    from notebook_agents.core.journal import Subscription
     from notebook_agents.core.models import Models
     from notebook_agents.core.policy import OnBusy
     from notebook_agents.core.users import Actor
 
-FOLLOW_POLL_S = 0.25
-"""How often a run that this process does not work on is looked at."""
 MAX_RUNS = 10_000
 """More runs than a conversation has that wait for their turn."""
 TITLE_CHARS = 80
@@ -59,6 +59,10 @@ class Runs:
         self._ports = ports
         self._workers: dict[str, RunWorker] = {}
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._orders = Orders(ports.work.store, ports.work.loop.clock)
+        self._serving: asyncio.Task[None] | None = None
+        self._held: set[str] = set()
+        """Runs that this process works on or, when they wait for approval, would go on with."""
 
     async def start(self, actor: Actor, wish: StartRun) -> Run:
         """Accept an input; the run then works in the background.
@@ -134,30 +138,15 @@ class Runs:
 
         Ends after ``run_finished``. Works for runs of other processes too.
         """
-        run = await self.get(actor, id)
-        journal = self._ports.work.journal
-        with journal.subscribe(lambda event: event.run_id == id) as live:
-            while True:
-                for event in await journal.read(run.conversation_id, run_id=id, after=after):
-                    yield event
-                    after = event.run_seq
-                    if isinstance(event.body, RunFinished):
-                        return
-                if id not in self._workers:
-                    await self._news(live, actor, id)
-                    continue
-                async for event in self._live(live, after):
-                    yield event
-                    after = event.run_seq
-                    if isinstance(event.body, RunFinished):
-                        return
-
-    async def _news(self, live: Subscription, actor: Actor, id: str) -> None:
-        """Return when the log may hold more of a run that this process does not work on."""
-        while not await live.wait(FOLLOW_POLL_S):
-            # A person may take hours to answer: ask the store, do not read the log for it.
-            if (await self.get(actor, id)).state != "waiting_approval":
-                return
+        following = Following(
+            run_id=id,
+            journal=self._ports.work.journal,
+            look=lambda: self.get(actor, id),
+            is_worked_on=lambda: id in self._workers,
+        )
+        async with aclosing(following.events(after)) as events:
+            async for event in events:
+                yield event
 
     def watch(
         self, actor: Actor, *, agent_id: str = "", conversation_id: str = ""
@@ -177,20 +166,45 @@ class Runs:
     async def cancel(self, actor: Actor, id: str) -> Run:
         """Stop a run within one decode step; the partial answer stays. Final runs are left alone.
 
-        Raises Conflict when another process works on it.
+        A run of another process is stopped there; Conflict when that one does not answer.
         """
         run = await self.get(actor, id)
-        if run.is_final:
-            return run
-        worker, stop = self._workers.get(id), RunStopped("cancelled", "cancelled by the user")
+        if not run.is_final:
+            await self._cancel(run)
+        return await self.get(actor, id)
+
+    async def _cancel(self, run: Run) -> None:
+        if await self._ask_holder(run, "cancel"):
+            return
+        worker, stop = self._workers.get(run.id), RunStopped("cancelled", "cancelled by the user")
         if run.state == "waiting_approval":
             await self._resume(run, stop=stop)
         elif worker is not None:
             worker.signal.stop(stop)
             await worker.done.wait()
+        elif not await self._ports.work.store.is_alive(run.holder):
+            await interrupt(run, self._ports.work.store, self._ports.work.journal)
+        elif run.holder != self._ports.work.store.holder():
+            raise Conflict("the process that works on this run does not answer; try again")
+
+    async def _ask_holder(
+        self, run: Run, verb: Verb, decisions: tuple[ApprovalDecision, ...] = (), by: str = ""
+    ) -> bool:
+        """Whether another process that holds the run did what is wanted."""
+        store = self._ports.work.store
+        if run.holder == store.holder() or not await store.is_alive(run.holder):
+            return False
+        return await self._orders.give(run, verb, decisions, by)
+
+    async def _carry_out(self, order: RunOrder) -> None:
+        """Do what another process asks."""
+        run = await self._ports.work.store.get(Run, order.run_id)
+        if run is None or run.is_final:
+            return
+        if order.verb == "cancel":
+            await self._cancel(run)
         else:
-            raise Conflict("another process works on this run; cancel it there", holder=run.holder)
-        return await self.get(actor, id)
+            await self._resume(replace(run, decisions=order.decisions), by=order.username)
 
     def stop(self, id: str, stop: RunStopped) -> None:
         """Ask a run that this process works on to end so; nothing happens to another."""
@@ -221,7 +235,9 @@ class Runs:
             call_id: ApprovalDecision(call_id=call_id, is_approved=False) for call_id in pending
         }
         answers |= {decision.call_id: decision for decision in decisions}
-        await self._resume(replace(run, decisions=tuple(answers.values())), by=actor.username)
+        given = tuple(answers.values())
+        if not await self._ask_holder(run, "decide", given, actor.username):
+            await self._resume(replace(run, decisions=given), by=actor.username)
         return await self.get(actor, id)
 
     async def recover(self) -> int:
@@ -230,17 +246,21 @@ class Runs:
         query = Query(where={"state": ("queued", "running")}, limit=10_000)
         for run in (await store.find(Run, query)).items:
             if not await store.is_alive(run.holder):
-                await interrupt(run, store, self._ports.work.journal)
-                n += 1
+                with suppress(Conflict):  # another process was faster
+                    await interrupt(run, store, self._ports.work.journal)
+                    n += 1
+        await self._orders.sweep()
+        await self._let_go()
         return n
 
-    async def _live(self, live: Subscription, after: int) -> AsyncGenerator[Event, None]:
-        while True:
-            event = await live.next()
-            if event.run_seq > after:
-                yield event
-                if isinstance(event.body, ApprovalRequested):
-                    return  # whoever answers may be another process: look into the log again
+    async def _let_go(self) -> None:
+        """Forget the waiting runs that another process went on with."""
+        store = self._ports.work.store
+        for id in self._held - set(self._workers):
+            run = await store.get(Run, id)
+            waits = run is not None and run.state == "waiting_approval"
+            if id not in self._workers and not (run and waits and run.holder == store.holder()):
+                self._held.discard(id)
 
     def is_busy(self) -> bool:
         """Whether this process works on a run now."""
@@ -320,11 +340,12 @@ class Runs:
         agent = await work.store.get(Agent, run.agent_id)
         if agent is None:
             raise NotFound("agent", run.agent_id)
-        events = await work.journal.read(run.conversation_id, run_id=run.id)
+        events = (await work.journal.gather(run.conversation_id, run_id=run.id)).events
+        run_seq = max(run.last_seq, events[-1].run_seq if events else 0)
         resumed = replace(advance(run, "running"), pending=(), holder=work.store.holder())
         # Only one process may answer: the stored state is compared and changed in one step.
         await work.store.commit(Replace(record=resumed, expected={"state": "waiting_approval"}))
-        worker = RunWorker(resumed, agent, work, run_seq=events[-1].run_seq if events else 0)
+        worker = RunWorker(resumed, agent, work, run_seq=run_seq)
         for decision in run.decisions:
             worker.record(decided_body(decision, by))
         if stop is not None:
@@ -335,6 +356,8 @@ class Runs:
 
     def _spawn(self, worker: RunWorker, turn: asyncio.Lock | None) -> None:
         self._workers[worker.run.id] = worker
+        self._held.add(worker.run.id)
+        self._serve_orders()
         task = self._ports.work.loop.supervisor.spawn(
             worker.work(turn), name=f"run {worker.run.id}"
         )
@@ -344,6 +367,13 @@ class Runs:
         # After an approval a new worker may already have taken the place of this one.
         if self._workers.get(worker.run.id) is worker:
             del self._workers[worker.run.id]
+            if worker.run.state != "waiting_approval":
+                self._held.discard(worker.run.id)
+
+    def _serve_orders(self) -> None:
+        if self._serving is None or self._serving.done():
+            serving = self._orders.serve(lambda: bool(self._held), self._carry_out)
+            self._serving = self._ports.work.loop.supervisor.spawn(serving, name="orders")
 
     def _turn(self, conversation_id: str) -> asyncio.Lock:
         return self._turns.setdefault(conversation_id, asyncio.Lock())

@@ -8,7 +8,8 @@ the log before it is in the store, so that recovery can finish what was not writ
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
+import logging
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from notebook_agents.core.workflows import Workflow
     from notebook_agents.core.workspaces import Workspaces
 
+_log = logging.getLogger(__name__)
 CLAIM_POLL_S = 0.1
 """How often a queued run looks whether a run of another process has ended."""
 
@@ -160,7 +162,8 @@ class RunWorker:
         if active is None or active.state == "waiting_approval":
             return
         if not await store.is_alive(active.holder):
-            await interrupt(active, self._ports.store, self._ports.journal)
+            with suppress(Conflict):  # another process does it
+                await interrupt(active, self._ports.store, self._ports.journal)
 
     async def _begin(self) -> None:
         store, now = self._ports.store, self._ports.loop.clock.now()
@@ -177,7 +180,7 @@ class RunWorker:
             previous_tip_id=previous,
             started_at=now,
         )
-        await store.commit(*changes, Replace(record=self.run), self._point_to_tip())
+        await store.commit(*changes, self._replaced(), self._point_to_tip())
         queued = (now - self.run.created_at).total_seconds() * 1000
         self.record(RunStarted(queue_ms=queued))
 
@@ -295,7 +298,17 @@ class RunWorker:
     async def _keep_message(self, message: Message) -> None:
         if message.parts:
             added = self._add_message(message)
-            await self._ports.store.commit(added, Replace(record=self.run), self._point_to_tip())
+            await self._ports.store.commit(added, self._replaced(), self._point_to_tip())
+
+    def _replaced(self) -> Replace:
+        """The run as it is now, unless it was taken from this process."""
+        self.run = replace(self.run, last_seq=self._run_seq)
+        return Replace(record=self.run, expected={"holder": self.run.holder})
+
+    async def _is_lost(self) -> bool:
+        """Whether others thought that this process had died, and took the run from it."""
+        stored = await self._ports.store.get(Run, self.run.id)
+        return stored is not None and stored.holder != self.run.holder
 
     def _add_message(self, message: Message) -> Insert:
         node = MessageNode(
@@ -333,9 +346,12 @@ class RunWorker:
             advance(self.run, "waiting_approval"), pending=tuple(self._pending), decisions=()
         )
         await self._ports.journal.sync(self._source.conversation_id)
-        await self._ports.store.commit(Replace(record=self.run))
+        await self._ports.store.commit(self._replaced())
 
     async def _finish(self, end: _End) -> None:
+        if await self._is_lost():
+            _log.warning("run %s was taken over by another process; it ends there", self.run.id)
+            return
         if self._partial:
             self.run = replace(self.run, text=self._partial)
             await self._keep_message(assistant_message(self._partial))
@@ -350,6 +366,7 @@ class RunWorker:
             error_message=end.message,
         )
         self._run_seq += 1
+        self.run = replace(self.run, last_seq=self._run_seq)
         event = self._ports.journal.append(
             finished_event(self.run), self._source, run_seq=self._run_seq
         )

@@ -83,6 +83,8 @@ class Run:
     """What the workflow was asked for beside the message."""
     pending: tuple[PendingApproval, ...] = ()
     decisions: tuple[ApprovalDecision, ...] = ()
+    last_seq: int = 0
+    """The number of the last event that the store was told of; of a final run the very last."""
     text: str = ""
     """The answer, or as much of it as there was."""
     result: dict[str, Any] = field(default_factory=dict)

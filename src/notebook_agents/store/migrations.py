@@ -157,6 +157,7 @@ def m006_webhooks(connection: Connection) -> None:
 
 def m007_several_servers(connection: Connection) -> None:
     """What one server asks of another, and how each says that it lives."""
+    add_column(connection, "runs.last_seq", Integer(), default="0")
     moment = UtcDateTime().compile(dialect=connection.dialect)
     json = Json.compile(dialect=connection.dialect)
     connection.exec_driver_sql(
