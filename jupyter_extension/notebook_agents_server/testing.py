@@ -7,6 +7,7 @@ core instead of building one; ``Client`` speaks to it as a program would, over r
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,11 +19,14 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect
 from traitlets.config import Config
 
 from notebook_agents_server.app import NotebookAgentsApp
+from notebook_agents_server.counters import MemoryCounters
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
+    from limits import RateLimitItem
 
     from notebook_agents.core.core import Core
+    from notebook_agents_server.base import Services
 
 TIMEOUT_S = 20.0
 
@@ -44,6 +48,33 @@ def serving(core: Core, home: Path, **settings: Any) -> Config:
 async def start_extensions(serverapp: ServerApp) -> None:
     """Do what a server does once its event loop runs."""
     await serverapp.extension_manager.start_all_extensions()  # type: ignore[no-untyped-call]
+
+
+def services_of(serverapp: ServerApp) -> Services:
+    """What the handlers of a server work with."""
+    services: Services = serverapp.extension_manager.extension_points[
+        "notebook_agents"
+    ].app.services
+    return services
+
+
+class SteppedCounters(MemoryCounters):
+    """Counters whose windows end only when a test moves ``seconds`` on."""
+
+    def __init__(self) -> None:
+        super().__init__(now=lambda: self.seconds)
+        self.seconds = time.time()
+        """Epoch seconds."""
+        self._windows: dict[str, tuple[int, float]] = {}
+
+    async def count(self, rate: RateLimitItem, who: str) -> tuple[int, float]:
+        """Count one more."""
+        key = rate.key_for(who)
+        n, end = self._windows.get(key, (0, 0.0))
+        if end <= self.seconds:
+            n, end = 0, self.seconds + rate.get_expiry()
+        self._windows[key] = (n + 1, end)
+        return n + 1, end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

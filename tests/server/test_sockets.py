@@ -12,8 +12,9 @@ from pydantic import BaseModel, TypeAdapter
 from notebook_agents.core.core import Core
 from notebook_agents.core.users import Actor
 from notebook_agents_server import sockets
-from notebook_agents_server.sockets import BaseSocket
-from notebook_agents_server.testing import Client
+from notebook_agents_server.failures import Dialect, plain_body
+from notebook_agents_server.sockets import BaseSocket, MalformedFrame
+from notebook_agents_server.testing import Client, services_of
 
 
 class Number(BaseModel):
@@ -114,3 +115,49 @@ async def test_credentials_in_the_address_do_not_reach_the_log(
     await anybody.get(f"/v1/agents?token={token}")
     await anybody.get("/v1/agents", Authorization=f"Bearer {token}x")
     assert token not in caplog.text
+
+
+class Strict(BaseSocket):
+    """Refuses after the handshake, and ends when it is sent what is no JSON."""
+
+    dialect = Dialect(
+        name="strict",
+        error_body=plain_body,
+        ends_sockets=(MalformedFrame,),
+        close_codes={MalformedFrame: 4002},
+        refuses_after_handshake=True,
+    )
+    frames = TypeAdapter(Number)
+
+    async def on_frame(self, frame: Any) -> None:
+        self.send(frame)
+
+
+@pytest.fixture
+async def strict(client: Client, jp_serverapp: Any) -> Any:
+    rule = (jp_serverapp.base_url + "strict", Strict, {"services": services_of(jp_serverapp)})
+    jp_serverapp.web_app.add_handlers(".*$", [rule])
+    yield client  # noqa: PT022 - async fixtures are generators here
+
+
+async def test_what_is_no_json_ends_a_socket_where_the_document_says_so(strict: Client) -> None:
+    socket = await strict.socket("/strict")
+    await socket.send(["a frame of the wrong shape"])
+    assert (await socket.receive())["type"] == "error"
+    await socket.send({"value": 1})
+    assert (await socket.receive())["value"] == 1
+    await socket.connection.write_message("{")
+    assert (await socket.receive())["code"] == "invalid_request"
+    assert await socket.receive() is None
+    assert socket.close_code == 4002
+
+
+async def test_a_wrong_credential_is_refused_after_the_handshake_where_the_document_says_so(
+    strict: Client,
+) -> None:
+    stranger = strict.holding("nba_wrong")
+    socket = await stranger.socket("/strict")
+    assert (await socket.receive())["code"] == "not_authenticated"
+    assert await socket.receive() is None
+    assert socket.close_code == 4401
+    assert (await stranger.get("/strict")).status == 401
