@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import requests
 
+from notebook_agents_server.app import DEFAULT_PORT
+
 from .conftest import PASSWORD, RUN_TIMEOUT_S, Server, document
 
 DOCUMENTED = "http://localhost:8000/api"
@@ -190,7 +192,7 @@ ws = setupRealTimeMonitoring(user.id);
 """
 
 
-def test_O_43_to_O_45_the_react_code_runs(
+def test_O_43_O_44_O_45_the_react_code_runs(
     base_url: str, agents: list[str], run_node: Callable[[str, str], str], tmp_path: Path
 ) -> None:
     (tmp_path / "services").mkdir()
@@ -202,3 +204,16 @@ def test_O_43_to_O_45_the_react_code_runs(
     assert "USER true admin" in printed
     assert "WRONG false" in printed
     assert "SEEN 3" in printed
+
+
+def test_O_01_the_documented_address_is_the_default(server: Server) -> None:
+    assert f"http://localhost:{DEFAULT_PORT}/api" == DOCUMENTED
+    assert server.ask("GET", "/api/health")["status"] == "healthy"
+
+
+def test_alone_on_this_machine_metrics_need_no_credential(server: Server) -> None:
+    page = requests.get(f"{server.url}/metrics", timeout=RUN_TIMEOUT_S)
+    assert page.status_code == 200
+    assert "aimos_system_health_score" in page.text
+    refused = requests.get(f"{server.url}/api/system/metrics/prometheus", timeout=RUN_TIMEOUT_S)
+    assert refused.status_code == 401

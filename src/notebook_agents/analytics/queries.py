@@ -49,7 +49,7 @@ class EventAnalytics:
     """Answers the Analytics port over the event files of one folder."""
 
     def __init__(self, folder: Path, columns: dict[str, str]) -> None:
-        """Read ``*.jsonl`` in ``folder``; ``columns`` are the names and types of a line."""
+        """Read the streams in ``folder``; ``columns`` are the names and types of a line."""
         self._folder = folder
         self._columns = columns
         self._lock = threading.Lock()
@@ -174,7 +174,8 @@ class EventAnalytics:
 
     def _source(self) -> str:
         columns = ", ".join(f"{name}: '{kind}'" for name, kind in self._columns.items())
-        files = str(self._folder / "*.jsonl").replace("'", "''")
+        # What begins with an underscore is not about anybody's work, and much.
+        files = str(self._folder / "[!_]*.jsonl").replace("'", "''")
         # A torn line becomes a row of NULLs; without ignore_errors it would fail the query.
         return (
             f"SELECT * FROM read_json('{files}', format = 'newline_delimited',"  # noqa: S608

@@ -341,8 +341,11 @@ SYSTEM_STREAM = "system"
 
 
 def machine_stream(at: datetime) -> str:
-    """Where the samples of a day are kept: apart, because they are many."""
-    return f"machine-{at:%Y-%m-%d}"
+    """Where the samples of a day are kept: apart, because they are many.
+
+    SQL does not look into streams that begin with an underscore.
+    """
+    return f"_machine-{at:%Y-%m-%d}"
 
 
 _ADAPTER: TypeAdapter[Event] = TypeAdapter(Event)

@@ -94,7 +94,7 @@ async def test_O_38_metrics_update(people: People) -> None:
         assert frame["data"]["timestamp"].endswith("Z")
 
 
-async def test_O_39_to_O_41_an_execution_is_told(
+async def test_O_39_O_40_O_41_an_execution_is_told(
     people: People, engine: Any, make_agent: MakeAgent
 ) -> None:
     engine.script = ["fine", RuntimeError("broken")]

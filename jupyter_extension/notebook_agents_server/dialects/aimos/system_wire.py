@@ -1,4 +1,4 @@
-"""AIMOS integration guide, System APIs and Error Handling: the bodies."""
+"""AIMOS integration guide, System APIs: the bodies."""
 
 from __future__ import annotations
 
@@ -53,24 +53,3 @@ class HealthAnswer(Answer):
     status: Literal["healthy", "unhealthy"]
     version: str
     timestamp: AwareDatetime
-
-
-class FieldError(Answer):
-    """What is wrong with a field."""
-
-    field: str
-    message: str
-
-
-class ErrorAnswer(Answer):
-    """Standard Error Responses; which keys beside ``detail`` there are depends on the status."""
-
-    detail: str
-    type: str | None = None
-    """Of 400."""
-    errors: list[FieldError] | None = None
-    """Of 400."""
-    retry_after: int | None = None
-    """Of 429, in seconds."""
-    error_id: str | None = None
-    """Of 500; the server's log knows it."""
