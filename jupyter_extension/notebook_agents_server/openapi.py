@@ -155,10 +155,10 @@ def _sections(found: Iterable[Entry]) -> list[Section]:
 
 
 def _tags(sections: Sequence[Section]) -> dict[str, Any]:
-    groups = {
-        section.dialect.title: list(dict.fromkeys(map(section.tag, section.entries)))
-        for section in sections
-    }
+    groups: dict[str, list[str]] = {}
+    for section in sections:
+        group = groups.setdefault(section.dialect.title or section.dialect.name, [])
+        group += dict.fromkeys(map(section.tag, section.entries))
     tags = {"tags": [{"name": tag} for group in groups.values() for tag in group]}
     if len(sections) < 2:
         return tags

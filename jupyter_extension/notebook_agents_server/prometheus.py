@@ -12,6 +12,7 @@ import asyncio
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 
 from notebook_agents_server.base import BaseHandler, Route
+from notebook_agents_server.operations import operation
 
 
 class Metrics(BaseHandler):
@@ -25,6 +26,7 @@ class Metrics(BaseHandler):
         if not (is_open or self.services.shows_metrics):
             await super().show_credential()
 
+    @operation(content_type="text/plain")
     async def get(self) -> None:
         """Everything this process counts, as Prometheus reads it."""
         await self.services.measured()
