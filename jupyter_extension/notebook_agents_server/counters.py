@@ -1,7 +1,7 @@
 """Where limits count: in this process, or in a Redis that several servers share.
 
-Counters are those of the `limits` library: a window begins with its first request and ends after
-its length, so that the end told to a client is exact. What may be held at once (a socket, say) is a
+A window begins with its first request and ends after its length, as in the `limits` library, so
+that the end told to a client is exact. What may be held at once (a socket, say) is a
 lease that ends by itself unless it is renewed, so that a server that is killed leaves nothing held.
 When Redis does not answer, this process counts alone until it does: a limit is then looser, and
 nobody is refused because of it.
@@ -12,16 +12,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from limits import RateLimitItem
-from limits.aio.storage import MemoryStorage, RedisStorage, Storage
+from limits.aio.storage import RedisStorage
 from limits.errors import StorageError
 
 PATIENCE_S = 1.0
 """Seconds that a request waits for Redis."""
+SWEEP_S = 60.0
+"""Seconds between two looks for what has ended."""
 RETRY_S = 5.0
 """Seconds until Redis is asked again after it did not answer."""
 HOLD = """
@@ -64,23 +65,30 @@ class Counters(Protocol):
 
 
 class MemoryCounters:
-    """In this process."""
+    """In this process; what has ended is swept out once in a while."""
 
-    def __init__(
-        self, storage: Storage | None = None, *, now: Callable[[], float] = time.time
-    ) -> None:
-        self._storage = storage or MemoryStorage()
+    def __init__(self, *, now: Callable[[], float] = time.time) -> None:
         self._now = now
-        self._leases: defaultdict[str, dict[str, float]] = defaultdict(dict)
+        self._windows: dict[str, tuple[int, float]] = {}
+        self._leases: dict[str, dict[str, float]] = {}
+        self._sweep_at = 0.0
 
     async def count(self, rate: RateLimitItem, who: str) -> tuple[int, float]:
         """Count one more."""
-        return await _count(self._storage, rate, who)
+        now = self._now()
+        if now >= self._sweep_at:
+            self._sweep(now)
+        key = rate.key_for(who)
+        n, end = self._windows.get(key, (0, now))
+        if end <= now:
+            n, end = 0, now + rate.get_expiry()
+        self._windows[key] = n + 1, end
+        return n + 1, end
 
     async def hold(self, key: str, lease: str, *, ttl_s: float, limit: int = NO_LIMIT) -> bool:
         """Take or renew a lease."""
         now = self._now()
-        held = {name: end for name, end in self._leases[key].items() if end > now}
+        held = {name: end for name, end in self._leases.get(key, {}).items() if end > now}
         self._leases[key] = held
         if 0 <= limit <= len(held):
             return False
@@ -99,6 +107,13 @@ class MemoryCounters:
 
     async def aclose(self) -> None:
         """Nothing to let go."""
+
+    def _sweep(self, now: float) -> None:
+        self._sweep_at = now + SWEEP_S
+        self._windows = {key: value for key, value in self._windows.items() if value[1] > now}
+        self._leases = {
+            key: held for key, held in self._leases.items() if max(held.values(), default=0) > now
+        }
 
 
 class RedisCounters:
@@ -136,7 +151,7 @@ class RedisCounters:
 
     async def count(self, rate: RateLimitItem, who: str) -> tuple[int, float]:
         """Count one more."""
-        return await self._answer(_count(self._storage, rate, who))
+        return await self._answer(self._count(rate, who))
 
     async def hold(self, key: str, lease: str, *, ttl_s: float, limit: int = NO_LIMIT) -> bool:
         """Take or renew a lease."""
@@ -158,6 +173,11 @@ class RedisCounters:
     async def aclose(self) -> None:
         """Close the connections."""
         await self._pool.disconnect()
+
+    async def _count(self, rate: RateLimitItem, who: str) -> tuple[int, float]:
+        key = rate.key_for(who)
+        n = await self._storage.incr(key, rate.get_expiry())
+        return n, await self._storage.get_expiry(key)
 
     def _key(self, key: str) -> str:
         return f"{self._prefix}:leases:{key}"
@@ -223,9 +243,3 @@ class SharedCounters:
         if not self._is_down:
             self._is_down = True
             _log.warning("Redis does not answer, this server counts alone until it does: %s", error)
-
-
-async def _count(storage: Storage, rate: RateLimitItem, who: str) -> tuple[int, float]:
-    key: Any = rate.key_for(who)
-    n = await storage.incr(key, rate.get_expiry())
-    return n, await storage.get_expiry(key)

@@ -23,7 +23,6 @@ from notebook_agents_server.counters import MemoryCounters
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
-    from limits import RateLimitItem
 
     from notebook_agents.core.core import Core
     from notebook_agents_server.base import Services
@@ -65,16 +64,6 @@ class SteppedCounters(MemoryCounters):
         super().__init__(now=lambda: self.seconds)
         self.seconds = time.time()
         """Epoch seconds."""
-        self._windows: dict[str, tuple[int, float]] = {}
-
-    async def count(self, rate: RateLimitItem, who: str) -> tuple[int, float]:
-        """Count one more."""
-        key = rate.key_for(who)
-        n, end = self._windows.get(key, (0, 0.0))
-        if end <= self.seconds:
-            n, end = 0, self.seconds + rate.get_expiry()
-        self._windows[key] = (n + 1, end)
-        return n + 1, end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from traitlets import TraitError
 from notebook_agents.core.core import Core
 from notebook_agents.core.users import Actor
 from notebook_agents_server.app import NotebookAgentsApp
-from notebook_agents_server.limits import Caller, Policy, RateLimiter
+from notebook_agents_server.limits import Caller, Place, Policy, RateLimiter
 from notebook_agents_server.mounts import DIALECT_NAMES, LIMITS, all_routes
 from notebook_agents_server.testing import Answer, Client, SteppedCounters, services_of
 
@@ -224,3 +224,16 @@ def test_every_documented_limit_is_told() -> None:
     assert told == {
         f"{d}.{group}": limit for d, table in LIMITS.items() for group, limit in table.items()
     }
+
+
+async def test_what_has_ended_takes_no_memory() -> None:
+    counters = SteppedCounters()
+    policy = Policy.read({"api": {"general": "5/minute", "connections": "5"}}, {})
+    limiter = RateLimiter(policy, counters, now=lambda: counters.seconds)
+    for i in range(1000):
+        stranger = Caller.address(f"2001:db8:{i:x}::1")
+        await limiter.count("api", "general", stranger)
+        await limiter.take(Place(dialect="api", caller=stranger, ttl_s=30))
+    counters.seconds += 61
+    await limiter.count("api", "general", Caller.address("192.0.2.1"))
+    assert (len(counters._windows), len(counters._leases)) == (1, 0)
