@@ -20,9 +20,15 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, TypeAdapter
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError
-from tornado.websocket import WebSocketClosedError, WebSocketHandler
+from tornado.websocket import (
+    WebSocketClosedError,
+    WebSocketHandler,
+    WebSocketProtocol,
+    WebSocketProtocol13,
+)
 
 from notebook_agents.core.errors import InvalidRequest, NotAuthenticated, NotebookAgentsError
+from notebook_agents_server.closing import TellingProtocol
 from notebook_agents_server.door import CREDENTIAL_HINT, Door, without_jupyter_login
 from notebook_agents_server.failures import (
     INTERNAL_CLOSE_CODE,
@@ -126,6 +132,13 @@ class BaseSocket(Door, WebSocketHandler):
     def max_message_size(self) -> int:
         """Bytes of the largest frame a client may send."""
         return MAX_MESSAGE_BYTES
+
+    def get_websocket_protocol(self) -> WebSocketProtocol | None:
+        """The protocol, which says why it ends; no compression, so it needs no more options."""
+        protocol = super().get_websocket_protocol()
+        if isinstance(protocol, WebSocketProtocol13):
+            return TellingProtocol(self, mask_outgoing=False, params=protocol.params)
+        return protocol
 
     def check_origin(self, origin: str) -> bool:
         """Whether a page of another origin may connect."""

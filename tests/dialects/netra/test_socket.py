@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from jupyter_server.serverapp import ServerApp
+from tornado.iostream import IOStream
+from tornado.websocket import WebSocketProtocol13
 
 from notebook_agents.core.core import Core
 from notebook_agents.core.errors import EngineUnavailable
@@ -40,6 +42,14 @@ async def connected(client: Client) -> Socket:
     socket = await client.socket("/ws")
     assert (await socket.receive())["type"] == "status"
     return socket
+
+
+def stream_of(socket: Socket) -> IOStream:
+    """What the frames of a client go through."""
+    protocol = socket.connection.protocol
+    assert isinstance(protocol, WebSocketProtocol13)
+    assert isinstance(protocol.stream, IOStream)
+    return protocol.stream
 
 
 async def closed(socket: Socket) -> tuple[list[Any], int | None]:
@@ -249,6 +259,25 @@ async def test_N_53_a_server_that_stops_says_so(netra: Client, jp_serverapp: Ser
     socket = await connected(netra)
     services_of(jp_serverapp).close_sockets()
     assert await closed(socket) == ([], 1001)
+
+
+async def test_N_54_N_56_a_frame_that_breaks_the_protocol_closes_1002(netra: Client) -> None:
+    socket = await connected(netra)
+    await stream_of(socket).write(b"\xf1\x80\x00\x00\x00\x00")  # reserved bits
+    assert await closed(socket) == ([], 1002)
+
+
+async def test_N_55_bytes_close_1003(netra: Client) -> None:
+    socket = await connected(netra)
+    await socket.connection.write_message(b'{"type": "ping"}', binary=True)
+    (frame,), code = await closed(socket)
+    assert (frame["data"]["message"], code) == ("send JSON as text", 1003)
+
+
+async def test_N_57_text_that_is_no_utf_8_closes_1007(netra: Client) -> None:
+    socket = await connected(netra)
+    await stream_of(socket).write(b"\x81\x81\x00\x00\x00\x00\xff")
+    assert await closed(socket) == ([], 1007)
 
 
 async def test_N_58_a_credential_that_is_not_for_this_closes_1008(

@@ -11,7 +11,12 @@ from notebook_agents.core.errors import (
     NotebookAgentsError,
 )
 from notebook_agents_server.base import Dialect
-from notebook_agents_server.dialects.netra.errors import error_body, error_frame, is_validation
+from notebook_agents_server.dialects.netra.errors import (
+    BinaryMessage,
+    error_body,
+    error_frame,
+    is_validation,
+)
 from notebook_agents_server.dialects.netra.wire import ErrorAnswer
 from notebook_agents_server.failures import MalformedFrame, RateExceeded
 
@@ -56,10 +61,11 @@ NETRA = NetraDialect(
         CredentialExpired: 4001,
         MalformedFrame: 4002,
         RateExceeded: 4003,
+        BinaryMessage: 1003,
         LimitExceeded: POLICY_VIOLATION,
         NotebookAgentsError: POLICY_VIOLATION,
     },
-    ends_sockets=(MalformedFrame, RateExceeded),
+    ends_sockets=(MalformedFrame, RateExceeded, BinaryMessage),
     refuses_after_handshake=True,
     limits={
         "authentication": "5/minute",

@@ -39,6 +39,10 @@ KINDS: Mapping[str, str] = {"conversation": "thread"}
 """What the document calls an object of the core."""
 
 
+class BinaryMessage(Unsupported):
+    """A client sent bytes, where every message is JSON in text."""
+
+
 def is_validation(error: NotebookAgentsError) -> bool:
     """Whether fields of a request are wrong, and not the request as a whole."""
     return isinstance(error, InvalidRequest) and bool(error.problems)

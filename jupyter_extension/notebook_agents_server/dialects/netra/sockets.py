@@ -18,6 +18,7 @@ from notebook_agents_server.base import Dialect
 from notebook_agents_server.dialects.netra import mapping
 from notebook_agents_server.dialects.netra.dialect import CLOSE_CODES, NETRA
 from notebook_agents_server.dialects.netra.encoder import EventEncoder
+from notebook_agents_server.dialects.netra.errors import BinaryMessage
 from notebook_agents_server.dialects.netra.frames import (
     CLIENT_FRAMES,
     KINDS,
@@ -64,6 +65,8 @@ class NetraSocket(BaseSocket):
 
     def read_frame(self, message: str | bytes) -> ClientFrame:
         """A message of the client; what is of no known type says which there are."""
+        if isinstance(message, bytes):
+            raise BinaryMessage("send JSON as text")
         kind = KINDS.validate_json(message).type
         if kind not in TYPES:
             said = f"unknown message type {kind!r}; known: {', '.join(TYPES)}"
