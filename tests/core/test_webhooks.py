@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -96,8 +96,10 @@ def postbox() -> Postbox:
 
 
 @pytest.fixture
-def core(tmp_path: Path, clock: FakeClock, postbox: Postbox) -> Core:
-    return fake_core("Hello", home=tmp_path / "work", clock=clock, webhook_sender=postbox)
+async def core(tmp_path: Path, clock: FakeClock, postbox: Postbox) -> AsyncIterator[Core]:
+    core = fake_core("Hello", home=tmp_path / "work", clock=clock, webhook_sender=postbox)
+    yield core
+    await core.aclose()
 
 
 async def subscribe(core: Core, *events: str, actor: Actor = ANN, url: str = URL) -> Webhook:
@@ -230,6 +232,7 @@ async def test_a_failed_execution_is_told_and_completes_no_conversation(
     data = postbox.data("agent.execution.failed")
     assert data["status"] == "failed"
     assert data["error"] == {"code": "engine_unavailable", "message": "the worker died"}
+    await core.aclose()
 
 
 # -- who hears it ------------------------------------------------------------------------------

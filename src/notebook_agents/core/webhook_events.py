@@ -8,6 +8,7 @@ answer of a run is, in AIMOS's event.
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ PING = "ping"
 """The event of a test; every webhook gets its own, none subscribes to it."""
 MAX_TEXT_CHARS = 64_000
 """Characters of an answer that are told."""
+MAX_RESULT_CHARS = 256_000
+"""Characters of JSON that the result of a workflow may have to be told."""
 REFUSALS = frozenset({"DENIED", "PATH_DENIED", "SQL_DENIED"})
 """Failures of a tool that are refusals by policy."""
 
@@ -112,14 +115,16 @@ async def _execution(event: Event, store: Store) -> Data:
     body = event.body
     assert isinstance(body, RunFinished)
     agent = await store.get(Agent, event.agent_id)
-    text = {"text": body.text[:MAX_TEXT_CHARS]} if body.text else {}
+    result = body.result or ({"text": body.text[:MAX_TEXT_CHARS]} if body.text else {})
+    if len(json.dumps(result)) > MAX_RESULT_CHARS:
+        result = {"omitted": f"more than {MAX_RESULT_CHARS} characters; ask the API for it"}
     return {
         "execution_id": body.batch_id or event.run_id,
         "agent_id": event.agent_id,
         "agent_name": agent.name if agent else "",
         "status": "success" if body.state == "succeeded" else "failed",
         "duration_ms": round(body.duration_ms),
-        "result": body.result or text,
+        "result": result,
     }
 
 

@@ -146,8 +146,8 @@ class Guard:
         for address in addresses:
             if reason := why_refused(address, own=own, allow_private=self._allow_private):
                 hint = "" if self._allow_private else f"; {ALLOW_HINT}"
-                shown = address if str(address) == target.host else f"{target.host} ({address})"
-                raise Refused(f"the receiver's address {shown} {reason}{hint}")
+                # Not the address: names of our own network are nothing to be asked for here.
+                raise Refused(f"the address of {target.host!r} {reason}{hint}")
         return addresses
 
     def close(self) -> None:
