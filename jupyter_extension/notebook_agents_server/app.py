@@ -19,6 +19,7 @@ from jupyter_server.extension.application import ExtensionApp
 from traitlets import TraitError, Unicode, default
 from traitlets.config import Application
 
+from notebook_agents_server.authorizer import is_hub_service, serve_the_hub
 from notebook_agents_server.base import VERSION, Services
 from notebook_agents_server.config import ServerSettings
 from notebook_agents_server.identity import HUB_USER_ENV, Gatekeeper, ensure_owner
@@ -38,6 +39,7 @@ from notebook_agents_server.passwords import Argon2Hasher
 from notebook_agents_server.samples import Sampler
 from notebook_agents_server.signing import Keyring
 from notebook_agents_server.tokens import Tokens
+from notebook_agents_server.users_app import UsersApp
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
@@ -50,6 +52,7 @@ EXAMPLES = """\
 jupyter agents                        a server on http://127.0.0.1:8000
 jupyter agents --port 9000            on another port
 jupyter agents keys create ci         print a new API key of the owner
+jupyter agents users create ann a@b.c open an account and ask for its password
 
 The owner's first password is in the file that the log names; Jupyter's token opens the APIs too.
 """
@@ -71,7 +74,8 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
     }
     version = Unicode(VERSION)
     subcommands = {  # noqa: RUF012 - declared as an instance variable by traitlets
-        "keys": (KeysApp, "Make, list and revoke API keys.")
+        "keys": (KeysApp, "Make, list and revoke API keys; replace the signing key."),
+        "users": (UsersApp, "Open, list, block and promote accounts."),
     }
     extension_url = "/notebook-agents/tektra/v1/health"
     load_other_extensions = True
@@ -95,6 +99,17 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
         serverapp.port = DEFAULT_PORT
         serverapp.port_retries = 0
         serverapp.open_browser = False
+        if is_hub_service():
+            serve_the_hub(serverapp)
+        return serverapp
+
+    @classmethod
+    def initialize_server(
+        cls, argv: Any = None, load_other_extensions: bool = True, **kwargs: Any
+    ) -> ServerApp:
+        """A server with the other extensions, unless everybody of a Hub shares it."""
+        cls.load_other_extensions = load_other_extensions and not is_hub_service()
+        serverapp: ServerApp = super().initialize_server(argv, **kwargs)  # type: ignore[no-untyped-call]
         return serverapp
 
     def _link_jupyter_server_extension(self, serverapp: ServerApp) -> None:

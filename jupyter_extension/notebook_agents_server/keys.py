@@ -5,23 +5,19 @@ It works on the same records as a running server, so a new key is good at once.
 
 from __future__ import annotations
 
-import asyncio
-import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from jupyter_core.application import JupyterApp
 from traitlets import Bool, Int, Unicode
 
-from notebook_agents.core.errors import InvalidRequest, NotebookAgentsError
-from notebook_agents.core.users import Actor
-from notebook_agents_server.config import ServerSettings
-from notebook_agents_server.identity import ensure_owner
-from notebook_agents_server.passwords import Argon2Hasher
+from notebook_agents.core.errors import InvalidRequest
+from notebook_agents_server.account_commands import AccountCommand
 from notebook_agents_server.signing import rotate
 
 if TYPE_CHECKING:
     from notebook_agents.core.api_keys import ApiKey, ApiKeys
+    from notebook_agents.core.core import Core
+    from notebook_agents.core.users import Actor
 
 USAGE = "jupyter agents keys create NAME | list | revoke KEY_ID | rotate-signing-key"
 DESCRIPTION = f"""\
@@ -35,63 +31,49 @@ it is not, and everybody logs in again.
 """
 
 
-class KeysApp(ServerSettings, JupyterApp):
+class KeysApp(AccountCommand):
     """Make, list and revoke API keys of the owner."""
 
     name = "jupyter-agents-keys"
+    words = "jupyter agents keys"
     description = DESCRIPTION
     aliases = {  # noqa: RUF012 - declared as an instance variable by traitlets
-        **JupyterApp.aliases,
-        "home": "KeysApp.home",
+        **AccountCommand.aliases,
         "scopes": "KeysApp.scopes",
         "days": "KeysApp.expires_in_days",
     }
     flags = {  # noqa: RUF012 - declared as an instance variable by traitlets
-        **JupyterApp.flags,
+        **AccountCommand.flags,
         "end-logins": ({"KeysApp": {"end_logins": True}}, "Accept no token of the old key."),
     }
     scopes = Unicode(help="What a new key is good for, with commas.").tag(config=True)
     expires_in_days = Int(0, min=0, help="When a new key ends; 0 is never.").tag(config=True)
     end_logins = Bool(help="Whether a replaced signing key is refused at once.").tag(config=True)
 
-    def start(self) -> None:
-        """Do what the command line says."""
-        try:
-            words = list(self.extra_args)
-            is_rotation = words == ["rotate-signing-key"]
-            lines = [self._rotate()] if is_rotation else asyncio.run(self._run(words))
-        except NotebookAgentsError as error:
-            sys.exit(f"jupyter agents keys: {error.message}")
-        sys.stdout.write("".join(f"{line}\n" for line in lines))
+    def run(self) -> list[str]:
+        """Obey; the signing key is no record of the database."""
+        return [self._rotate()] if self.extra_args == ["rotate-signing-key"] else super().run()
 
-    async def _run(self, words: list[str]) -> list[str]:
-        config = self.build_config()
-        core = self.core_factory(config, hasher=Argon2Hasher())
-        try:
-            owner = await ensure_owner(core.users, config.home)
-            actor = Actor(user_id=owner.id, username=owner.username, is_admin=True)
-            return await self._obey(words, core.api_keys, actor)
-        finally:
-            await core.aclose()
-
-    async def _obey(self, words: list[str], keys: ApiKeys, actor: Actor) -> list[str]:
-        match words:
+    async def obey(self, core: Core, owner: Actor) -> list[str]:
+        """Make, list or end a key."""
+        keys = core.api_keys
+        match self.extra_args:
             case ["create", name]:
-                return [await self._create(name, keys, actor)]
+                return [await self._create(name, keys, owner)]
             case ["list"]:
-                page = await keys.list(actor, limit=1000)
+                page = await keys.list(owner, limit=1000)
                 return [_line(key, datetime.now(UTC)) for key in page.items]
             case ["revoke", key_id]:
-                key = await keys.revoke(actor, key_id)
+                key = await keys.revoke(owner, key_id)
                 return [f"revoked {key.name}"]
             case _:
                 raise InvalidRequest(f"usage: {USAGE}")
 
-    async def _create(self, name: str, keys: ApiKeys, actor: Actor) -> str:
+    async def _create(self, name: str, keys: ApiKeys, owner: Actor) -> str:
         scopes = [scope.strip() for scope in self.scopes.split(",")] if self.scopes else None
         days = timedelta(days=self.expires_in_days)
         expires_at = datetime.now(UTC) + days if days else None
-        return (await keys.create(actor, name, scopes=scopes, expires_at=expires_at))[1]
+        return (await keys.create(owner, name, scopes=scopes, expires_at=expires_at))[1]
 
     def _rotate(self) -> str:
         longest_s = max(self.token_lifetime_s, self.login_lifetime_s)

@@ -185,7 +185,7 @@ def test_keys_of_the_command_line_open_a_running_server(server: Server, tmp_path
     headers = {"Authorization": f"Bearer {secret}"}
     assert server.ask("GET", "/v1/agents", headers=headers).status_code == 200
     listed = keys(tmp_path, "list").stdout.split()
-    assert listed[2:] == ["valid", "ci"]
+    assert listed[2:] == ["valid", "read,run,write", "ci"]
     assert keys(tmp_path, "revoke", listed[0]).stdout == "revoked ci\n"
     assert server.ask("GET", "/v1/agents", headers=headers).status_code == 401
     wrong = keys(tmp_path, "destroy")

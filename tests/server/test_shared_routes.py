@@ -394,7 +394,7 @@ async def test_health_is_503_while_nothing_is_served(client: Client, core: Core)
     async def broken(*_: Any) -> None:
         raise OSError("no database")
 
-    core.users.find = broken  # type: ignore[method-assign]
+    core.users.find = broken  # type: ignore[assignment,method-assign]
     answer = await client.holding(None).get("/health")
     assert (answer.status, answer.json["status"]) == (503, "unhealthy")
     assert "no database" not in answer.body.decode()

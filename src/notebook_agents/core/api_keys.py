@@ -105,15 +105,15 @@ class ApiKeys:
             await self._store.commit(Patch(kind=ApiKey, id=key.id, fields=fields))
         return key
 
-    async def revocations(self, owner_id: str) -> list[Change]:
+    async def revocations(self, owner_id: str) -> tuple[Change, ...]:
         """The changes that end every key of a user."""
         page = await self._store.find(ApiKey, Query(where={"owner_id": owner_id}, limit=_ALL))
         fields = {"revoked_at": self._clock.now()}
-        return [
+        return tuple(
             Patch(kind=ApiKey, id=key.id, fields=fields)
             for key in page.items
             if key.revoked_at is None
-        ]
+        )
 
     async def authenticate(self, secret: str) -> tuple[User, ApiKey]:
         """The key, neither revoked nor expired, and the active account behind it."""

@@ -264,7 +264,7 @@ class Users:
         user = await self.get(id)
         if user.username == OWNER_USERNAME and not is_admin:
             raise Conflict("the owner's account stays an administrator's", field="username")
-        fields = {"is_admin": is_admin, "updated_at": self._clock.now()}
+        fields: dict[str, Any] = {"is_admin": is_admin, "updated_at": self._clock.now()}
         await self._store.commit(Patch(kind=User, id=id, fields=fields))
         return replace(user, **fields)
 

@@ -1,0 +1,61 @@
+"""For servers that several people share: nobody gets at Jupyter's own resources.
+
+Kernels, terminals, files and whatever else Jupyter serves act with the rights of the server's
+account, so anybody who may use them has a shell of it. Our own routes have authentication and
+permissions of their own and never ask an Authorizer.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from jupyter_server.auth.authorizer import Authorizer
+
+if TYPE_CHECKING:
+    from jupyter_server.auth.identity import User
+    from jupyter_server.base.handlers import JupyterHandler
+    from jupyter_server.serverapp import ServerApp
+
+HUB_PREFIX_ENV = "JUPYTERHUB_SERVICE_PREFIX"
+HUB_URL_ENV = "JUPYTERHUB_SERVICE_URL"
+HUB_USER_ENV = "JUPYTERHUB_USER"
+"""A Hub says here whose server it started; a service is nobody's."""
+
+
+class OwnResourcesOnly(Authorizer):
+    """Lets people read the server's state and do nothing else with Jupyter's own resources."""
+
+    def is_authorized(
+        self,
+        handler: JupyterHandler,  # noqa: ARG002 - what Jupyter gives
+        user: User,  # noqa: ARG002
+        action: str,
+        resource: str,
+    ) -> bool:
+        """Whether it is no more than a look at ``/api`` or ``/api/status``."""
+        return (action, resource) == ("read", "api")
+
+
+def is_hub_service() -> bool:
+    """Whether a JupyterHub started this server for everybody, and not for one user."""
+    return bool(os.environ.get(HUB_PREFIX_ENV)) and not os.environ.get(HUB_USER_ENV)
+
+
+def serve_the_hub(serverapp: ServerApp) -> None:
+    """Set the server up as a service of the Hub that started it; the command line still wins.
+
+    The Hub's own tokens and logins say who asks, and nobody gets at Jupyter's own resources.
+    """
+    from jupyterhub.singleuser.extension import JupyterHubIdentityProvider
+
+    serverapp.base_url = os.environ[HUB_PREFIX_ENV]
+    serverapp.identity_provider_class = JupyterHubIdentityProvider
+    serverapp.authorizer_class = OwnResourcesOnly
+    serverapp.allow_remote_access = True  # the proxy's Host is not this machine's
+    url = urlsplit(os.environ.get(HUB_URL_ENV, ""))
+    if url.hostname:
+        serverapp.ip = url.hostname
+    if url.port:
+        serverapp.port = url.port
