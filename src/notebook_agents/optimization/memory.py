@@ -120,7 +120,10 @@ def _need(pool: Pool, setup: Setup, present: Fit) -> float:
     cache_now = cache_gib(pool.params_b, tokens_now)
     cache = cache_gib(size, setup.batch_size * pool.context_tokens) - cache_now
     changed = base + OVERHEAD * (weights + max(0.0, cache))
-    return max(changed, OVERHEAD * weights_gib(size, setup.precision))
+    # The weights at least; where they already fill less than the estimate says, as much less.
+    weights_now = OVERHEAD * weights_gib(pool.params_b, pool.setup.precision)
+    known_share = min(1.0, base / weights_now)
+    return max(changed, known_share * OVERHEAD * weights_gib(size, setup.precision))
 
 
 def _halves(n: int) -> tuple[int, ...]:
