@@ -18,7 +18,7 @@ from notebook_agents_server.dialects.netra.errors import (
     is_validation,
 )
 from notebook_agents_server.dialects.netra.wire import ErrorAnswer
-from notebook_agents_server.failures import MalformedFrame, RateExceeded
+from notebook_agents_server.sockets import MalformedFrame, RateExceeded
 
 API_VERSION = "2.0.0"
 """Versioning, and what ``/health`` says."""
