@@ -79,7 +79,7 @@ class KeysApp(AccountCommand):
         longest_s = max(self.token_lifetime_s, self.login_lifetime_s)
         home = self.build_config().home
         kid = rotate(home, accept_s=0 if self.end_logins else longest_s)
-        return f"tokens are signed with the new key {kid} from the next login on"
+        return f"tokens are signed with the new key {kid}, by running servers in a few seconds"
 
 
 def _line(key: ApiKey, now: datetime) -> str:

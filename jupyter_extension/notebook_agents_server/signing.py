@@ -3,7 +3,8 @@
 Several servers of one deployment share the text in ``NOTEBOOK_AGENTS_SECRET_KEY``. Without it the
 key is in a file of the home folder that only its owner can read; ``jupyter agents keys
 rotate-signing-key`` puts a new one there and keeps the old one until the tokens it signed have
-expired. A running server notices at its next login, or when a token names a key it does not know.
+expired. A running server notices within `FRESH_S` seconds, or when a token names a key it does not
+know.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import asyncio
 import hashlib
 import os
 import secrets
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,6 +26,8 @@ from notebook_agents_server.kernels import SECRET_KEY_ENV
 KEY_BYTES = 32
 KEY_FILE = "token_key"
 RETIRED_FILE = "token_key.retired"
+FRESH_S = 5.0
+"""Seconds after which the files are looked at again, at the next request."""
 MIN_SECRET_LENGTH = 32
 """RFC 7518, section 3.2: a key for HS256 has at least 256 bits; these are characters."""
 
@@ -76,6 +80,11 @@ class Keyring:
         """All keys, also those whose tokens are no longer accepted, the current one first."""
         return (self._current.bytes, *(k.bytes for k in self._keys.values() if k != self._current))
 
+    async def keep_fresh(self) -> None:
+        """Look whether the keys were replaced, unless that was done a moment ago."""
+        if time.monotonic() - self._read_at >= FRESH_S:
+            await self.refresh()
+
     async def refresh(self) -> None:
         """Look whether the keys were replaced."""
         if self._home is not None:
@@ -83,6 +92,7 @@ class Keyring:
             self._take(await loop.run_in_executor(None, _read_keys, self._home))
 
     def _take(self, keys: list[SigningKey]) -> None:
+        self._read_at = time.monotonic()
         self._current = keys[0]
         self._keys = {key.kid: key for key in keys}
 

@@ -118,6 +118,7 @@ class Tokens:
 
     async def _key_of(self, text: str) -> SigningKey:
         kid = _kid_of(text)
+        await self._keyring.keep_fresh()
         key = self._keyring.find(kid)
         if key is None:  # perhaps it was replaced a moment ago
             await self._keyring.refresh()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import pytest
 
 from notebook_agents.core.errors import (
@@ -10,9 +12,11 @@ from notebook_agents.core.errors import (
     NotAuthenticated,
     NotPermitted,
 )
-from notebook_agents.core.ports import Patch
+from notebook_agents.core.ports import Page, Patch, Query
 from notebook_agents.core.users import Actor, CreateUser, User, Users
 from notebook_agents.testing import FakeClock, MemoryStore, PlainHasher
+
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -52,6 +56,41 @@ async def test_a_wrong_login_says_the_same_whatever_is_wrong(
     await make(users)
     with pytest.raises(NotAuthenticated, match="the username or password is wrong"):
         await users.authenticate(login, password)
+
+
+class CountingHasher(PlainHasher):
+    """Knows what it was asked to verify."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def verify(self, password: str, stored: str) -> bool:
+        self.asked.append(password)
+        return await super().verify(password, stored)
+
+
+class CountingStore(MemoryStore):
+    """Knows how often it was asked."""
+
+    n_finds = 0
+
+    async def find(self, kind: type[T], query: Query) -> Page[T]:
+        self.n_finds += 1
+        return await super().find(kind, query)
+
+
+async def test_a_wrong_login_costs_the_same_whatever_is_wrong(clock: FakeClock) -> None:
+    store, hasher = CountingStore(), CountingHasher()
+    users = Users(store, clock, hasher)
+    await make(users)
+    costs = []
+    for login in ("ann", "ann@localhost", "nobody", "nobody@localhost"):
+        before = store.n_finds
+        with pytest.raises(NotAuthenticated):
+            await users.authenticate(login, "wrong")
+        costs.append(store.n_finds - before)
+    assert len(set(costs)) == 1
+    assert hasher.asked == ["wrong"] * 4
 
 
 async def test_an_account_without_password_or_disabled_cannot_log_in(

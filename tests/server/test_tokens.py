@@ -151,7 +151,7 @@ async def test_a_running_server_takes_a_replaced_key(tmp_path: Path) -> None:
             await running.read(text)
 
 
-def test_servers_can_share_the_key_of_the_environment(
+def test_O_04_servers_can_share_the_key_of_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = "f" * 32, "s" * 32
@@ -224,6 +224,17 @@ async def login(client: Client) -> str:
 def jp_environ(jp_environ: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("NOTEBOOK_AGENTS_ADMIN_PASSWORD", "from the environment")
     return jp_environ
+
+
+async def test_T_04_T_05_a_login_gives_a_session_token_that_opens_the_api(client: Client) -> None:
+    body = {"username": "admin", "password": "from the environment"}
+    answer = await client.holding(None).post("/v1/auth/login", body)
+    assert answer.status == 200
+    assert answer.json["session_token"] == answer.json["access_token"]
+    session = client.holding(answer.json["session_token"])
+    assert (await session.get("/v1/agents")).status == 200
+    assert (await session.post("/v1/auth/logout")).status == 200
+    assert (await session.get("/v1/agents")).status == 401
 
 
 async def test_k02_the_owner_logs_in_with_the_password_of_the_environment(
