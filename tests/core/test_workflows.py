@@ -12,10 +12,12 @@ import pytest
 from notebook_agents.core.core import Core
 from notebook_agents.core.errors import EngineUnavailable, InvalidRequest
 from notebook_agents.core.events import EventBody, WorkflowStepFinished, WorkflowStepStarted
-from notebook_agents.core.runs import Limits
+from notebook_agents.core.ports import Patch
+from notebook_agents.core.runs import Limits, Run
 from notebook_agents.core.users import Actor
 from notebook_agents.core.workflows import WorkflowAnswer, WorkflowTask
 from notebook_agents.testing import ScriptedEngine
+from notebook_agents.testing.store import MemoryStore
 
 ANN = Actor(user_id="ann", username="ann")
 MakeCore = Callable[..., Core]
@@ -195,3 +197,37 @@ async def test_a_workflow_that_ends_without_an_answer_is_our_mistake(
     assert (run.state, run.error_message) == ("failed", "internal error")
     await core.aclose()
     assert "ended without an answer" in caplog.text
+
+
+async def test_a_result_that_was_only_in_the_log_is_stored_by_the_next_process(
+    make_core: MakeCore, driver: Any
+) -> None:
+    store = MemoryStore()
+    core = make_core("It is six.", store=store, workflows={"doubling": Doubling()})
+    done = await driver.finish(core, workflow="doubling", parameters={"n": 3})
+    died = {"state": "running", "result": {}, "text": "", "ended_at": None, "holder": "dead"}
+    await store.commit(Patch(kind=Run, id=done.id, fields=died))
+    assert await core.runs.recover() == 1
+    run = await core.runs.get(ANN, done.id)
+    assert (run.state, run.text, run.result) == ("succeeded", "It is six.", {"doubled": 6})
+    await core.aclose()
+
+
+async def test_a_workflow_whose_process_died_is_interrupted(
+    make_core: MakeCore, driver: Any
+) -> None:
+    async def forever(_task: WorkflowTask) -> None:
+        await asyncio.Event().wait()
+
+    store = MemoryStore()
+    core = make_core(store=store, workflows={"doubling": Doubling(forever)})
+    run = await driver.start(core, workflow="doubling", parameters={"n": 3})
+    async with aclosing(core.runs.events(ANN, run.id)) as events:
+        async for event in events:
+            if event.type == "workflow_step_started":
+                break
+    await store.commit(Patch(kind=Run, id=run.id, fields={"holder": "dead"}))
+    assert await core.runs.recover() == 1
+    run = await core.runs.get(ANN, run.id)
+    assert (run.state, run.result) == ("interrupted", {})
+    await core.aclose()

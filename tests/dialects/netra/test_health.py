@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from notebook_agents.core.core import Core
+from notebook_agents_server.app import DEFAULT_PORT
 from notebook_agents_server.testing import Client
 
 
@@ -23,6 +24,10 @@ def no_database(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError("the disk is gone")
 
     monkeypatch.setattr(core.users, "find", broken)
+
+
+def test_N_01_the_documented_development_host_is_the_default() -> None:
+    assert DEFAULT_PORT == 8000
 
 
 async def test_N_32_N_33_health_says_the_version_of_the_api(client: Client) -> None:

@@ -361,6 +361,13 @@ class TestLimits:
         assert [frame["type"] for frame in frames] == ["pong"] * 30 + ["error"]
         assert (frames[-1]["data"]["code"], code) == ("RATE_LIMITED", 4003)
 
+    async def test_N_67_more_than_5_logins_a_minute_are_refused(self, netra: Client) -> None:
+        login = {"email": "admin@localhost", "password": "wrong password"}
+        nobody = netra.holding(None)
+        answers = [await nobody.post("/api/auth/login", login) for _ in range(6)]
+        assert [answer.status for answer in answers] == [401] * 5 + [429]
+        assert answers[-1].json["error"]["code"] == "RATE_LIMITED"
+
     async def test_N_68_N_79_more_than_10_executions_a_minute_are_refused(
         self, netra: Client
     ) -> None:
