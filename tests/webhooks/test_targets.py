@@ -5,7 +5,9 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable
 
+import httpx2
 import pytest
+from hypothesis import given, settings, strategies
 
 from notebook_agents.core.errors import InvalidRequest
 from notebook_agents.webhooks.addresses import why_refused
@@ -127,3 +129,25 @@ async def test_a_name_that_cannot_be_resolved_now_is_accepted(
 ) -> None:
     sender = make_sender(OSError("no such name"), allow_private=False)
     assert await sender.check("https://your-app.com/webhooks/tektra") == "your-app.com"
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    strategies.builds(
+        "".join,
+        strategies.tuples(
+            strategies.sampled_from(["", "http://", "https://", "http://[", "HTTP://a@"]),
+            strategies.text(max_size=30),
+            strategies.text(max_size=30),
+        ),
+    )
+)
+def test_whatever_is_taken_apart_goes_to_the_address_that_was_judged(url: str) -> None:
+    try:
+        target = parse_target(url)
+    except InvalidRequest:
+        return
+    address = ipaddress.ip_address("127.0.0.1")
+    request = httpx2.Request("POST", target.at(address), headers={"Host": target.authority})
+    assert request.url.host == "127.0.0.1"
+    assert request.headers["Host"] == target.authority

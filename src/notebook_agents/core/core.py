@@ -28,6 +28,7 @@ from notebook_agents.core.webhooks import WebhookPorts, Webhooks
 from notebook_agents.core.workloads import WorkloadPorts, Workloads
 
 if TYPE_CHECKING:
+    from notebook_agents.core.deliveries import WebhookSender
     from notebook_agents.core.journal import EventRelay
     from notebook_agents.core.policy import Level
     from notebook_agents.core.ports import (
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
         Sandbox,
         Store,
         ToolRunner,
-        WebhookSender,
         WorkloadTables,
     )
     from notebook_agents.core.workflows import Workflow

@@ -10,7 +10,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 DeliveryState: TypeAlias = Literal["pending", "delivered", "dead"]
 
@@ -93,6 +93,34 @@ class Receipt:
     """Empty when the receiver took it."""
     retry_after_s: float | None = None
     """How long the receiver asks to be left alone."""
+
+
+class WebhookSender(Protocol):
+    """Brings letters to addresses elsewhere, and keeps the secrets they are signed with."""
+
+    async def check(self, url: str) -> str:
+        """The receiver's host and port.
+
+        Raises InvalidRequest on the field ``url`` when nothing may be sent there. A name that
+        cannot be resolved now is accepted: it is looked at again before each letter.
+        """
+        ...
+
+    def seal(self, secret: str) -> str:
+        """The secret as it may be stored; InvalidRequest on the field ``secret``."""
+        ...
+
+    def renew(self, sealed: str) -> str:
+        """The same secret sealed with the newest key; what cannot be opened comes back as it is."""
+        ...
+
+    async def send(self, letter: Letter) -> Receipt:
+        """Sign and send; every failure is a receipt."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close what is open."""
+        ...
 
 
 def delivery_id(webhook_id: str, event_id: str, event: str) -> str:

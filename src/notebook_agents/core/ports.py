@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 if TYPE_CHECKING:
     from notebook_agents.core.agents import AgentStatistics
     from notebook_agents.core.conversations import MessageNode
-    from notebook_agents.core.deliveries import Letter, Receipt
     from notebook_agents.core.events import Event
     from notebook_agents.core.models import (
         EngineHealth,
@@ -353,34 +352,6 @@ class PasswordHasher(Protocol):
 
     async def verify(self, password: str, stored: str) -> bool:
         """Whether the password fits; takes as long for an empty ``stored`` as for a wrong one."""
-        ...
-
-
-class WebhookSender(Protocol):
-    """Brings letters to addresses elsewhere, and keeps the secrets they are signed with."""
-
-    async def check(self, url: str) -> str:
-        """The receiver's host and port.
-
-        Raises InvalidRequest on the field ``url`` when nothing may be sent there. A name that
-        cannot be resolved now is accepted: it is looked at again before each letter.
-        """
-        ...
-
-    def seal(self, secret: str) -> str:
-        """The secret as it may be stored; InvalidRequest on the field ``secret``."""
-        ...
-
-    def renew(self, sealed: str) -> str:
-        """The same secret sealed with the newest key; what cannot be opened comes back as it is."""
-        ...
-
-    async def send(self, letter: Letter) -> Receipt:
-        """Sign and send; every failure is a receipt."""
-        ...
-
-    async def aclose(self) -> None:
-        """Close what is open."""
         ...
 
 

@@ -35,9 +35,10 @@ from notebook_agents.core.webhook_scan import EVERY, TOLD_TYPES, LogScan
 from notebook_agents.core.webhooks import BATCH, Webhook
 
 if TYPE_CHECKING:
+    from notebook_agents.core.deliveries import WebhookSender
     from notebook_agents.core.events import Event
     from notebook_agents.core.journal import Journal
-    from notebook_agents.core.ports import Clock, EventLog, Store, WebhookSender
+    from notebook_agents.core.ports import Clock, EventLog, Store
     from notebook_agents.core.spawn import Supervisor
 
 AT_ONCE = 32

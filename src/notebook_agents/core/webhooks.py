@@ -25,7 +25,8 @@ from notebook_agents.core.ports import Delete, Insert, Page, Patch, Query
 from notebook_agents.core.webhook_events import EVENT_NAMES, PING
 
 if TYPE_CHECKING:
-    from notebook_agents.core.ports import Clock, Store, WebhookSender
+    from notebook_agents.core.deliveries import WebhookSender
+    from notebook_agents.core.ports import Clock, Store
     from notebook_agents.core.users import Actor
 
 MAX_WEBHOOKS = 100

@@ -9,6 +9,7 @@ from notebook_agents.testing.core import FakeClock, PlainHasher, fake_core
 from notebook_agents.testing.engine import ScriptedEngine, call
 from notebook_agents.testing.store import MemoryAnalytics, MemoryEventLog, MemoryStore
 from notebook_agents.testing.tools import FakeSandbox, ScriptedTools
+from notebook_agents.testing.webhooks import Postbox
 
 __all__ = [
     "FakeClock",
@@ -17,6 +18,7 @@ __all__ = [
     "MemoryEventLog",
     "MemoryStore",
     "PlainHasher",
+    "Postbox",
     "ScriptedEngine",
     "ScriptedTools",
     "call",
