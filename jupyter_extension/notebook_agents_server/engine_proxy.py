@@ -84,7 +84,7 @@ class Load(EngineHandler):
 class Unload(EngineHandler):
     """``POST /unload``."""
 
-    @operation(body=MODEL_REQUEST, status=204)
+    @operation(body=MODEL_REQUEST, status=204, errors=(404,))
     async def post(self) -> None:
         """Give a model's memory back."""
         body = self.parse_value(MODEL_REQUEST)

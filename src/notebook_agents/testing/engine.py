@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from notebook_agents.core.errors import NotFound
 from notebook_agents.core.messages import ToolCallPart
 from notebook_agents.core.models import (
     BUNDLED_MODEL,
@@ -70,13 +71,18 @@ class ScriptedEngine:
         return tuple(self._models.values())
 
     async def load(self, model: str) -> ModelInfo:
-        """Mark as loaded."""
-        self._models[model] = replace(self._models[model], status="loaded")
+        """Mark as loaded; NotFound for one that is not there."""
+        self._models[model] = replace(self._known(model), status="loaded")
         return self._models[model]
 
     async def unload(self, model: str) -> None:
-        """Mark as not loaded."""
-        self._models[model] = replace(self._models[model], status="available")
+        """Mark as not loaded; NotFound for one that is not there."""
+        self._models[model] = replace(self._known(model), status="available")
+
+    def _known(self, model: str) -> ModelInfo:
+        if model not in self._models:
+            raise NotFound("model", model)
+        return self._models[model]
 
     async def generate(self, request: GenerateRequest) -> AsyncGenerator[GenerateChunk, None]:
         """Play the next step of the script."""
