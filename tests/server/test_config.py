@@ -13,6 +13,8 @@ from notebook_agents_server.app import NotebookAgentsApp
 from notebook_agents_server.config import ServerSettings
 
 SERVER_ONLY = {
+    "environment",
+    "sample_interval_s",
     "root_dialects",
     "token_lifetime_s",
     "password_login",
