@@ -19,7 +19,7 @@ import secrets
 from collections.abc import Awaitable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jupyter_server.auth.identity import IdentityProvider
 
@@ -90,7 +90,7 @@ class Gatekeeper:
             return _actor(self.owner, "jupyter")
         if _JWT_SHAPE.fullmatch(credential):
             return _actor(await self._token_user(credential), "jwt")
-        return await self._provider_actor(handler)
+        return await self._provider_actor(credential, handler)
 
     async def log_in(self, user: User, dialect: Dialect) -> IssuedTokens:
         """The tokens of a user who has just proved who they are."""
@@ -133,11 +133,13 @@ class Gatekeeper:
         ids = (claims.jti, claims.login_id)
         return await self.logins.check(claims.user_id, claims.token_epoch, ids)
 
-    async def _provider_actor(self, handler: RequestHandler) -> Actor:
+    async def _provider_actor(self, credential: str, handler: RequestHandler) -> Actor:
         # The stock provider knows its own token only, which did not fit. With authentication
         # switched off it would accept anybody, which must not reach this far.
         if not self.provider.auth_enabled or _is_stock(self.provider):
             raise NotAuthenticated(REFUSED)
+        if (hub := getattr(self.provider, "hub_auth", None)) is not None:
+            return _actor(await self._account_of(await _hub_visitor(hub, credential)), "hub")
         found = self.provider.get_user(handler)
         visitor = await found if isinstance(found, Awaitable) else found
         if visitor is None:
@@ -214,6 +216,19 @@ def _actor(user: User, credential: str, scopes: frozenset[str] = ALL_SCOPES) -> 
         credential=credential,
         scopes=scopes,
     )
+
+
+async def _hub_visitor(hub: Any, credential: str) -> str:
+    """Whom a Hub's token belongs to; NotAuthenticated unless they may use this server.
+
+    The Hub is asked about the credential alone, wherever it was given: its own way to look at a
+    request would read cookies and write them, and would not look again at an open socket's.
+    """
+    visitor = await hub.user_for_token(credential, sync=False)
+    if not visitor or not hub.check_scopes(hub.access_scopes, visitor):
+        raise NotAuthenticated(REFUSED)
+    name = str(visitor["name"])
+    return name if visitor.get("kind") == "user" else f"{visitor.get('kind')}:{name}"
 
 
 def _is_stock(provider: IdentityProvider) -> bool:

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -123,9 +124,12 @@ class Process:
         if self.is_running and self.process is not None:
             self.process.terminate()
             try:
-                self.process.wait(30)
+                self.process.wait(60)
             except subprocess.TimeoutExpired:
                 self.kill()
+        if self.process is not None:
+            with suppress(ProcessLookupError):  # what it has left behind
+                os.killpg(self.process.pid, signal.SIGKILL)
 
 
 @dataclass(slots=True)
@@ -247,17 +251,23 @@ def proxy_command() -> str:
     return str(command)
 
 
-@pytest.fixture
-def start_process() -> Iterator[Callable[..., Process]]:
-    """Starts programs that end with the test."""
-    started: list[Process] = []
+class MakeProcess:
+    """What other modules here need of this one."""
 
-    def start(command: list[str], folder: Path, environment: Any = None) -> Process:
-        process = Process(command, folder, environment or {})
-        started.append(process)
-        process.start()
-        return process
+    def __call__(self, command: list[str], folder: Path, environment: Any = None) -> Process:
+        return Process(command, folder, environment or {})
 
-    yield start
-    for process in started:
-        process.stop()
+    @staticmethod
+    def write_engine(config: Path, gate: Path) -> None:
+        config.write_text(ENGINE.format(gate=str(gate)))
+
+
+@pytest.fixture(scope="session")
+def make_process() -> MakeProcess:
+    return MakeProcess()
+
+
+@pytest.fixture(scope="session")
+def ports() -> Callable[[], int]:
+    """Free ports."""
+    return free_port
