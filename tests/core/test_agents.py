@@ -12,6 +12,7 @@ import pytest
 from notebook_agents.core.agents import IDLE_AFTER, AgentChanges, CreateAgent, ListAgents, is_idle
 from notebook_agents.core.core import Core
 from notebook_agents.core.errors import InvalidRequest, NotFound, SandboxUnavailable
+from notebook_agents.core.events import AgentDeleted
 from notebook_agents.core.users import Actor
 from notebook_agents.testing import MemoryStore, ScriptedTools
 
@@ -152,3 +153,11 @@ async def test_what_happens_to_an_agent_is_an_event(core: Core) -> None:
     events = await core.journal.read("system")
     assert [e.type for e in events] == ["agent_created", "agent_updated", "agent_deleted"]
     assert {(e.agent_id, e.user_id) for e in events} == {(agent.id, "ann")}
+
+
+async def test_what_an_admin_does_to_an_agent_is_told_to_its_owner(core: Core) -> None:
+    agent = await core.agents.create(ANN, CreateAgent(name="a"))
+    await core.agents.delete(ROOT, agent.id)
+    event = (await core.journal.read("system"))[-1]
+    assert isinstance(event.body, AgentDeleted)
+    assert (event.user_id, event.body.by) == ("ann", ROOT.user_id)

@@ -325,8 +325,9 @@ class Agents:
     def _record(
         self, actor: Actor, agent: Agent, body: AgentCreated | AgentUpdated | AgentDeleted
     ) -> None:
-        source = Source(user_id=actor.user_id, dialect=actor.dialect, agent_id=agent.id)
-        self._ports.journal.record(body, source)
+        # The owner's, whoever did it: their webhooks and figures hear of it.
+        source = Source(user_id=agent.owner_id, dialect=actor.dialect, agent_id=agent.id)
+        self._ports.journal.record(replace(body, by=actor.user_id), source)
 
 
 def _updated(agent: Agent, *names: str) -> AgentUpdated:

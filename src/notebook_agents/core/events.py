@@ -196,6 +196,8 @@ class AgentCreated:
 
     name: str
     is_shared: bool = False
+    by: str = ""
+    """The user who did it; the envelope's is the agent's owner."""
     type: Literal["agent_created"] = "agent_created"
 
 
@@ -206,6 +208,8 @@ class AgentUpdated:
     fields: tuple[str, ...] = ()
     name: str = ""
     is_shared: bool = False
+    by: str = ""
+    """The user who did it; the envelope's is the agent's owner."""
     type: Literal["agent_updated"] = "agent_updated"
 
 
@@ -215,6 +219,8 @@ class AgentDeleted:
 
     name: str
     is_shared: bool = False
+    by: str = ""
+    """The user who did it; the envelope's is the agent's owner."""
     type: Literal["agent_deleted"] = "agent_deleted"
 
 
