@@ -205,7 +205,13 @@ async def test_a_result_that_was_only_in_the_log_is_stored_by_the_next_process(
     store = MemoryStore()
     core = make_core("It is six.", store=store, workflows={"doubling": Doubling()})
     done = await driver.finish(core, workflow="doubling", parameters={"n": 3})
-    died = {"state": "running", "result": {}, "text": "", "ended_at": None, "holder": "dead"}
+    died: dict[str, Any] = {
+        "state": "running",
+        "result": {},
+        "text": "",
+        "ended_at": None,
+        "holder": "dead",
+    }
     await store.commit(Patch(kind=Run, id=done.id, fields=died))
     assert await core.runs.recover() == 1
     run = await core.runs.get(ANN, done.id)
