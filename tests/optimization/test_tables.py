@@ -64,13 +64,6 @@ def test_a_file_that_unpacks_to_too_much_is_not_unpacked(tmp_path: Path) -> None
     assert not (tmp_path / "upload.csv").exists()
 
 
-def test_the_converter_reads_its_folder_only(tmp_path: Path) -> None:
-    (tmp_path / "in").mkdir()
-    parquet(tmp_path / "secret.parquet", "SELECT 1 AS x")
-    (tmp_path / "in" / "upload.parquet").symlink_to(tmp_path / "secret.parquet")
-    assert "error" in parquet_to_csv(str(tmp_path / "in"), 256, 10, 10)
-
-
 @pytest.mark.parametrize(
     ("content", "words"),
     [
