@@ -32,12 +32,6 @@ from notebook_agents_server.sockets import BEARER_SUBPROTOCOL, TOO_SLOW_CLOSE_CO
 
 OPENAPI = "3.1.1"
 FORM = "application/x-www-form-urlencoded"
-SCOPES = {
-    "read": "look at what is yours",
-    "run": "start runs and tools",
-    "write": "create, change and delete",
-    "admin": "administer the server",
-}
 CREDENTIALS = """\
 ## Credentials
 
@@ -283,7 +277,7 @@ def _security(entry: Entry, section: Section) -> list[dict[str, list[str]]]:
         return []
     ways: list[dict[str, list[str]]] = [{"bearer": []}, {"jupyterToken": []}, {"queryToken": []}]
     if _login(section.entries) is not None:
-        ways.append({"password": [entry.scope]})
+        ways.append({"password": []})
     return ways
 
 
@@ -357,7 +351,8 @@ def _errors(section: Section) -> dict[str, Schema]:
 def _schemes(found: Sequence[Entry], mount: str) -> dict[str, Schema]:
     schemes: dict[str, Schema] = {}
     if (login := _login(found)) is not None:
-        flow = {"tokenUrl": mount.rstrip("/") + login.path, "scopes": SCOPES}
+        # A login may do all that its user may, so no scopes can be asked for.
+        flow = {"tokenUrl": mount.rstrip("/") + login.path, "scopes": {}}
         schemes["password"] = {"type": "oauth2", "flows": {"password": flow}}
     schemes["queryToken"] = {
         "type": "apiKey",

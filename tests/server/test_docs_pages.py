@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from html.parser import HTMLParser
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 
+from notebook_agents.core.core import Core
+from notebook_agents.core.users import CreateUser
 from notebook_agents_server.docs_pages import ASSETS_AT, STATIC, TYPES
 from notebook_agents_server.testing import Client
 
@@ -93,6 +95,22 @@ async def test_o_72_o_73_the_documented_pages_show_aimos_alone(client: Client) -
         document = (await client.get("/api/openapi.json")).json
         assert document["info"]["title"] == page.title == "AI Operating System"
         assert all(path.startswith("/api") for path in document["paths"])
+
+
+@pytest.mark.parametrize("mount", ["", "/notebook-agents/aimos"])
+async def test_o_10_the_form_of_the_page_logs_in(client: Client, core: Core, mount: str) -> None:
+    """Swagger UI sends what OAuth2 says: the kind of grant beside name and password."""
+    email, password = "ann@example.org", "correct horse"
+    await core.users.create(CreateUser(username="ann", email=email, password=password))
+    form = urlencode({"grant_type": "password", "username": "ann", "password": password})
+    kind = "application/x-www-form-urlencoded"
+    path = f"{mount}/api/auth/login"
+    answer = await client.holding(None).ask("POST", path, form.encode(), Content_Type=kind)
+    assert answer.status == 200, answer.body
+    me = await client.holding(answer.json["access_token"]).get(f"{mount}/api/auth/me")
+    assert me.json["username"] == "ann"
+    other = form.replace("=password", "=client_credentials", 1).encode()
+    assert (await client.holding(None).ask("POST", path, other, Content_Type=kind)).status == 400
 
 
 async def test_a_document_says_how_to_get_a_credential(client: Client) -> None:

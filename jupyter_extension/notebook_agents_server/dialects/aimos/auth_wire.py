@@ -22,6 +22,8 @@ class LoginRequest(Request):
 
     username: str
     password: str
+    grant_type: Literal["password"] = "password"
+    """What OAuth2 clients, such as the page of the API documents, say beside them."""
 
 
 class RefreshRequest(Request):
