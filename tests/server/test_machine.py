@@ -17,32 +17,32 @@ class Driver:
         self.init_status = init_status
         self.n_open = 0
 
-    def nvmlInit_v2(self) -> int:  # noqa: N802 - the library's name
+    def nvmlInit_v2(self) -> int:
         self.n_open += self.init_status == 0
         return self.init_status
 
-    def nvmlShutdown(self) -> int:  # noqa: N802
+    def nvmlShutdown(self) -> int:
         self.n_open -= 1
         return 0
 
-    def nvmlDeviceGetCount_v2(self, count: Any) -> int:  # noqa: N802
+    def nvmlDeviceGetCount_v2(self, count: Any) -> int:
         count._obj.value = 2
         return 0
 
-    def nvmlDeviceGetHandleByIndex_v2(self, index: Any, device: Any) -> int:  # noqa: N802
+    def nvmlDeviceGetHandleByIndex_v2(self, index: Any, device: Any) -> int:
         device._obj.value = 1000 + index.value
         return 0 if index.value == 0 else 15
 
-    def nvmlDeviceGetName(self, device: Any, name: Any, size: Any) -> int:  # noqa: N802
+    def nvmlDeviceGetName(self, device: Any, name: Any, size: Any) -> int:
         assert (device.value, size.value) == (1000, 96)
         name.value = b"NVIDIA H100"
         return 0
 
-    def nvmlDeviceGetMemoryInfo(self, device: Any, memory: Any) -> int:  # noqa: N802
+    def nvmlDeviceGetMemoryInfo(self, device: Any, memory: Any) -> int:
         memory._obj.total, memory._obj.used = 80 * GIB, 20 * GIB
         return 0
 
-    def nvmlDeviceGetUtilizationRates(self, device: Any, used: Any) -> int:  # noqa: N802
+    def nvmlDeviceGetUtilizationRates(self, device: Any, used: Any) -> int:
         used._obj.gpu = 85
         return 0
 

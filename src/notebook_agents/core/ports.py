@@ -120,7 +120,7 @@ class Store(Protocol):
 
     @property
     def database(self) -> str:
-        """What keeps the records: ``sqlite``, ``postgresql`` …"""
+        """What keeps the records, such as ``sqlite`` or ``postgresql``."""
         ...
 
     async def get(self, kind: type[T], id: str) -> T | None:

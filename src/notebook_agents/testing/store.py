@@ -86,7 +86,9 @@ class MemoryStore:
                     shared = (agent for agent in table.values() if agent.is_shared)
                     taken += ["name"] if any(r.name == record.name for r in shared) else []
                 if record.id in table or taken:
-                    raise Conflict(f"this {(taken or ['id'])[0]} is taken", field=(taken or ["id"])[0])
+                    raise Conflict(
+                        f"this {(taken or ['id'])[0]} is taken", field=(taken or ["id"])[0]
+                    )
             case Replace(record=record, expected=expected):
                 self._expect(type(record), record.id, expected)
             case Patch(kind=kind, id=id, expected=expected):
