@@ -84,7 +84,7 @@ class Following:
                 f"resume after {kept.beyond - 1}",
                 resume_after=kept.beyond - 1,
             )
-        while await self._comes(live, poll_s):
+        while await self._comes(live, after, poll_s):
             event = await live.next()
             if event.run_seq == after + 1:
                 yield event
@@ -92,12 +92,13 @@ class Following:
             elif event.run_seq > after:
                 return  # what is between did not come
 
-    async def _comes(self, live: Subscription, poll_s: float) -> bool:
+    async def _comes(self, live: Subscription, after: int, poll_s: float) -> bool:
         while not await live.wait(poll_s):
             if self.is_worked_on():
                 continue
             # A person may take hours to answer: ask the store, do not read the log for it.
-            if (await self.look()).state != "waiting_approval":
+            run = await self.look()
+            if run.state != "waiting_approval" or after < run.last_seq:
                 return False
         return True
 

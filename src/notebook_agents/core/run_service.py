@@ -61,6 +61,7 @@ class Runs:
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._orders = Orders(ports.work.store, ports.work.loop.clock)
         self._serving: asyncio.Task[None] | None = None
+        self._ending: set[str] = set()
         self._held: set[str] = set()
         """Runs that this process works on or, when they wait for approval, would go on with."""
 
@@ -245,10 +246,12 @@ class Runs:
         store, n = self._ports.work.store, 0
         query = Query(where={"state": ("queued", "running")}, limit=10_000)
         for run in (await store.find(Run, query)).items:
-            if not await store.is_alive(run.holder):
+            if run.id in self._ending or not await store.is_alive(run.holder):
+                self._ending.add(run.id)  # stays when this fails half way: then it is ours to end
                 with suppress(Conflict):  # another process was faster
                     await interrupt(run, store, self._ports.work.journal)
                     n += 1
+                self._ending.discard(run.id)
         await self._orders.sweep()
         await self._let_go()
         return n

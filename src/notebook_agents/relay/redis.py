@@ -89,6 +89,8 @@ class RedisRelay:
         self._supervisor = Supervisor()
         self._sender: asyncio.Task[None] | None = None
         self._listener: asyncio.Task[None] | None = None
+        self._is_closing = False
+        """The loops look at it too: the library may swallow that their tasks are cancelled."""
         self._is_down = False
         self._ask_again_at = 0.0
 
@@ -123,6 +125,7 @@ class RedisRelay:
 
     async def aclose(self) -> None:
         """Send what is left unless Redis is away, and disconnect."""
+        self._is_closing = True
         await self._supervisor.aclose()
         with suppress(*self._errors):
             while self._waiting and not self._is_down:
@@ -131,7 +134,7 @@ class RedisRelay:
             await self._redis.aclose()
 
     async def _send_on(self) -> None:
-        while True:
+        while not self._is_closing:
             await self._has_more.wait()
             try:
                 await self._send_some()
@@ -163,11 +166,11 @@ class RedisRelay:
             self._waiting.popleft()
 
     async def _listen_on(self, show: Callable[[Event], None]) -> None:
-        while True:
+        while not self._is_closing:
             try:
                 async with self._redis.pubsub(ignore_subscribe_messages=True) as channel:
                     await channel.subscribe(f"{self._prefix}:events")
-                    while True:
+                    while not self._is_closing:
                         message = await channel.get_message(timeout=HEALTH_CHECK_S)
                         self._came_back()
                         if message is not None:

@@ -1,0 +1,104 @@
+"""The journal gathers a run's events from here and elsewhere, each once and without gaps."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from notebook_agents.core.events import Event, EventBody, RunFinished, TextDelta
+from notebook_agents.core.journal import SUBSCRIBER_EVENTS, Journal, Subscription
+from notebook_agents.testing import FakeClock, MemoryEventLog
+
+
+class Elsewhere:
+    """A relay that other servers have sent these events to."""
+
+    def __init__(self, *events: Event) -> None:
+        self.events: tuple[Event, ...] | None = events
+        self.sent: list[Event] = []
+        self.n_asked = 0
+        self.show: Callable[[Event], None] = lambda event: None
+
+    def send(self, event: Event) -> None:
+        self.sent.append(event)
+
+    def listen(self, show: Callable[[Event], None]) -> None:
+        self.show = show
+
+    async def read(self, run_id: str, *, after: int = 0) -> Sequence[Event] | None:
+        self.n_asked += 1
+        if self.events is None:
+            return None
+        return [e for e in self.events if e.run_id == run_id and e.run_seq > after]
+
+    async def aclose(self) -> None:
+        """Nothing to do."""
+
+
+def event(seq: int, text: str = "x", *, is_last: bool = False) -> Event:
+    body: EventBody = RunFinished(state="succeeded") if is_last else TextDelta(step=1, text=text)
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    return Event(
+        id=f"{text}{seq}", run_id="r", run_seq=seq, ts=moment, conversation_id="c", body=body
+    )
+
+
+def journal_with(here: Sequence[Event], relay: Elsewhere | None) -> Journal:
+    log = MemoryEventLog()
+    for each in here:
+        log.append(each)
+    return Journal(log, FakeClock(), relay)
+
+
+async def seqs(journal: Journal, after: int = 0) -> tuple[list[int], int]:
+    found = await journal.gather("c", run_id="r", after=after)
+    return [e.run_seq for e in found.events], found.beyond
+
+
+async def test_events_from_here_and_elsewhere_come_in_order_and_once() -> None:
+    relay = Elsewhere(event(1), event(2), event(3, "there"))
+    journal = journal_with([event(3, "here"), event(4)], relay)
+    assert await seqs(journal) == ([1, 2, 3, 4], 0)
+    gathered = await journal.gather("c", run_id="r", after=2)
+    assert [e.id for e in gathered.events] == ["here3", "x4"], "the own log counts"
+
+
+async def test_what_lies_behind_a_gap_is_not_told_but_named() -> None:
+    journal = journal_with([event(1), event(2), event(7), event(8)], Elsewhere())
+    assert await seqs(journal) == ([1, 2], 7)
+    assert await seqs(journal, after=6) == ([7, 8], 0)
+
+
+async def test_a_whole_run_of_this_home_asks_nobody_else() -> None:
+    relay = Elsewhere()
+    journal = journal_with([event(1), event(2, is_last=True)], relay)
+    assert await seqs(journal) == ([1, 2], 0)
+    assert relay.n_asked == 0
+
+
+async def test_it_is_said_when_the_others_cannot_be_asked() -> None:
+    relay = Elsewhere()
+    relay.events = None
+    assert not (await journal_with([event(1)], relay).gather("c", run_id="r")).is_certain
+    assert (await journal_with([event(1)], None).gather("c", run_id="r")).is_certain
+
+
+async def test_what_is_published_goes_to_the_others_and_theirs_is_shown_here() -> None:
+    relay = Elsewhere()
+    journal = journal_with([], relay)
+    with journal.subscribe(lambda event: True) as live:
+        journal.publish(event(1))
+        relay.show(event(2))
+        assert [(await live.next()).run_seq for _ in range(2)] == [1, 2]
+    assert [e.run_seq for e in relay.sent] == [1], "what came from others is not sent again"
+
+
+async def test_a_subscriber_that_fell_behind_need_not_wait_to_be_told() -> None:
+    subscription = Subscription(lambda event: True)
+    for _ in range(SUBSCRIBER_EVENTS + 1):
+        subscription.offer(event(1))
+    for _ in range(SUBSCRIBER_EVENTS):
+        await subscription.next()
+    async with asyncio.timeout(60):
+        assert await subscription.wait(3600)
