@@ -61,7 +61,8 @@ class Tokens:
     async def issue(self, login: Login, *, at_most_s: int | None = None) -> IssuedTokens:
         """New tokens of a login; its dialect may want access tokens that end earlier."""
         await self._keyring.refresh()
-        lifetime_s = min(self._lifetime_s, at_most_s or self._lifetime_s)
+        login_s = int(login.lifetime.total_seconds())
+        lifetime_s = min(self._lifetime_s, at_most_s or self._lifetime_s, login_s)
         common = {"sub": login.owner_id, "sid": login.id, "dlt": login.dialect}
         access = {**common, "aud": ACCESS, "epo": login.token_epoch}
         refresh = {**common, "aud": REFRESH, "gen": login.generation}
@@ -70,7 +71,7 @@ class Tokens:
             access=self.sign(access, until=now + timedelta(seconds=lifetime_s)),
             expires_in_s=lifetime_s,
             # A later generation's ends with its login, which is looked up whenever it is used.
-            refresh=self.sign(refresh, until=now + (login.expires_at - login.created_at)),
+            refresh=self.sign(refresh, until=now + login.lifetime),
         )
 
     def sign(self, claims: dict[str, Any], *, until: datetime) -> str:

@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
 RECOVER_S = 5.0
 """How often a core looks for work whose process has died."""
+PURGE_S = 3600.0
+"""How often it forgets what is worth nothing any more."""
 _log = logging.getLogger(__name__)
 
 
@@ -97,15 +99,7 @@ class Core:
             WebhookPorts(store=ports.store, clock=ports.clock, sender=ports.webhook_sender)
         )
         self.webhook_work = self._webhook_work()
-        self.tools = Tools(
-            ToolPorts(
-                runner=ports.tools,
-                sandbox=ports.sandbox,
-                journal=self.journal,
-                workspaces=ports.workspaces,
-                level=ports.level,
-            )
-        )
+        self.tools = Tools(self._tool_ports())
         self.workloads = Workloads(
             WorkloadPorts(store=ports.store, clock=ports.clock, tables=ports.workload_tables)
         )
@@ -121,6 +115,16 @@ class Core:
         )
         self.samples = Samples(self.journal, ports.clock)
         self.batches = Batches(self._batch_ports())
+
+    def _tool_ports(self) -> ToolPorts:
+        ports = self._ports
+        return ToolPorts(
+            runner=ports.tools,
+            sandbox=ports.sandbox,
+            journal=self.journal,
+            workspaces=ports.workspaces,
+            level=ports.level,
+        )
 
     def _batch_ports(self) -> BatchPorts:
         ports = self._ports
@@ -198,6 +202,7 @@ class Core:
         """Bring order into what a process before this one left behind."""
         await self._recover()
         self.spawn(self._recover_on(), name="recovery")
+        self.spawn(self._purge_on(), name="purging")
         if self.webhook_work is not None:
             self.spawn(self.webhook_work.work(), name="webhooks")
 
@@ -212,6 +217,12 @@ class Core:
         while True:
             await asyncio.sleep(RECOVER_S)
             await asyncio.wait((self.spawn(self._recover(), name="a round of recovery"),))
+
+    async def _purge_on(self) -> None:
+        """Forget again and again; a round that fails is logged and does not end the next."""
+        while True:
+            await asyncio.wait((self.spawn(self.logins.purge(), name="a round of purging"),))
+            await asyncio.sleep(PURGE_S)
 
     async def aclose(self) -> None:
         """End background work, then the adapters; runs that work end as interrupted."""

@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING
 from notebook_agents.core.errors import Conflict, NotAuthenticated
 from notebook_agents.core.ids import new_id
 from notebook_agents.core.ports import Insert, Patch, Query
+from notebook_agents.core.purging import remove_all
 from notebook_agents.core.users import User
 
 if TYPE_CHECKING:
     from notebook_agents.core.ports import Clock, Store
 
+CLOCKS_APART = timedelta(days=1)
+"""Records are kept for so long after their end: clocks of servers need not agree."""
 _REFUSED = "the refresh token is invalid or expired"
 
 
@@ -36,6 +39,12 @@ class Login:
     """Which refresh token is good: the one of this number."""
     created_at: datetime
     expires_at: datetime
+    """Until then it can be renewed."""
+
+    @property
+    def lifetime(self) -> timedelta:
+        """How long it lasts in all; none of its tokens is valid for longer."""
+        return self.expires_at - self.created_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +98,7 @@ class Logins:
             raise NotAuthenticated(_REFUSED)
         user = await self.check(login.owner_id, login.token_epoch, (login.id,))
         if generation != login.generation:
-            await self.revoke(login.id, user.id, login.expires_at)
+            await self._end(login)
             raise NotAuthenticated(_REFUSED)
         patch = Patch(
             kind=Login,
@@ -107,7 +116,11 @@ class Logins:
         """End a login and all its tokens; nothing happens when it has ended before."""
         login = await self._store.get(Login, id)
         if login is not None:
-            await self.revoke(login.id, login.owner_id, login.expires_at)
+            await self._end(login)
+
+    async def _end(self, login: Login) -> None:
+        # Its last access token may have been given at its last moment.
+        await self.revoke(login.id, login.owner_id, login.expires_at + login.lifetime)
 
     async def check(self, user_id: str, token_epoch: int, ids: tuple[str, ...]) -> User:
         """The active account behind a token of this epoch, unless one of the ids is revoked."""
@@ -116,6 +129,12 @@ class Logins:
         if revoked.items or user is None or not user.is_active or user.token_epoch != token_epoch:
             raise NotAuthenticated("the token is invalid or expired")
         return user
+
+    async def purge(self) -> None:
+        """Forget logins and revocations whose tokens have all expired."""
+        over = Query(at_most={"expires_at": self._clock.now() - CLOCKS_APART})
+        await remove_all(self._store, Login, over)
+        await remove_all(self._store, RevokedToken, over)
 
     async def revoke(self, id: str, owner_id: str, expires_at: datetime) -> bool:
         """Never accept this id again; False when that was said before."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from notebook_agents.core.errors import Conflict, NotebookAgentsError, NotFound
 from notebook_agents.core.ids import new_id
 from notebook_agents.core.ports import Delete, Insert, Patch, Query
+from notebook_agents.core.purging import remove_all
 from notebook_agents.core.runs import ApprovalDecision, Run
 
 if TYPE_CHECKING:
@@ -94,9 +95,8 @@ class Orders:
 
     async def sweep(self) -> None:
         """Remove orders whose giver died before it could take them away."""
-        old = Query(at_most={"created_at": self._clock.now() - FORGET_AFTER}, limit=1000)
-        for order in (await self._store.find(RunOrder, old)).items:
-            await self._store.commit(Delete(kind=RunOrder, id=order.id))
+        old = Query(at_most={"created_at": self._clock.now() - FORGET_AFTER})
+        await remove_all(self._store, RunOrder, old)
 
     async def _answer_to(self, order: RunOrder) -> str:
         with suppress(TimeoutError):

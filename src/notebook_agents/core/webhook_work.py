@@ -30,9 +30,10 @@ from notebook_agents.core.deliveries import (
 )
 from notebook_agents.core.errors import Conflict, NotFound
 from notebook_agents.core.ports import Delete, Patch, Query
+from notebook_agents.core.purging import remove_all
 from notebook_agents.core.users import User
 from notebook_agents.core.webhook_scan import EVERY, TOLD_TYPES, LogScan
-from notebook_agents.core.webhooks import BATCH, Webhook
+from notebook_agents.core.webhooks import Webhook
 
 if TYPE_CHECKING:
     from notebook_agents.core.deliveries import WebhookSender
@@ -258,17 +259,19 @@ class WebhookWork:
                 fields |= {"is_enabled": False, "disabled_reason": reason}
                 _log.warning("webhook %s is disabled: %s", webhook.id, reason)
         if fields:
-            # Of attempts that end together one may be missed in the count; a 410 never is.
-            expected = {} if status == GONE else {"n_dead": webhook.n_dead}
+            # Of attempts that end together one may be missed in the count; a 410 never is. What an
+            # address answered says nothing of the one that took its place meanwhile.
+            expected: dict[str, Any] = {"url": webhook.url}
+            if status != GONE:
+                expected["n_dead"] = webhook.n_dead
             patch = Patch(kind=Webhook, id=webhook.id, fields=fields, expected=expected)
             with suppress(Conflict, NotFound):
                 await self._ports.store.commit(patch)
 
     async def _purge(self, state: DeliveryState, keep: timedelta) -> None:
         at_most = {"finished_at": self._ports.clock.now() - keep}
-        query = Query(where={"state": state}, at_most=at_most, limit=BATCH)
-        while found := (await self._ports.store.find(Delivery, query)).items:
-            await self._ports.store.commit(*(Delete(kind=Delivery, id=d.id) for d in found))
+        query = Query(where={"state": state}, at_most=at_most)
+        await remove_all(self._ports.store, Delivery, query)
 
 
 def _end_of(webhook: Webhook, status: int | None) -> str:

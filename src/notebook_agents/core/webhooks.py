@@ -22,6 +22,7 @@ from notebook_agents.core.errors import (
 )
 from notebook_agents.core.ids import new_id
 from notebook_agents.core.ports import Delete, Insert, Page, Patch, Query
+from notebook_agents.core.purging import remove_all
 from notebook_agents.core.webhook_events import EVENT_NAMES, PING
 
 if TYPE_CHECKING:
@@ -34,8 +35,6 @@ MAX_WEBHOOKS = 100
 MAX_URL_CHARS = 2048
 SECRET_CHARS = (8, 512)
 """The shortest and the longest secret."""
-BATCH = 500
-"""Records that are looked at or removed at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,9 +166,7 @@ class Webhooks:
         """Remove a webhook, what it still was to be told, and the log of its deliveries."""
         webhook = await self.get(actor, id)
         await self._ports.store.commit(Delete(kind=Webhook, id=id))
-        query = Query(where={"webhook_id": id}, limit=BATCH)
-        while found := (await self._ports.store.find(Delivery, query)).items:
-            await self._ports.store.commit(*(Delete(kind=Delivery, id=d.id) for d in found))
+        await remove_all(self._ports.store, Delivery, Query(where={"webhook_id": id}))
         return webhook
 
     async def deliveries(self, actor: Actor, id: str, wish: ListDeliveries) -> Page[Delivery]:
