@@ -42,7 +42,7 @@ class EntranceHandler(AccountHandler):
         """Exchange a password for tokens."""
         if not self.services.allow_password_login:
             raise NotPermitted("password login is switched off here; use the Hub's tokens")
-        await self.count_account(name)
+        await self.count_account(await self.core.users.name_behind(name))
         user = await self.core.users.authenticate(name, password)
         return user, await self.gatekeeper.log_in(user, self.dialect)
 

@@ -277,7 +277,10 @@ class Door(RequestHandler):
         return self.limit_groups.get(verb.lower(), self.limit_group)
 
     async def count_account(self, name: str) -> None:
-        """Count an attempt to enter an account, whatever address it comes from."""
+        """Count an attempt to enter an account, whatever address it comes from.
+
+        Of an account with several names always the same one must be given.
+        """
         await self._count(AUTHENTICATION, Caller.account(name))
 
     async def _count(self, group: str, caller: Caller) -> None:

@@ -11,6 +11,7 @@ The deployment may replace every number, or say ``off``.
 from __future__ import annotations
 
 import difflib
+import hashlib
 import ipaddress
 import math
 import time
@@ -94,7 +95,9 @@ class Caller:
     @classmethod
     def account(cls, name: str) -> Caller:
         """An account that somebody tries to enter, whoever it is."""
-        return cls(key=f"account:{name.strip().casefold()}")
+        # A digest, because some type their password here, and others whole books.
+        digest = hashlib.sha256(name.strip().casefold().encode("utf-8", "replace"))
+        return cls(key=f"account:{digest.hexdigest()}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

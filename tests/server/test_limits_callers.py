@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tornado.httpserver import HTTPServer
 from traitlets import TraitError
 
 from notebook_agents.core.core import Core
-from notebook_agents.core.users import Actor
+from notebook_agents.core.users import Actor, CreateUser
 from notebook_agents_server.app import NotebookAgentsApp
 from notebook_agents_server.limits import Caller, Place, Policy, RateLimiter
 from notebook_agents_server.mounts import DIALECT_NAMES, LIMITS, all_routes
@@ -102,14 +103,25 @@ def test_addresses_of_one_network_are_one_caller(ip: str, key: str) -> None:
 @pytest.mark.parametrize(
     "settings", [{"rate_limits": {"aimos.general": "1/minute"}}], indirect=True
 )
-async def test_behind_a_trusted_proxy_the_address_is_the_clients(
-    client: Client, jp_serverapp: Any
-) -> None:
+async def test_a_client_cannot_choose_the_address_it_is_counted_by(client: Client) -> None:
     anybody = client.holding(None)
-    for ip in ("192.0.2.1", "192.0.2.2"):
-        # Unless the deployment trusts its proxy, a client cannot choose its address.
-        answer = await anybody.get(AIMOS_PATH, X_Forwarded_For=ip)
-        assert answer.status == (401 if ip == "192.0.2.1" else 429)
+    ips = ("192.0.2.1", "192.0.2.2")
+    answers = [await anybody.get(AIMOS_PATH, X_Forwarded_For=ip) for ip in ips]
+    assert [answer.status for answer in answers] == [401, 429]
+
+
+@pytest.mark.parametrize(
+    "settings", [{"rate_limits": {"aimos.general": "1/minute"}}], indirect=True
+)
+async def test_behind_a_trusted_proxy_the_address_is_the_clients(
+    client: Client, http_server: HTTPServer
+) -> None:
+    http_server.xheaders = True  # what ServerApp.trust_xheaders says to it
+    anybody = client.holding(None)
+    # What a client writes there itself stands before what the proxy saw.
+    forwarded = ("192.0.2.1", "192.0.2.2", "192.0.2.2, 192.0.2.1", "192.0.2.3, 192.0.2.2")
+    answers = [await anybody.get(AIMOS_PATH, X_Forwarded_For=ips) for ips in forwarded]
+    assert [answer.status for answer in answers] == [401, 401, 429, 429]
 
 
 # -- passwords ---------------------------------------------------------------------------------
@@ -137,6 +149,28 @@ async def test_n67_and_into_one_account_from_wherever(client: Client, jp_servera
     body = {"username": "admin", "password": "whatever it is"}
     answer = await client.holding(None).post("/v1/auth/login", body)
     assert (answer.status, answer.headers["X-RateLimit-Remaining"]) == (429, "0")
+
+
+@pytest.mark.parametrize(
+    ("is_known", "last"), [(True, 429), (False, 401)], ids=["an account", "nobody"]
+)
+async def test_the_names_of_an_account_are_counted_together(
+    client: Client, core: Core, http_server: HTTPServer, *, is_known: bool, last: int
+) -> None:
+    http_server.xheaders = True
+    if is_known:
+        await core.users.register(
+            CreateUser(username="ann", email="ann@example.org", password="her own password")
+        )
+    anybody, answers = client.holding(None), []
+    names = ("ann", "ANN", "ann ", "aNN", "Ann", "ann@example.org")
+    for i, name in enumerate(names):
+        # Each from an address of its own, so that only the account is counted more than once.
+        body = {"email" if "@" in name else "username": name, "password": "wrong password"}
+        answers.append(await anybody.post("/api/auth/login", body, X_Forwarded_For=f"192.0.2.{i}"))
+    assert [answer.status for answer in answers] == [401] * 5 + [last]
+    # Whether there is an account does not show before it is refused.
+    assert [a.headers["X-RateLimit-Remaining"] for a in answers[:5]] == ["4", "3", "2", "1", "0"]
 
 
 # -- the deployment's say ----------------------------------------------------------------------

@@ -197,6 +197,14 @@ class Users:
         mailed = await self.by_email(login)
         return named.items[0] if named.items else mailed
 
+    async def name_behind(self, login: str) -> str:
+        """The username of the account with that username or e-mail, else the login itself.
+
+        What is counted under it does not tell whether there is an account.
+        """
+        user = await self.find(login)
+        return login if user is None else user.username
+
     async def by_email(self, email: str) -> User | None:
         """The account with that e-mail."""
         query = Query(where={"email": (email, email.lower())}, limit=1)
