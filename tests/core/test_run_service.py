@@ -140,12 +140,19 @@ async def test_a_budget_ends_the_run(
 
 
 async def test_the_time_limit_ends_the_run_with_its_partial_text(
-    make_core: MakeCore, driver: Any
+    make_core: MakeCore, driver: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = ScriptedEngine("one two")
     engine.gate = asyncio.Event()
     core = make_core(engine=engine)
-    run = await driver.finish(core, limits=Limits(timeout_s=0.05))
+    run = await driver.start(core, limits=Limits(timeout_s=3600))
+    async with aclosing(core.runs.events(ANN, run.id)) as events:
+        while not isinstance((await anext(events)).body, TextDelta):
+            pass
+    loop = asyncio.get_running_loop()
+    time = loop.time
+    monkeypatch.setattr(loop, "time", lambda: time() + 3600)  # an hour passes in this moment
+    run = await core.runs.wait(ANN, run.id)
     assert (run.state, run.text) == ("timed_out", "one")
     assert engine.n_closed == 1
     await core.aclose()
