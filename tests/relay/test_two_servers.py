@@ -128,6 +128,7 @@ async def test_watchers_on_a_learn_of_runs_on_b(servers: Servers) -> None:
         while not seen.done():
             run = await servers.run_on_b()
             await servers.b.runs.wait(ANN, run.id)
+            await asyncio.wait([seen], timeout=0.5)  # before it listens nothing is heard
         assert seen.result().user_id == "ann"
 
 

@@ -24,7 +24,9 @@ from notebook_agents.core.ids import new_id
 from notebook_agents.core.spawn import Supervisor
 
 PATIENCE_S = 2.0
-"""Seconds that anything waits for an answer of Redis."""
+"""Seconds that a reader waits for an answer of Redis."""
+SEND_PATIENCE_S = 15.0
+"""Seconds that a batch may take, also on a busy machine: one given up is sent again as a whole."""
 RETRY_S = 2.0
 """Seconds until Redis is asked again after it did not answer."""
 HEALTH_CHECK_S = 15
@@ -152,7 +154,10 @@ class RedisRelay:
         n_dropped = self._n_dropped
         channel = f"{self._prefix}:events"
         keep_ms = int(self._bounds.keep_s * 1000)
-        async with asyncio.timeout(PATIENCE_S), self._redis.pipeline(transaction=False) as pipeline:
+        async with (
+            asyncio.timeout(SEND_PATIENCE_S),
+            self._redis.pipeline(transaction=False) as pipeline,
+        ):
             for event in batch:
                 seq = event.run_seq if event.run_id else 0
                 key = self._run_key(event.run_id) if seq else f"{self._prefix}:fact:{event.id}"
