@@ -3,7 +3,7 @@
 A credential comes in the ``Authorization`` header, as ``?token=`` or ``?api_key=``, as the
 subprotocol ``bearer.<token>``, or in the first frame ``{"type": "auth", "token": …}``; before it is
 accepted nothing is looked up and nothing is said. It is checked again with every heartbeat, so that
-an expired or revoked one ends the socket.
+an expired or revoked one ends the socket, and so does one that is good for something else now.
 The socket only subscribes: what it started goes on when it closes. Frames wait in a bounded queue;
 a client that reads too slowly is closed with 1013.
 """
@@ -36,6 +36,7 @@ from notebook_agents_server.failures import (
     RateExceeded,
     reading,
 )
+from notebook_agents_server.identity import acting_through
 from notebook_agents_server.limits import MESSAGES, Place
 
 __all__ = ["BaseSocket", "MalformedFrame", "RateExceeded"]
@@ -254,7 +255,7 @@ class BaseSocket(Door, WebSocketHandler):
     async def _authenticate(self, message: str | bytes) -> None:
         try:
             frame = json.loads(message)
-        except ValueError:
+        except (ValueError, RecursionError):
             frame = None
         if not isinstance(frame, dict) or frame.get("type") != "auth":
             raise NotAuthenticated('send {"type": "auth", "token": …} first')
@@ -318,7 +319,9 @@ class BaseSocket(Door, WebSocketHandler):
         while True:
             await asyncio.sleep(self.services.heartbeat_s)
             if self._actor is not None:
-                await self.gatekeeper.identify(self._credential, self)
+                actor = await self.gatekeeper.identify(self._credential, self)
+                if acting_through(actor, self.dialect.name) != self._actor:
+                    raise NotAuthenticated("what you may do has changed; connect again")
                 if self._place is not None:
                     await self.services.limiter.keep(self._place)
                 if (frame := self.heartbeat_frame()) is not None:
@@ -342,6 +345,6 @@ class BaseSocket(Door, WebSocketHandler):
 def _is_json(message: str | bytes) -> bool:
     try:
         json.loads(message)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True

@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel, TypeAdapter
 
 from notebook_agents.core.core import Core
-from notebook_agents.core.users import Actor
+from notebook_agents.core.users import Actor, CreateUser
 from notebook_agents_server import sockets
 from notebook_agents_server.failures import Dialect, plain_body
 from notebook_agents_server.sockets import BaseSocket, MalformedFrame
@@ -92,6 +92,41 @@ async def test_a_revoked_key_ends_the_socket_at_the_next_heartbeat(
             frames.append(frame)
     assert frames[-1]["error"]["code"] == "INVALID_API_KEY"
     assert socket.close_code == 4401
+
+
+@pytest.mark.parametrize("settings", [{"heartbeat_s": 0.05}], indirect=True)
+async def test_who_is_no_administrator_any_more_does_not_go_on_as_one(
+    client: Client, core: Core
+) -> None:
+    owner, _ = await core.users.ensure_owner("unused-password")
+    root = Actor(user_id=owner.id, username=owner.username, is_admin=True)
+    wish = CreateUser(
+        username="boss", email="boss@example.org", password="long enough", is_admin=True
+    )
+    boss = await core.users.create(wish)
+    body = {"username": "boss", "password": "long enough"}
+    token = (await client.holding(None).post("/v1/auth/login", body)).json["access_token"]
+    agent = (await client.post("/v1/agents", {"name": "the owner's"})).json["agent_id"]
+    socket = await client.holding(token).socket(f"/v1/ws/stream/{agent}")
+    assert (await socket.receive())["type"] == "ping"
+    await core.users.set_admin(root, boss.id, is_admin=False)
+    async with asyncio.timeout(60):
+        while (frame := await socket.receive()) is not None:
+            last = frame
+    assert ("has changed" in last["error"]["message"], socket.close_code) == (True, 4401)
+
+
+@pytest.mark.parametrize("token", [True, False])
+async def test_a_frame_that_is_nested_too_deeply_is_the_clients_mistake(
+    client: Client, caplog: pytest.LogCaptureFixture, *, token: bool
+) -> None:
+    agent = (await client.post("/v1/agents", {"name": "a"})).json["agent_id"]
+    visitor = client if token else client.holding(None)
+    socket = await visitor.socket(f"/v1/ws/stream/{agent}")
+    await socket.connection.write_message("[" * 100_000)
+    frame = (await socket.until("error"))[-1]
+    assert frame["error"]["code"] == ("INVALID_REQUEST" if token else "INVALID_API_KEY")
+    assert "failed" not in caplog.text, "nobody writes into our log so easily"
 
 
 @pytest.mark.parametrize("settings", [{"first_frame_timeout_s": 0.05}], indirect=True)

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from notebook_agents.core.runs import Run, StartRun
 
 IN_PROGRESS: tuple[RunState, ...] = tuple(state for state, steps in TRANSITIONS.items() if steps)
+MAX_DIGITS = 19
+"""Longer numbers do not count anything."""
 MAX_IN_PROGRESS = 100
 """Runs of an agent that a new socket follows; more show up with their next event."""
 
@@ -108,7 +110,7 @@ class TektraSocket(BaseSocket):
 
     def _given_after(self) -> int | None:
         text = self.get_query_argument("after", "")
-        if text and not text.isdecimal():
+        if text and not (text.isdecimal() and len(text) < MAX_DIGITS):
             raise InvalidRequest("after is the number of the last frame you have", field="after")
         return int(text) if text else None
 
