@@ -28,6 +28,9 @@ KEY_FILE = "token_key"
 RETIRED_FILE = "token_key.retired"
 FRESH_S = 5.0
 """Seconds after which the files are looked at again, at the next request."""
+KEEP_RETIRED = timedelta(days=30)
+"""How long a replaced key still opens what it sealed, after its tokens: servers seal anew hourly,
+but one may be stopped for a while."""
 MIN_SECRET_LENGTH = 32
 """RFC 7518, section 3.2: a key for HS256 has at least 256 bits; these are characters."""
 
@@ -100,8 +103,9 @@ class Keyring:
 def rotate(home: Path, *, accept_s: float) -> str:
     """Sign with a new key from now on; returns its name. Blocks on the disk.
 
-    Tokens of the old key are accepted for ``accept_s`` more seconds; 0 ends every login. Conflict
-    when the keys come from the environment, where nothing can be replaced.
+    Tokens of the old key are accepted for ``accept_s`` more seconds; 0 ends every login. What old
+    keys have sealed can be opened for `KEEP_RETIRED` longer. Conflict when the keys come from the
+    environment, where nothing can be replaced.
     """
     if os.environ.get(SECRET_KEY_ENV):
         raise Conflict(
@@ -111,9 +115,13 @@ def rotate(home: Path, *, accept_s: float) -> str:
         )
     now = datetime.now(UTC)
     current, *retired = _read_keys(home)
-    kept = [key for key in retired if key.until is not None and key.until > now]
-    kept = [SigningKey(current.bytes, now + timedelta(seconds=accept_s)), *kept] if accept_s else []
-    lines = [f"{key.bytes.hex()} {key.until.isoformat()}" for key in kept if key.until is not None]
+    old = [(current.bytes, now + timedelta(seconds=accept_s))]
+    old += [(key.bytes, key.until) for key in retired if key.until is not None]
+    lines = [
+        f"{key.hex()} {(until if accept_s else min(until, now)).isoformat()}"
+        for key, until in old
+        if until > now - KEEP_RETIRED
+    ]
     fresh = secrets.token_bytes(KEY_BYTES)
     # First the old key among the retired, then the new one: in between both name the old one.
     _replace(home / RETIRED_FILE, "\n".join(lines))

@@ -7,6 +7,7 @@ import base64
 import json
 import stat
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,20 @@ async def test_a_running_server_takes_a_replaced_key(tmp_path: Path) -> None:
     for text in (before, by_other):
         with pytest.raises(NotAuthenticated):
             await running.read(text)
+
+
+async def test_what_a_replaced_key_has_sealed_can_be_opened_when_its_tokens_are_refused(
+    tmp_path: Path,
+) -> None:
+    loop = asyncio.get_running_loop()
+    ring = await loop.run_in_executor(None, Keyring.open, tmp_path)
+    keys = [ring.current]
+    for accept_s in (3600, 0):
+        await loop.run_in_executor(None, partial(rotate, tmp_path, accept_s=accept_s))
+        await ring.refresh()
+        keys.insert(0, ring.current)
+    assert ring.secrets() == tuple(key.bytes for key in keys)
+    assert [ring.find(key.kid) is not None for key in keys] == [True, False, False]
 
 
 def test_O_04_servers_can_share_the_key_of_the_environment(
