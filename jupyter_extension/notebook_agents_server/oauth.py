@@ -148,7 +148,7 @@ class OAuthLogin:
 
     async def _redeem(self, code: str, state: str, redirect_uri: str) -> dict[str, Any]:
         """Exchange the code; the provider checks that the verifier fits its challenge."""
-        metadata = await self._provider()
+        endpoint = (await self._provider())["token_endpoint"]
         form = {
             "grant_type": "authorization_code",
             "code": code,
@@ -158,7 +158,7 @@ class OAuthLogin:
             "code_verifier": self._tokens.derive("pkce", state),
         }
         try:
-            return await _ask(metadata["token_endpoint"], form)
+            return await _ask(endpoint, form)
         except HTTPClientError as error:
             if error.code not in (400, 401):
                 raise _unusable_provider(error) from error
@@ -169,6 +169,8 @@ class OAuthLogin:
             raise NotebookAgentsError(
                 "OAuth processing error: the provider refuses this server's client"
             ) from error
+        except (OSError, ValueError) as error:
+            raise _unusable_provider(error) from error
 
     async def _id_token(self, answer: Mapping[str, Any], *, nonce: str) -> CodeIDToken:
         """The claims of the id token, once everything about it is right."""
@@ -214,6 +216,9 @@ class OAuthLogin:
                 metadata = await _ask(f"{issuer}/.well-known/openid-configuration")
                 if str(metadata["issuer"]).rstrip("/") != issuer:
                     raise ValueError(f"it calls itself {metadata['issuer']!r}")
+                for name in ("authorization_endpoint", "token_endpoint"):
+                    if not isinstance(metadata[name], str):
+                        raise TypeError(f"its {name} is no address")
                 metadata["jwks"] = await _ask(metadata["jwks_uri"])
             except (OSError, HTTPClientError, ValueError, KeyError, TypeError) as error:
                 raise _unusable_provider(error) from error

@@ -119,6 +119,8 @@ class Token(Handler):
             self.say({"error": "invalid_grant"}, 400)
         elif self.state.fault == "down":
             self.say({"error": "server_error"}, 503)
+        elif self.state.fault == "babble":
+            self.finish("<html>")
         else:
             self.say(
                 {

@@ -192,9 +192,11 @@ async def test_who_says_no_at_the_provider_gets_a_400(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "fault", ["iss", "aud", "azp", "exp", "nonce", "signature", "none", "hmac", "down"]
+    "fault", ["iss", "aud", "azp", "exp", "nonce", "signature", "none", "hmac", "down", "babble"]
 )
-async def test_N_11_a_wrong_id_token_is_500(client: Client, issuer: str, fault: str) -> None:
+async def test_N_11_a_wrong_answer_of_the_provider_is_500(
+    client: Client, issuer: str, fault: str
+) -> None:
     answer = await enter(client, issuer, fault=fault)
     assert answer.status == 500
     assert "OAuth processing error" in answer.json["error"]["message"]
