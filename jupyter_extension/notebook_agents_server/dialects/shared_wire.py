@@ -7,13 +7,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel
 
-
-class Request(BaseModel):
-    """A body that a client sends."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
+from notebook_agents_server.bodies import Request
 
 
 class RefreshRequest(Request):

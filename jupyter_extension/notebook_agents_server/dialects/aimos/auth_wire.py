@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime
 
-from notebook_agents_server.dialects.aimos.wire import Answer, Request
+from notebook_agents_server.bodies import Answer, Request
 
 
 class RegisterRequest(Request):

@@ -18,7 +18,8 @@ from notebook_agents_server.dialects.aimos import frames
 
 if TYPE_CHECKING:
     from notebook_agents.core.events import Event
-    from notebook_agents_server.dialects.aimos.wire import Answer, ExecutionLog
+    from notebook_agents_server.bodies import Answer
+    from notebook_agents_server.dialects.aimos.wire import ExecutionLog
 
 ENDS = {
     "timed_out": "the execution reached its time limit",

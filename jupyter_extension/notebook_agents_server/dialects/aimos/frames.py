@@ -11,9 +11,9 @@ from typing import Literal, TypeAlias
 
 from pydantic import AwareDatetime, TypeAdapter
 
+from notebook_agents_server.bodies import Answer
 from notebook_agents_server.dialects.aimos.errors import ErrorAnswer
 from notebook_agents_server.dialects.aimos.system_wire import Score
-from notebook_agents_server.dialects.aimos.wire import Answer
 
 
 class MetricsData(Answer):

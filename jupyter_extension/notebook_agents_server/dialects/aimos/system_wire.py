@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AwareDatetime, Field, RootModel
 
-from notebook_agents_server.dialects.aimos.wire import Answer, Query
+from notebook_agents_server.bodies import Answer, Query
 
 Health: TypeAlias = Literal["healthy", "warning", "critical"]
 Score: TypeAlias = Annotated[float, Field(ge=0, le=1)]

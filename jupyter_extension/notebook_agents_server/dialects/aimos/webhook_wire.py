@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AwareDatetime, Field, RootModel, StringConstraints, model_validator
 
-from notebook_agents_server.dialects.aimos.wire import Answer, Limit, Query, Request, Skip
+from notebook_agents_server.bodies import Answer, Query, Request
+from notebook_agents_server.dialects.aimos.wire import Limit, Skip
 
 WebhookEvent: TypeAlias = Literal[
     "agent.execution.completed",

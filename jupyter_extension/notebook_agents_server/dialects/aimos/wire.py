@@ -7,34 +7,16 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, RootModel, StringConstraints
+from pydantic import AwareDatetime, Field, RootModel, StringConstraints
+
+from notebook_agents_server.bodies import LARGEST_OFFSET, Answer, Query, Request
 
 Words: TypeAlias = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 AgentStatus: TypeAlias = Literal["active", "inactive", "error"]
 LogStatus: TypeAlias = Literal["started", "success", "failed", "error"]
-LARGEST_OFFSET = 2**31 - 1
-"""What every database takes."""
 Skip: TypeAlias = Annotated[int, Field(ge=0, le=LARGEST_OFFSET)]
 Limit: TypeAlias = Annotated[int, Field(ge=1)]
 """Larger ones than `mapping.MAX_LIMIT` are cut, not refused."""
-
-
-class Request(BaseModel):
-    """A body that a client sends."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class Query(BaseModel):
-    """The query of a request; everything in it is text at first."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class Answer(BaseModel):
-    """A body that the server sends."""
-
-    model_config = ConfigDict(extra="allow")
 
 
 # -- Agent Management APIs ---------------------------------------------------------------------

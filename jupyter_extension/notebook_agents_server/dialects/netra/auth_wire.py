@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, ConfigDict, StringConstraints
 
-from notebook_agents_server.dialects.netra.wire import Answer, Query, Request
+from notebook_agents_server.bodies import Answer, Query, Request
 
 
 class LoginRequest(Request):

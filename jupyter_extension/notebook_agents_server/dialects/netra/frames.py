@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AwareDatetime, Field, TypeAdapter, model_validator
 
-from notebook_agents_server.dialects.netra.wire import Answer, Parameters, Request, Result, Text
+from notebook_agents_server.bodies import Answer, Request
+from notebook_agents_server.dialects.netra.wire import Parameters, Result, Text
 
 ShortText: TypeAlias = Annotated[str, Field(max_length=200)]
 

@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 from pydantic import AwareDatetime
 
-from notebook_agents_server.dialects.netra.wire import Answer
+from notebook_agents_server.bodies import Answer
 
 Connection: TypeAlias = Literal["connected", "disconnected", "not_used"]
 Health: TypeAlias = Literal["healthy", "degraded", "unhealthy", "not_used"]

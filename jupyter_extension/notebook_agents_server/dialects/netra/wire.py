@@ -10,11 +10,12 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import (
     AliasChoices,
     AwareDatetime,
-    BaseModel,
     ConfigDict,
     Field,
     StringConstraints,
 )
+
+from notebook_agents_server.bodies import LARGEST_OFFSET, Answer, Query, Request
 
 MAX_MESSAGE_LENGTH = 10_000
 """Configuration Endpoints: characters of a message."""
@@ -23,8 +24,6 @@ MAX_THREAD_MESSAGES = 1000
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 100
 """Larger limits are cut, not refused."""
-LARGEST_OFFSET = 2**31 - 1
-"""What every database takes."""
 MAX_TITLE_LENGTH = 200
 
 Text: TypeAlias = Annotated[
@@ -32,24 +31,6 @@ Text: TypeAlias = Annotated[
 ]
 Title: TypeAlias = Annotated[str, StringConstraints(max_length=MAX_TITLE_LENGTH)]
 RunStatus: TypeAlias = Literal["processing", "completed", "failed", "cancelled"]
-
-
-class Request(BaseModel):
-    """A body that a client sends."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class Query(BaseModel):
-    """The query of a request; everything in it is text at first."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class Answer(BaseModel):
-    """A body that the server sends."""
-
-    model_config = ConfigDict(extra="allow")
 
 
 class ErrorDetail(Answer):

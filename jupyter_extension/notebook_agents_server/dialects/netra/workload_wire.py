@@ -6,21 +6,17 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AwareDatetime, Field, StringConstraints, TypeAdapter
 
-from notebook_agents_server.dialects.netra.wire import (
-    DEFAULT_LIMIT,
-    Answer,
-    PageAnswer,
-    PageQuery,
-    Query,
-)
-
-MAX_PREVIEW_ROWS = 1_000
+from notebook_agents.core.workloads import MAX_PREVIEW_ROWS
+from notebook_agents_server.bodies import Answer, Query
+from notebook_agents_server.dialects.netra.wire import DEFAULT_LIMIT, PageAnswer, PageQuery
 
 Name: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Job: TypeAlias = dict[str, str | int | float | bool | None]
 
 JOBS: TypeAdapter[list[Job]] = TypeAdapter(list[Job])
 """A workload as JSON; CSV and Parquet have the same columns."""
+FILES = ("text/csv", "application/vnd.apache.parquet")
+"""What a workload may be sent as besides."""
 
 
 class RegisterQuery(Query):

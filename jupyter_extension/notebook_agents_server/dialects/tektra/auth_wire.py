@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 from pydantic import AwareDatetime, Field
 
-from notebook_agents_server.dialects.tektra.wire import Answer, Request
+from notebook_agents_server.bodies import Answer, Request
 
 Scope: TypeAlias = Literal["read", "run", "write", "admin"]
 

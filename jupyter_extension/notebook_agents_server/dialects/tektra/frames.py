@@ -10,15 +10,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AwareDatetime, Field, TypeAdapter
 
+from notebook_agents_server.bodies import Answer, Query, Request
 from notebook_agents_server.dialects.tektra.system_wire import ErrorDetail
-from notebook_agents_server.dialects.tektra.wire import (
-    Answer,
-    Attachment,
-    NonEmpty,
-    Query,
-    Request,
-    TokenUsage,
-)
+from notebook_agents_server.dialects.tektra.wire import Attachment, NonEmpty, TokenUsage
 
 
 class MessageFrame(Request):

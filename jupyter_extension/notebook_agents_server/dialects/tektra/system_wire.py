@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeAlias
 
 from pydantic import AwareDatetime
 
-from notebook_agents_server.dialects.tektra.wire import Answer
+from notebook_agents_server.bodies import Answer
 
 Health: TypeAlias = Literal["healthy", "degraded", "unhealthy", "not_used"]
 

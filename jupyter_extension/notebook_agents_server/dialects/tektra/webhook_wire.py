@@ -9,13 +9,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from notebook_agents_server.dialects.tektra.wire import (
-    LARGEST_OFFSET,
-    Answer,
-    NonEmpty,
-    Query,
-    Request,
-)
+from notebook_agents_server.bodies import LARGEST_OFFSET, Answer, Query, Request
+from notebook_agents_server.dialects.tektra.wire import NonEmpty
 
 WebhookEvent: TypeAlias = Literal[
     "agent.created",

@@ -11,38 +11,18 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
     AwareDatetime,
-    BaseModel,
-    ConfigDict,
     Field,
     StringConstraints,
     field_validator,
     model_validator,
 )
 
+from notebook_agents_server.bodies import LARGEST_OFFSET, Answer, Query, Request
+
 NonEmpty: TypeAlias = Annotated[str, StringConstraints(min_length=1)]
 SecurityLevel: TypeAlias = Literal["low", "medium", "high"]
 AgentStatus: TypeAlias = Literal["created", "active", "idle", "inactive", "error"]
 RunStatus: TypeAlias = Literal["completed", "failed"]
-LARGEST_OFFSET = 2**31 - 1
-"""What every database takes."""
-
-
-class Request(BaseModel):
-    """A body that a client sends."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class Query(BaseModel):
-    """The query of a request; everything in it is text at first."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class Answer(BaseModel):
-    """A body that the server sends."""
-
-    model_config = ConfigDict(extra="allow")
 
 
 # -- Agents ------------------------------------------------------------------------------------
