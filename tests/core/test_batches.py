@@ -16,6 +16,7 @@ from notebook_agents.core.core import Core
 from notebook_agents.core.errors import Conflict, InvalidRequest, NotFound, NotPermitted
 from notebook_agents.core.events import BatchFinished, BatchStarted, RunFinished
 from notebook_agents.core.samples import health_score, health_word
+from notebook_agents.core.spawn import RunStopped
 from notebook_agents.core.users import Actor
 from notebook_agents.eventlog.segments import COLUMNS, hot_folder
 from notebook_agents.eventlog.writer import JsonlEventLog
@@ -84,6 +85,31 @@ async def test_the_time_limit_ends_agents_that_wait_too(tmp_path: Path) -> None:
     runs = (await core.batches.list_runs(ANN, ListBatchRuns())).items
     assert {(run.state, run.error_code) for run in runs} == {("timed_out", "limit_exceeded")}
     assert {run.started_at is None for run in runs} == {True, False}
+    await core.aclose()
+
+
+async def test_an_answer_that_is_deleted_early_does_not_keep_the_batch_from_its_end(
+    tmp_path: Path,
+) -> None:
+    gate = asyncio.Event()
+
+    async def late(_request: Any) -> str:
+        await gate.wait()
+        return "late"
+
+    core = fake_core(late, late, home=tmp_path)
+    await active(core, "one")
+    await active(core, "two")
+    batch = await core.batches.start(ANN, StartBatch(is_parallel=True))
+    runs = (await core.batches.list_runs(ANN, ListBatchRuns())).items
+    newest, oldest = runs
+    core.runs.stop(newest.id, RunStopped())
+    await core.runs.wait(ANN, newest.id)
+    await core.conversations.delete(ANN, newest.conversation_id)
+    gate.set()
+    await core.runs.wait(ANN, oldest.id)
+    found = await ended(core, batch)
+    assert (found.state, found.n_succeeded, found.n_failed) == ("completed", 1, 1)
     await core.aclose()
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -274,7 +275,8 @@ class Batches:
 
     async def _wait(self, actor: Actor, runs: Sequence[Run]) -> None:
         for run in runs:
-            await self._ports.runs.wait(actor, run.id)
+            with suppress(NotFound):  # it has ended and was deleted
+                await self._ports.runs.wait(actor, run.id)
 
     async def _end(self, batch: Batch, state: BatchEnd) -> None:
         store, n = self._ports.store, len(batch.agents)
