@@ -19,10 +19,10 @@ from jupyter_server.extension.application import ExtensionApp
 from traitlets import TraitError, Unicode, default
 from traitlets.config import Application
 
-from notebook_agents_server.authorizer import is_hub_service, serve_the_hub
+from notebook_agents_server.authorizer import HUB_USER_ENV, is_hub_service, serve_the_hub
 from notebook_agents_server.base import VERSION, Services
 from notebook_agents_server.config import ServerSettings
-from notebook_agents_server.identity import HUB_USER_ENV, Gatekeeper, ensure_owner
+from notebook_agents_server.identity import Gatekeeper, ensure_owner
 from notebook_agents_server.kernels import (
     DATABASE_ENV,
     HOME_ENV,

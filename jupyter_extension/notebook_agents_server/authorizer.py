@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
 HUB_PREFIX_ENV = "JUPYTERHUB_SERVICE_PREFIX"
+"""A Hub sets it for the servers it starts."""
 HUB_URL_ENV = "JUPYTERHUB_SERVICE_URL"
 HUB_USER_ENV = "JUPYTERHUB_USER"
 """A Hub says here whose server it started; a service is nobody's."""

@@ -37,13 +37,11 @@ from notebook_agents.build import (
 )
 from notebook_agents.core.models import BUNDLED_MODEL
 from notebook_agents.core.policy import LEVELS
+from notebook_agents_server.authorizer import HUB_PREFIX_ENV
 from notebook_agents_server.kernels import OAUTH_SECRET_ENV
 from notebook_agents_server.limits import Policy
 from notebook_agents_server.mounts import DIALECT_NAMES, LIMITS
 from notebook_agents_server.oauth import GOOGLE, OAuthSettings
-
-HUB_PREFIX_ENV = "JUPYTERHUB_SERVICE_PREFIX"
-"""JupyterHub sets it for the servers it starts."""
 
 
 class ServerSettings(HasTraits):

@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     from notebook_agents_server.oauth import OAuthLogin
     from notebook_agents_server.tokens import Tokens
 
-HUB_USER_ENV = "JUPYTERHUB_USER"
-"""A Hub says here whose server it started."""
 HUB_ACCOUNT_PREFIX = "hub:"
 ADMIN_PASSWORD_FILE = "admin_password"  # noqa: S105 - a name
 KERNEL_CREDENTIAL = "kernel"
