@@ -7,7 +7,7 @@ names of several dialects apart.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 from pydantic import BaseModel, TypeAdapter
@@ -45,6 +45,18 @@ class Components:
         """What a reference refers to."""
         place = schema.get("$ref", "")
         return self.schemas[place.removeprefix(PLACE)] if place else schema
+
+    def kinds(self, schema: Schema) -> str:
+        """The types of frames that a schema knows, in words."""
+        found = dict.fromkeys(f"`{kind}`" for kind in self._kinds(schema))
+        return ", ".join(found) or "any text"
+
+    def _kinds(self, schema: Schema) -> Iterator[str]:
+        schema = self.resolved(schema)
+        for option in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
+            yield from self._kinds(option)
+        kind = schema.get("properties", {}).get("type", {})
+        yield from kind.get("enum", [kind["const"]] if "const" in kind else [])
 
     def parameters(self, query: type[BaseModel]) -> list[Schema]:
         """The fields of a query as parameters."""

@@ -46,9 +46,14 @@ On these pages: press *Authorize*, paste the credential, and *Try it out* sends 
 documents need none.
 """
 SOCKET_WORDS = """\
-A WebSocket. The credential comes in the `Authorization` header, as `?token=` or `?api_key=`, as the
-subprotocol `bearer.<token>`, or in a first frame `{"type": "auth", "token": "…"}`. Frames are JSON;
-`x-websocket` has their schemas and the close codes. A request that is no handshake is refused."""
+A WebSocket. The credential comes in the `Authorization` header, as `?token=` or `?api_key=`, or as
+the subprotocol `bearer.<token>`{later}. A request that is no handshake is refused.
+
+- The server sends: {sends}.
+- The client may send: {receives}.
+
+Their schemas and the close codes are in `x-websocket`."""
+LATER = ', or in a first frame `{"type": "auth", "token": "…"}`'
 ERRORS: Mapping[int, str] = {
     400: "The request is not valid.",
     401: "There is no valid credential.",
@@ -168,9 +173,7 @@ def _operation(entry: Entry, section: Section) -> dict[str, Any]:
     said = {
         "operationId": section.name(entry),
         "summary": summary,
-        "description": "\n\n".join(
-            filter(None, (rest, SOCKET_WORDS if entry.is_socket else "", _limit(entry)))
-        ),
+        "description": "\n\n".join(filter(None, (rest, _talk(told, section), _limit(entry)))),
         "tags": [section.tag(entry)],
         "parameters": _parameters(entry, section.components),
         "requestBody": _request(entry, section.components),
@@ -181,6 +184,18 @@ def _operation(entry: Entry, section: Section) -> dict[str, Any]:
     }
     always = ("security", "responses")
     return {key: value for key, value in said.items() if value or key in always}
+
+
+def _talk(told: Conversation | None, section: Section) -> str:
+    """What a socket is for, for readers of pages that do not show `x-websocket`."""
+    if told is None:
+        return ""
+    components = section.components
+    return SOCKET_WORDS.format(
+        later=LATER if told.waits_for_credential else "",
+        sends=components.kinds(components.of(told.sends, ANSWER)),
+        receives=components.kinds(components.of(told.receives, REQUEST)),
+    )
 
 
 def _limit(entry: Entry) -> str:
@@ -215,6 +230,10 @@ def _request(entry: Entry, components: Components) -> Schema | None:
             schema = components.of(shape, REQUEST)
             is_required |= bool(components.resolved(schema).get("required"))
             content[kind] = {"schema": schema} | ({"example": example} if example else {})
+    for kind in entry.operation.files:
+        is_required = True
+        # What is no text is bytes, which a schema of JSON says nothing about.
+        content[kind] = {"schema": {"type": "string"}} if kind.startswith("text/") else {}
     return {"required": is_required, "content": content} if content else None
 
 

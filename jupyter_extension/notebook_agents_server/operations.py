@@ -28,6 +28,8 @@ class Operation:
     body: Shape | None = None
     form: type[BaseModel] | None = None
     """A body that is sent as a form; with ``body`` too, the client chooses."""
+    files: tuple[str, ...] = ()
+    """Content types of files that the client may send in place of the other bodies."""
     query: type[BaseModel] | None = None
     content_type: str = JSON
     """Of the answer."""
@@ -54,6 +56,8 @@ class Conversation:
     names: tuple[str, ...] = ()
     """Of the groups of its path."""
     query: type[BaseModel] | None = None
+    waits_for_credential: bool = True
+    """Whether the credential may come in a first frame."""
     close_codes: Mapping[int, str] = field(default_factory=dict)
     """What the document says of close codes."""
     example: str = ""

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from notebook_agents_server.dialects import tektra
 from notebook_agents_server.testing import Client
 
 MakeAgent = Callable[..., Awaitable[str]]
-EXAMPLES = Path(__file__).parent / "examples"
+EXAMPLES = Path(tektra.__file__).parent / "examples"
 HERE = {"model": "other/model", "tools": ["python_executor"]}
 """The document's model and tools are not those of this deployment."""
 

@@ -14,10 +14,11 @@ from notebook_agents.core.core import Core
 from notebook_agents.core.models import EngineHealth
 from notebook_agents.core.users import Actor, CreateUser, User
 from notebook_agents.testing import FakeClock, ScriptedEngine, fake_core
+from notebook_agents_server.dialects import tektra
 from notebook_agents_server.testing import Client
 
 MakeAgent = Callable[..., Awaitable[str]]
-EXAMPLES = Path(__file__).parent / "examples"
+EXAMPLES = Path(tektra.__file__).parent / "examples"
 
 
 def example(name: str) -> dict[str, Any]:

@@ -14,9 +14,10 @@ from notebook_agents.core.core import Core
 from notebook_agents.core.tools import ToolInvocation, ToolResult
 from notebook_agents.testing import ScriptedTools, fake_core
 from notebook_agents.testing.core import python_executor
+from notebook_agents_server.dialects import tektra
 from notebook_agents_server.testing import Client
 
-EXAMPLES = Path(__file__).parent / "examples"
+EXAMPLES = Path(tektra.__file__).parent / "examples"
 
 
 def example(name: str) -> dict[str, Any]:

@@ -22,7 +22,12 @@ if TYPE_CHECKING:
     from notebook_agents_server.dialects.aimos.wire import ExecutionLog
 
 
-@conversation(receives=frames.CLIENT_FRAMES, sends=frames.SERVER_FRAMES, names=("user_id",))
+@conversation(
+    receives=frames.CLIENT_FRAMES,
+    sends=frames.SERVER_FRAMES,
+    names=("user_id",),
+    waits_for_credential=False,
+)
 class UpdatesSocket(BaseSocket):
     """``/api/ws/{user_id}``: Follow executions, agents and the machine as things happen."""
 

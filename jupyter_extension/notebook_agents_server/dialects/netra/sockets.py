@@ -41,7 +41,11 @@ MAX_IN_PROGRESS = 100
 
 
 @conversation(
-    sends=SERVER_FRAMES, receives=CLIENT_FRAMES, close_codes=CLOSE_CODES, example="websocket"
+    sends=SERVER_FRAMES,
+    receives=CLIENT_FRAMES,
+    waits_for_credential=False,
+    close_codes=CLOSE_CODES,
+    example="websocket",
 )
 class NetraSocket(BaseSocket):
     """Ask for optimizations, stop them, and hear how they go."""
