@@ -50,6 +50,8 @@ def with_echo(config, **options):
     return Core(replace(build_core(config, **options)._ports, engine=Paced()))
 
 c.NotebookAgentsApp.core_factory = with_echo
+# Each test logs in anew, from one address.
+c.NotebookAgentsApp.rate_limits = {{"tektra.authentication": "1000/minute"}}
 """
 
 
