@@ -13,6 +13,8 @@ from notebook_agents.optimization.workflow import OptimizationWorkflow, Workflow
 from notebook_agents.testing import FakeClock, MemoryStore, ScriptedEngine, fake_core
 from notebook_agents.testing.store import MemoryAnalytics, MemoryEventLog
 from notebook_agents.testing.tools import FakeSandbox
+from notebook_agents_server.dialects.netra import workload_mapping, workload_routes
+from notebook_agents_server.openapi import describe
 from notebook_agents_server.testing import Answer, Client
 
 from .conftest import People
@@ -81,6 +83,14 @@ async def test_json_is_known_by_its_type_or_its_beginning(people: People) -> Non
     assert unnamed.json["format"] == "json"
 
 
+def test_the_api_document_names_every_kind_of_table() -> None:
+    document = describe(workload_routes.ROUTES, title="Workloads", servers=["/"])
+    body = document["paths"]["/api/workloads"]["post"]["requestBody"]
+    assert body["required"]
+    kinds = [workload_mapping.format_of(kind, b"") for kind in body["content"]]
+    assert kinds == ["json", "csv", "parquet"]
+
+
 async def test_the_example_is_everybodys_and_stays(people: People) -> None:
     answer = await people.bob.get("/api/workloads/wl-example")
     assert answer.json["id"] == "wl-example"
@@ -95,7 +105,9 @@ async def test_errors_name_row_column_and_remedy(people: People) -> None:
     assert (
         "row 2, column 'hours' holds '-1'; use a number above 0" in answer.json["error"]["message"]
     )
-    assert (await upload(people.ann, CSV)).status in {400, 201}
+    as_json = await upload(people.ann, CSV, "typed")
+    assert as_json.status == 400
+    assert as_json.json["error"]["message"].startswith("this is not JSON")
     again = await upload(people.ann, CSV, "twice", Content_Type="text/csv")
     twice = await upload(people.ann, CSV, "twice", Content_Type="text/csv")
     assert (again.status, twice.status) == (201, 409)
@@ -114,7 +126,7 @@ async def test_another_persons_workload_is_not_there(people: People) -> None:
     assert (await people.nobody.get("/api/workloads")).status == 401
 
 
-async def test_an_optimization_of_an_uploaded_workload(people: People) -> None:
+async def test_N_14_N_19_an_optimization_of_an_uploaded_workload(people: People) -> None:
     id = (await upload(people.ann, JOBS)).json["id"]
     body = {
         "message": "Optimize my AI workload for cost efficiency",
@@ -141,7 +153,7 @@ async def test_an_optimization_of_an_uploaded_workload(people: People) -> None:
     )
 
 
-async def test_a_wrong_parameter_is_told_before_anything_runs(people: People) -> None:
+async def test_N_14_a_wrong_parameter_is_told_before_anything_runs(people: People) -> None:
     context = {"workload_id": "wl-example", "parameters": {"constraints": ["beauty"]}}
     body = {"message": "Optimize it", "context": context}
     answer = await people.ann.post("/api/agent/execute", body)

@@ -28,6 +28,7 @@ class Workloads(WorkloadHandler):
 
     @operation(
         body=workload_wire.JOBS,
+        files=workload_wire.FILES,
         query=workload_wire.RegisterQuery,
         answer=workload_wire.WorkloadAnswer,
         status=201,
