@@ -38,6 +38,14 @@ def test_names_are_found_in_any_case_and_with_the_vendor(tmp_path: Path) -> None
     assert catalogue.find("abacus") is None
 
 
+def test_variants_of_a_gpu_have_figures_of_their_own(tmp_path: Path) -> None:
+    catalogue = load_catalogue(tmp_path)
+    a10, a10g, v100 = (catalogue.find(name) for name in ("A10", "NVIDIA A10G", "V100"))
+    assert a10 is not None and a10g is not None and v100 is not None  # noqa: PT018
+    assert (a10.speed("fp16"), a10g.speed("fp16")) == (125e12, 70e12)
+    assert (v100.name, v100.speed("bf16")) == ("V100-16GB", None)
+
+
 def test_a_file_in_the_home_takes_its_place_at_once(tmp_path: Path) -> None:
     (tmp_path / "price_catalogue.toml").write_text(ONE)
     assert [gpu.name for gpu in load_catalogue(tmp_path).gpu] == ["Mine"]
