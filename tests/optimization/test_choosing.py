@@ -199,3 +199,12 @@ def test_a_job_with_a_deadline_is_not_made_late(look: Look, catalogue: Catalogue
     )
     assert [step.change for step in tight.steps] == []
     assert tight.obstacles["miss a deadline"] == 2
+
+
+def test_what_is_free_now_is_not_made_dear(look: Look, catalogue: Catalogue) -> None:
+    free = {"gpu_type": "T4", "hours": 100, "kind": "batch", "utilisation": 1, "memory_gib": 5,
+            "tokens_in": 10**9, "tokens_out": 0, "price_per_gpu_hour": 0}  # fmt: skip
+    paid = free | {"gpu_type": "A100-80GB", "price_per_gpu_hour": 3.4}
+    choice = choose(look([free, paid]), parse_wish("", {"priority": "performance"}), catalogue)
+    assert all(step.before.cost > 0 or step.after.cost == 0 for step in choice.steps)
+    assert choice.obstacles["cost money where the data say that none is paid"] > 0

@@ -101,7 +101,11 @@ async def test_without_a_name_the_newest_workload_is_taken(bench: Bench) -> None
     await bench.register([IDLE], "newer")
     run = await bench.finish(priority="cost")
     assert run.result["workload"]["name"] == "newer"
-    assert run.result["notes"][0].startswith("The request names no workload")
+    said = "The request names no workload, so"
+    assert run.result["notes"][0] == f"{said} the newest one was taken."
+    nothing = await bench.finish(priority="cost", actor=BEN)
+    assert nothing.result["workload"]["id"] == "recorded"
+    assert nothing.result["notes"][0] == f"{said} recorded runs were taken."
 
 
 async def test_wrong_requests_start_no_run(bench: Bench) -> None:

@@ -18,7 +18,7 @@ _SAME = 1 + 1e-9
 
 def obstacle(pool: Pool, option: Option, wish: Wish, catalogue: Catalogue) -> str:
     """What forbids an option, in words for people; empty when nothing does."""
-    for check in (_time, _latency, _deadline, _memory, _kept):
+    for check in (_time, _latency, _deadline, _memory, _free, _kept):
         if problem := check(pool, option, wish, catalogue):
             return problem
     return ""
@@ -69,8 +69,13 @@ def _memory(_pool: Pool, option: Option, wish: Wish, _catalogue: Catalogue) -> s
     limit, before, after = wish.limits.memory_gib, option.before, option.after
     if limit is not None and after.memory_gib > max(limit, before.memory_gib) * _SAME:
         return "use too much GPU memory"
-    if limit is not None and after.memory_gib > limit >= before.memory_gib:
-        return "use too much GPU memory"
+    return ""
+
+
+def _free(_pool: Pool, option: Option, _wish: Wish, _catalogue: Catalogue) -> str:
+    """Whether it costs money where none is paid: no percentage says how much dearer that is."""
+    if option.before.cost == 0 < option.after.cost:
+        return "cost money where the data say that none is paid"
     return ""
 
 

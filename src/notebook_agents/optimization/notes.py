@@ -10,13 +10,11 @@ SHOWN_OBSTACLES = 3
 SHOWN_TYPES = 5
 
 
-def notes_of(
-    survey: Survey, wish: Wish, choice: Choice | None, *, is_chosen_here: bool
-) -> list[str]:
-    """One sentence each."""
+def notes_of(survey: Survey, wish: Wish, choice: Choice | None, *, chosen_here: str) -> list[str]:
+    """One sentence each; ``chosen_here`` is what was taken because the request names nothing."""
     found = []
-    if is_chosen_here:
-        found.append("The request names no workload, so the newest one was taken.")
+    if chosen_here:
+        found.append(f"The request names no workload, so {chosen_here} taken.")
     if not survey.is_period_known:
         found.append(
             "The rows do not all say when they began, so the table is taken as one month;"

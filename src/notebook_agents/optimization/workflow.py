@@ -116,7 +116,8 @@ class _Job:
         self.result: dict[str, Any] = {}
         self.text = ""
         self.warning = ""
-        self._is_workload_chosen_here = False
+        self._chosen_here = ""
+        """What was taken because the request names no workload."""
 
     async def triage(self) -> str:
         """Find out what is wanted, of which workload, at which prices."""
@@ -158,9 +159,7 @@ class _Job:
                 "n_rows": self.survey.n_rows,
             },
             "request": _shown(self.wish),
-            "notes": notes_of(
-                self.survey, self.wish, self.choice, is_chosen_here=self._is_workload_chosen_here
-            ),
+            "notes": notes_of(self.survey, self.wish, self.choice, chosen_here=self._chosen_here),
             "reason": reason_for(self.survey, self.wish, self.choice, is_recorded=workload is None),
             "alternatives": [],
         }
@@ -203,8 +202,8 @@ class _Job:
         """The named one; without a name the newest of the caller, else the recorded runs."""
         actor, name = self._task.actor, self.wish.workload
         if not name:
-            self._is_workload_chosen_here = True
             newest = await self._ports.workloads.list(actor, limit=1)
+            self._chosen_here = "the newest one was" if newest.items else "recorded runs were"
             return newest.items[0] if newest.items else None
         if without_prefix(name) == RECORDED_ID:
             return None
