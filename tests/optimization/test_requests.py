@@ -17,6 +17,8 @@ from notebook_agents.optimization.requests import Limits, parse_wish
         ("Optimize my GPU workload", "balanced"),
         ("make it faster", "performance"),
         ("cheaper and faster please", "balanced"),
+        ("cut cost but keep latency under 300 ms", "cost"),
+        ("keep latency under 300 ms", "performance"),
     ],
 )
 def test_the_priority_is_read_from_words(message: str, priority: str) -> None:
@@ -36,6 +38,10 @@ def test_parameters_win_over_the_message() -> None:
         ("at most 8k usd", 8000.0, None),
         ("p95 below 1.5 seconds, no spot", None, 1500.0),
         ("train 3 models on 8 GPUs", None, None),
+        ("stay in budget, latency under 300 ms", None, 300.0),
+        ("we have budget and 8 GPUs", None, None),
+        ("budget: 10k per month", 10_000.0, None),
+        ("the budget is 1,200.50.", 1200.5, None),
     ],
 )
 def test_amounts_are_read_from_words(

@@ -47,7 +47,8 @@ _CONSTRAINT = re.compile(r"\s*([A-Za-z][A-Za-z0-9 _-]*?)\s*(?:(?:<=|<|==|=|:)\s*
 _AMOUNT = re.compile(r"([\d.,]+)\s*([a-zA-Z]*)")
 _MONEY = re.compile(
     r"(?:\$|usd\s*)\s*([\d][\d,]*(?:\.\d+)?)\s*(k\b)?"
-    r"|\bbudget\D{0,20}?([\d][\d,]*(?:\.\d+)?)\s*(k\b)?"
+    r"|\bbudget[^\d.,;]{0,20}([\d][\d,]*(?:\.\d+)?)(?!\d|\.\d)\s*(k\b)?"
+    r"(?!\s*(?:%|m?s\b|sec|milli|gi?b\b|gpu|[alht]\d))"
     r"|([\d][\d,]*(?:\.\d+)?)\s*(k)?\s*(?:usd|dollars?)\b",
     re.IGNORECASE,
 )
@@ -129,6 +130,9 @@ def parse_wish(message: str, parameters: Mapping[str, Any]) -> Wish:
 def _from_message(message: str) -> Wish:
     origins: dict[str, str] = {}
     wants_less, wants_speed = _COST_WORDS.search(message), _SPEED_WORDS.search(message)
+    if wants_less:
+        # A limit on latency beside it is a limit, not a wish for speed.
+        wants_speed = _SPEED_WORDS.search(_LATENCY.sub(" ", message))
     priority: Priority = "balanced"
     if (wants_less or wants_speed) and not _BOTH_WORDS.search(message):
         priority = "cost" if not wants_speed else "balanced" if wants_less else "performance"
