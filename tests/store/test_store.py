@@ -121,7 +121,9 @@ async def test_a_taken_unique_field_is_named(store: Store) -> None:
     user = User(id="1", username="ann", email="a@x", created_at=NOW, updated_at=NOW)
     await store.commit(Insert(record=user))
     with pytest.raises(Conflict) as error:
-        await store.commit(Insert(record=replace(user, id="2", number=2, email="b@x")))
+        await store.commit(
+            Insert(record=replace(user, id="2", number=2, username_key="x", email="b@x"))
+        )
     assert error.value.details["field"] == "username"
 
 
@@ -189,3 +191,14 @@ async def test_a_key_is_found_by_its_digest(store: Store) -> None:
     key = ApiKey(id="k", owner_id="u", name="n", prefix="nba_x", digest="d", created_at=NOW)
     await store.commit(Insert(record=key))
     assert (await store.find(ApiKey, Query(where={"digest": "d"}))).items == (key,)
+
+
+async def test_nobody_else_reads_the_files_of_a_database(sqlite_url: str, tmp_path: Path) -> None:
+    def modes() -> dict[str, int]:
+        return {file.name: file.stat().st_mode & 0o777 for file in tmp_path.glob("store.db*")}
+
+    for _ in ("made", "found open to all"):
+        opened = SqlStore.open(sqlite_url, Holders(tmp_path / "holders"))
+        assert modes() == dict.fromkeys(("store.db", "store.db-wal", "store.db-shm"), 0o600)
+        await opened.aclose()
+        (tmp_path / "store.db").chmod(0o644)

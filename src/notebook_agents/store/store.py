@@ -10,6 +10,7 @@ import asyncio
 import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -41,6 +42,9 @@ from notebook_agents.store.migrations import migrate
 from notebook_agents.store.records import record_of, row_of, table_of, values_of
 
 T = TypeVar("T")
+_PRIVATE = 0o600
+_OTHERS = 0o077
+_BESIDE = ("-wal", "-shm", "-journal")
 _READERS = 2
 _POSTGRESQL_WRITERS = 4
 _TAKEN = re.compile(r"failed: \w+\.(\w+)|Key \((\w+)\)=")
@@ -180,10 +184,24 @@ def _connect(url: str) -> Engine:
     if parsed.get_backend_name() != "sqlite":
         return create_engine(parsed, pool_pre_ping=True, pool_size=_READERS + _POSTGRESQL_WRITERS)
     if parsed.database:
-        Path(parsed.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _keep_private(Path(parsed.database))
     engine = create_engine(parsed, poolclass=QueuePool, connect_args={"check_same_thread": False})
     event.listen(engine, "connect", _prepare_sqlite)
     return engine
+
+
+def _keep_private(database: Path) -> None:
+    """Make the file, or let nobody but its account read it: it holds people's conversations.
+
+    The files that SQLite puts beside it get the mode that it has when they are made.
+    """
+    database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    database.touch(mode=_PRIVATE)
+    for file in (database, *(database.with_name(database.name + end) for end in _BESIDE)):
+        # Gone meanwhile, or another account's, who must know what its mode is for.
+        with suppress(FileNotFoundError, PermissionError):
+            if file.stat().st_mode & _OTHERS:
+                file.chmod(_PRIVATE)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
