@@ -38,6 +38,8 @@ class EngineHandler(BaseHandler):
     async def enter(self, credential: str) -> None:
         """Refuse people who should go through an agent."""
         await super().enter(credential)
+        if self.actor.has_admin_account:
+            self.actor.require_scope("admin")
         if not self.actor.is_admin:
             raise NotPermitted("only kernels of this server and administrators use the engine")
 

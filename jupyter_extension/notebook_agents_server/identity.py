@@ -211,6 +211,7 @@ def _actor(user: User, credential: str, scopes: frozenset[str] = ALL_SCOPES) -> 
         user_id=user.id,
         username=user.username,
         is_admin=user.is_admin and "admin" in scopes,
+        has_admin_account=user.is_admin,
         credential=credential,
         scopes=scopes,
     )

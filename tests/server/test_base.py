@@ -20,6 +20,9 @@ def settings() -> dict[str, Any]:
     return {"max_body_bytes": 2048}
 
 
+AGENT = {"name": "a", "role": "r", "description": "d"}
+
+
 async def user_key(core: Core, name: str) -> tuple[User, str]:
     user = await core.users.create(CreateUser(username=name, email=f"{name}@example.org"))
     actor = Actor(user_id=user.id, username=user.username)
@@ -163,3 +166,27 @@ async def test_unknown_paths_below_our_prefix_are_json(client: Client) -> None:
 async def test_jupyters_own_routes_are_still_there(client: Client) -> None:
     assert (await client.get("/api/status")).status == 200
     assert (await client.get("/api/kernelspecs")).status == 200
+
+
+async def test_an_administrators_key_without_the_scope_is_told_which_one_is_missing(
+    client: Client, core: Core
+) -> None:
+    owner = await core.users.find("admin")
+    assert owner is not None
+    actor = Actor(user_id=owner.id, username=owner.username, is_admin=True)
+    _, key = await core.api_keys.create(actor, "k", scopes=("read", "run", "write"))
+    keyed = client.holding(key)
+    refused = [
+        await keyed.post("/notebook-agents/aimos/api/agents", AGENT),
+        await keyed.get("/notebook-agents/engine/models"),
+    ]
+    for answer in refused:
+        assert answer.status == 403
+        assert "lacks the scope 'admin'; it has: read, run, write" in str(answer.json)
+
+
+async def test_a_long_id_is_not_echoed_whole(client: Client) -> None:
+    for path in ("/v1/agents/", "/notebook-agents/nothing/", "/api/agents/"):
+        answer = await client.get(path + "x" * 5000)
+        assert answer.status == 404
+        assert len(answer.body) < 1000

@@ -72,8 +72,11 @@ class NotFound(NotebookAgentsError):
     """The object does not exist or is not the caller's."""
 
     code = "not_found"
+    MAX_ID: ClassVar[int] = 80
+    """Characters of an id that are told; ours are shorter, others need no echo."""
 
     def __init__(self, kind: str, id: str) -> None:
+        id = id if len(id) <= self.MAX_ID else f"{id[: self.MAX_ID]}…"
         super().__init__(f"{kind} {id!r} was not found", kind=kind, id=id)
         self.kind = kind
 

@@ -49,7 +49,8 @@ class Actor:
     user_id: str
     username: str
     is_admin: bool = False
-    """False too when the credential is not good for administration."""
+    """False too when the credential of an administrator's account is not good for it."""
+    has_admin_account: bool = False
     dialect: str = "python"
     """Through which door the request came: a dialect's name, ``magic``, ``python`` …"""
     credential: str = ""
@@ -66,7 +67,9 @@ class Actor:
             )
 
     def require_admin(self) -> None:
-        """NotPermitted unless an administrator asks."""
+        """NotPermitted unless an administrator asks; names the scope if only that is missing."""
+        if self.has_admin_account:
+            self.require_scope("admin")
         if not self.is_admin:
             raise NotPermitted("Administrative privileges required")
 
