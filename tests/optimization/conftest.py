@@ -71,6 +71,7 @@ class Bench:
     core: Core
     engine: ScriptedEngine
     home: Path
+    tables: ParquetTables
 
     async def register(self, rows: Any, name: str = "mine", actor: Actor = ANN) -> Workload:
         content = rows if isinstance(rows, bytes) else csv_of(rows)
@@ -125,5 +126,5 @@ async def bench(tmp_path: Path) -> AsyncGenerator[Bench, None]:
         analytics=analytics, sandbox=sandbox, workload_tables=tables,
         workflows={workflow.name: workflow},
     )  # fmt: skip
-    yield Bench(core, engine, home)
+    yield Bench(core, engine, home, tables)
     await core.aclose()

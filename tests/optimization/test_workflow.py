@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from contextlib import aclosing
 from typing import Any
 
 import pytest
@@ -119,6 +121,27 @@ async def test_wrong_requests_start_no_run(bench: Bench) -> None:
     await asyncio.to_thread(catalogue.write_text, "currency = 3")
     with pytest.raises(InvalidRequest, match=r"price catalogue 'price_catalogue\.toml'"):
         await bench.start(workload_id="mine")
+
+
+async def test_a_run_begins_and_is_stopped_while_all_threads_for_tables_are_busy(
+    bench: Bench,
+) -> None:
+    gate = threading.Event()
+    others = [
+        bench.core.spawn(bench.tables.worker.run(lambda _: gate.wait(60)), name="another's work")
+        for _ in range(2)
+    ]
+    try:
+        run = await bench.start(workload_id="wl-example")
+        async with aclosing(bench.core.runs.events(ANN, run.id)) as events:
+            bodies = (event.body async for event in events)
+            first = await anext(b async for b in bodies if isinstance(b, WorkflowStepStarted))
+        assert (first.step, first.progress) == ("triage", 0)
+        assert (await bench.core.runs.cancel(ANN, run.id)).state == "cancelled"
+        assert not gate.is_set()
+    finally:
+        gate.set()
+        await asyncio.gather(*others)
 
 
 async def test_an_edited_catalogue_acts_at_the_next_request(bench: Bench) -> None:

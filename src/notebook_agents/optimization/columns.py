@@ -18,8 +18,10 @@ SQL_TYPES: Mapping[Kind, str] = {
     "time": "TIMESTAMP",
     "flag": "BOOLEAN",
 }
-TEXT_PATTERN = r"[\p{L}\p{N}_][\p{L}\p{N} _.,:;/+()#@%&'=~\-]{0,199}"
+TEXT_PATTERN = r"[\p{L}\p{N}_][\p{L}\p{N} _.,:;/+()#@%&'=~\-]*"
 """Names; one that begins with = + - or @ would be a formula in a spreadsheet."""
+MAX_TEXT_CHARS = 200
+"""Counted apart from the pattern: a class of letters repeated so often takes seconds to compile."""
 
 
 @dataclass(frozen=True, slots=True)

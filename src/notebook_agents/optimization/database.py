@@ -65,14 +65,16 @@ class Worker:
     async def run(self, work: Callable[[Leash], T]) -> T:
         """Do the work on a thread; a cancelled task waits until the work has really ended."""
         leash = Leash()
-        future = asyncio.get_running_loop().run_in_executor(self._threads, work, leash)
+        job = self._threads.submit(work, leash)
+        future = asyncio.wrap_future(job)
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 return await asyncio.shield(future)
         except (asyncio.CancelledError, TimeoutError) as stop:
             leash.pull()
-            with contextlib.suppress(Exception):
-                await future
+            if not job.cancel():  # one that has not begun is not waited for
+                with contextlib.suppress(Exception):
+                    await future
             if isinstance(stop, asyncio.CancelledError):
                 raise
             raise unreadable(

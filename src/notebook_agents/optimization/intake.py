@@ -18,6 +18,7 @@ from notebook_agents.core.errors import InvalidRequest
 from notebook_agents.core.workloads import KeptTable
 from notebook_agents.optimization.columns import (
     COLUMNS,
+    MAX_TEXT_CHARS,
     SQL_TYPES,
     TEXT_PATTERN,
     Column,
@@ -29,6 +30,7 @@ MAX_ROWS = 2_000_000
 MAX_COLUMNS = 100
 MAX_SHOWN = 40
 """Characters of a wrong value that an error shows."""
+_UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _LINE = re.compile(r"CSV Error on Line: (\d+)")
 _COUNTS = re.compile(r"Expected Number of Columns: (\d+) Found: (\d+)")
 
@@ -88,6 +90,8 @@ def _headers(source: Path) -> list[str]:
         line = file.readline(65_536)
     if not line.strip():
         raise unreadable("the table is empty; the first line must name the columns")
+    if line.startswith(_UTF_16_MARKS) or _is_ascii_in_pairs(line):
+        raise unreadable("the file is UTF-16 text; save it as UTF-8")
     if b"\0" in line:
         raise unreadable("this is not text; say what it is with ?format=parquet")
     try:
@@ -100,6 +104,11 @@ def _headers(source: Path) -> list[str]:
     if len(headers) > MAX_COLUMNS:
         raise unreadable(f"the table has {len(headers)} columns, at most {MAX_COLUMNS} are read")
     return headers
+
+
+def _is_ascii_in_pairs(line: bytes) -> bool:
+    """Whether every second byte is zero and no other: UTF-16 without a mark."""
+    return any(not any(line[n:-1:2]) and all(line[1 - n : -1 : 2]) for n in (0, 1) if line[:-1])
 
 
 def _understood(headers: Sequence[str]) -> tuple[dict[Column, int], list[str]]:
@@ -157,7 +166,9 @@ def _check(connection: Database, column: Column, cell: str, header: str) -> None
 def _holds(column: Column, text: str) -> str:
     """The SQL condition that a text can be a value of the column."""
     if column.kind == "text":
-        return f"regexp_full_match({text}, '{TEXT_PATTERN.replace(chr(39), chr(39) * 2)}')"
+        pattern = TEXT_PATTERN.replace("'", "''")
+        is_short = f"length({text}) <= {MAX_TEXT_CHARS}"
+        return f"{is_short} AND regexp_full_match({text}, '{pattern}')"
     if column.kind == "word":
         words = (*column.words, *column.word_aliases)
         return f"lower({text}) IN ({', '.join(f'{chr(39)}{word}{chr(39)}' for word in words)})"
@@ -203,7 +214,8 @@ def _wanted(column: Column) -> str:
     if column.kind == "time":
         return "use a time such as 2026-03-01T08:00:00Z"
     if column.kind == "text":
-        return "use up to 200 letters, digits and signs that begin with a letter or digit"
+        what = f"up to {MAX_TEXT_CHARS} letters, digits and signs"
+        return f"use {what} that begin with a letter or digit"
     what = "a whole number" if column.kind == "integer" else "a number"
     low = f"{'above' if column.is_above else 'of at least'} {column.low:g}"
     return f"use {what} {low} and at most {column.high:g} ({column.unit})"

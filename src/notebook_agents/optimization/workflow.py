@@ -6,6 +6,7 @@ computed; work on tables and the search run on threads and end when the run is c
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,13 @@ from notebook_agents.core.events import (
     WorkflowStepStarted,
 )
 from notebook_agents.core.workflows import WorkflowAnswer, WorkflowTask
-from notebook_agents.core.workloads import RECORDED_ID, Workload, Workloads, without_prefix
+from notebook_agents.core.workloads import (
+    RECORDED_ID,
+    RESERVED_NAMES,
+    Workload,
+    Workloads,
+    without_prefix,
+)
 from notebook_agents.optimization import results
 from notebook_agents.optimization.catalogue import Catalogue, load_catalogue
 from notebook_agents.optimization.choosing import Choice, choose
@@ -71,7 +78,8 @@ class OptimizationWorkflow:
         wish = parse_wish("", parameters)
         catalogue = await _catalogue(self._ports)
         _check_gpu_types(wish, catalogue)
-        if wish.workload and without_prefix(wish.workload) != RECORDED_ID:
+        # What is always there needs no look, so that a run of it begins at once.
+        if wish.workload and without_prefix(wish.workload) not in RESERVED_NAMES:
             await self._ports.workloads.get(actor, wish.workload)
 
     async def work(self, task: WorkflowTask) -> AsyncGenerator[EventBody | WorkflowAnswer, None]:
@@ -255,6 +263,5 @@ def _check_gpu_types(wish: Wish, catalogue: Catalogue) -> None:
 
 
 async def _catalogue(ports: WorkflowPorts) -> Catalogue:
-    return await ports.tables.worker.run(
-        lambda _leash: load_catalogue(ports.home, ports.price_catalogue)
-    )
+    # Not on the threads for tables: a new request must not wait for the work of others.
+    return await asyncio.to_thread(load_catalogue, ports.home, ports.price_catalogue)
