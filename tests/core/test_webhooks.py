@@ -171,9 +171,35 @@ async def test_o69_a_completed_execution_is_told_with_the_documented_fields(
         "agent_id": agent_id,
         "agent_name": "CostOptBot",
         "status": "success",
-        "duration_ms": round(run.duration_ms),
+        "duration_ms": round(run.work_ms),
         "result": {"text": "Hello"},
     }
+
+
+async def test_an_execution_takes_its_working_time_a_conversation_also_waits(
+    tmp_path: Path, clock: FakeClock, postbox: Postbox
+) -> None:
+    async def work(_request: Any) -> str:
+        clock.advance(5)
+        return "done"
+
+    engine = ScriptedEngine(work, work)
+    core = fake_core(home=tmp_path, clock=clock, webhook_sender=postbox, engine=engine)
+    await subscribe(core, "agent.execution.completed", "conversation.completed")
+    agent_id = await happen(core)
+    start = StartRun(agent_id=agent_id, message=user_message("hi"), turn="one after another")
+    runs = [await core.runs.start(ANN, start) for _ in range(2)]
+    for run in runs:
+        await core.runs.wait(ANN, run.id)
+    await deliver(core)
+    told = [(letter.event, letter.data["duration_ms"]) for letter in postbox.letters]
+    assert sorted(told) == [
+        ("agent.execution.completed", 5000),
+        ("agent.execution.completed", 5000),
+        ("conversation.completed", 5000),
+        ("conversation.completed", 10_000),
+    ]
+    await core.aclose()
 
 
 async def test_a_failed_execution_is_told_and_completes_no_conversation(

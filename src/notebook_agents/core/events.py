@@ -181,6 +181,9 @@ class RunFinished:
     n_steps: int = 0
     n_tool_calls: int = 0
     duration_ms: float = 0.0
+    """From creation to the end."""
+    work_ms: float | None = None
+    """The same without the time in which the run waited for its turn; None of older versions."""
     error_code: str = ""
     error_message: str = ""
     result: dict[str, Any] = field(default_factory=dict)

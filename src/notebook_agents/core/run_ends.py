@@ -33,6 +33,7 @@ def finished_event(run: Run) -> RunFinished:
         n_steps=run.n_steps,
         n_tool_calls=len(run.tool_calls),
         duration_ms=run.duration_ms,
+        work_ms=run.work_ms,
         error_code=run.error_code,
         error_message=run.error_message,
         result=run.result,

@@ -114,6 +114,13 @@ class Run:
             return 0.0
         return (self.ended_at - self.created_at).total_seconds() * 1000
 
+    @property
+    def work_ms(self) -> float:
+        """The same without the time in which a run that was started had waited for its turn."""
+        if self.ended_at is None:
+            return 0.0
+        return (self.ended_at - (self.started_at or self.created_at)).total_seconds() * 1000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartRun:

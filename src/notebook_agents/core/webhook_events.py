@@ -123,7 +123,7 @@ async def _execution(event: Event, store: Store) -> Data:
         "agent_id": event.agent_id,
         "agent_name": agent.name if agent else "",
         "status": "success" if body.state == "succeeded" else "failed",
-        "duration_ms": round(body.duration_ms),
+        "duration_ms": round(body.duration_ms if body.work_ms is None else body.work_ms),
         "result": result,
     }
 

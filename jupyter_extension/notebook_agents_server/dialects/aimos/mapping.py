@@ -123,16 +123,14 @@ def executions_from_wire(
 
 def log_to_wire(run: Run, batch: Batch) -> wire.ExecutionLog:
     """A row of the log."""
-    started, ended = run.started_at or run.created_at, run.ended_at
-    took_ms = None if ended is None else round((ended - started).total_seconds() * 1000)
     return wire.ExecutionLog(
         id=run.id,
         agent_id=run.agent_id,
         agent_name=batch.agents[run.agent_id],
         status=_word(LOG_STATUSES, run.state),
-        start_time=started,
-        end_time=ended,
-        duration_ms=took_ms,
+        start_time=run.started_at or run.created_at,
+        end_time=run.ended_at,
+        duration_ms=None if run.ended_at is None else round(run.work_ms),
         error_message=run.error_message or None,
         execution_id=batch.id,
         result=run.text or None,
