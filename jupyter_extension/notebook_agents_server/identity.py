@@ -26,7 +26,14 @@ from jupyter_server.auth.identity import IdentityProvider
 from notebook_agents.core.api_keys import KEY_CREDENTIAL, KEY_PREFIX
 from notebook_agents.core.errors import Conflict, InvalidRequest, NotAuthenticated
 from notebook_agents.core.ids import new_id
-from notebook_agents.core.users import ALL_SCOPES, OWNER_USERNAME, Actor, CreateUser, User
+from notebook_agents.core.users import (
+    ALL_SCOPES,
+    HUB_DOMAIN,
+    OWNER_USERNAME,
+    Actor,
+    CreateUser,
+    User,
+)
 from notebook_agents_server.kernels import ADMIN_PASSWORD_ENV, KERNEL_TOKEN_PREFIX
 from notebook_agents_server.signing import write_secret
 from notebook_agents_server.tokens import REFRESH, REFUSED
@@ -148,15 +155,17 @@ class Gatekeeper:
         if self.hub_owner and visitor == self.hub_owner:
             return self.owner
         name = self._local_name(visitor)
-        user = await self._named(name)
-        if user is not None and (user.password_hash or user.is_email_verified):
-            # Somebody opened it who need not be the Hub's user of that name.
+        user = await self.users.by_username(name)
+        if user is not None and (
+            user.username != name or user.password_hash or user.is_email_verified
+        ):
+            # Somebody has it, or one that differs in case, who need not be this user of the Hub.
             name = f"{HUB_ACCOUNT_PREFIX}{visitor}"
             user = await self._named(name)
         if user is None:
             try:
                 user = await self.users.create(
-                    CreateUser(username=name, email=f"{name}@hub.localhost")
+                    CreateUser(username=name, email=f"{name}@{HUB_DOMAIN}")
                 )
             except Conflict:  # another request of the same user was faster
                 user = await self._named(name)

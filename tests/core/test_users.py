@@ -151,6 +151,10 @@ async def test_a_name_is_the_username_unless_another_is_given(users: Users) -> N
         ("username", "j" * 51, "jo@example.org", "long enough"),
         ("username", "jo@example.org", "jo@example.org", "long enough"),
         ("username", "hub:joe", "jo@example.org", "long enough"),
+        ("username", "\u0430nn", "jo@example.org", "long enough"),
+        ("username", "jos\u00e9", "jo@example.org", "long enough"),
+        ("email", "joe", "joe@hub.localhost", "long enough"),
+        ("email", "joe", "joe@Hub.Localhost", "long enough"),
         ("email", "joe", "nowhere", "long enough"),
         ("email", "joe", "a b@example.org", "long enough"),
         ("email", "joe", "a@example.org\n", "long enough"),
@@ -177,6 +181,17 @@ async def test_a_registration_says_what_is_taken(users: Users) -> None:
             await users.register(other)
         assert error.value.details["field"] == field
     assert (await users.authenticate("JOE@example.org", "long enough")).username == "joe"
+
+
+async def test_names_that_differ_in_case_are_one(users: Users) -> None:
+    ann = await make(users, "Ann")
+    for other in ("ann", "ANN", "Ann"):
+        wish = CreateUser(username=other, email="x@example.org", password="long enough")
+        for attempt in (users.register(wish), users.create(wish)):
+            with pytest.raises(Conflict, match="this username is taken") as error:
+                await attempt
+            assert error.value.details["field"] == "username"
+        assert (await users.authenticate(other, "long enough")).id == ann.id
 
 
 async def test_a_changed_password_ends_all_tokens(users: Users) -> None:

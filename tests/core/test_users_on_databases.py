@@ -118,15 +118,21 @@ async def test_users_that_are_made_at_once_have_different_numbers(
     assert min(user.number for user in made) == 1
 
 
-async def test_of_two_who_want_one_name_one_gets_it(servers: tuple[Core, Core]) -> None:
+@pytest.mark.parametrize("names", [("same", "same"), ("Same", "sAME")])
+async def test_of_two_who_want_one_name_one_gets_it(
+    servers: tuple[Core, Core], names: tuple[str, str]
+) -> None:
     wishes = [
-        CreateUser(username="same", email=f"{n}@example.org", password=PASSWORD) for n in range(2)
+        CreateUser(username=name, email=f"{n}@example.org", password=PASSWORD)
+        for n, name in enumerate(names)
     ]
     attempts = [core.users.register(wish) for core, wish in zip(servers, wishes, strict=True)]
     results = await asyncio.gather(*attempts, return_exceptions=True)
     refused = [result for result in results if isinstance(result, Conflict)]
     assert len(refused) == 1
     assert refused[0].details["field"] == "username"
+    taken = await servers[0].users.authenticate("SAME", PASSWORD)
+    assert taken.username in names
 
 
 async def test_an_external_account_opens_one_account_whoever_asks(

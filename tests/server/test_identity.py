@@ -133,18 +133,18 @@ async def test_with_jupyters_authentication_switched_off_a_credential_is_still_n
     assert (await client.holding(None).get("/v1/agents?token=")).status == 401
 
 
+@pytest.mark.parametrize("taken", ["alice", "Alice"])
 async def test_a_hub_user_is_not_the_stranger_who_took_their_name_first(
-    client: Client, core: Core
+    client: Client, core: Core, taken: str
 ) -> None:
-    wish = CreateUser(username="alice", email="thief@example.org", password="long enough")
+    wish = CreateUser(username=taken, email="thief@example.org", password="long enough")
     thief = await core.users.register(wish)
     agent = await client.holding("hub-alice").post("/v1/agents", {"name": "alice's own"})
     assert agent.status == 201
-    actor = Actor(user_id=thief.id, username="alice")
+    actor = Actor(user_id=thief.id, username=taken)
     assert (await core.agents.list(actor, ListAgents())).total == 0
     hub_alice = await core.users.find("hub:alice")
-    assert hub_alice is not None
-    assert not hub_alice.password_hash
+    assert hub_alice is not None and not hub_alice.password_hash  # noqa: PT018
 
 
 # -- the matrix of credentials -----------------------------------------------------------------

@@ -13,11 +13,13 @@ import pytest
 from sqlalchemy import Engine, create_engine, inspect, text
 
 from notebook_agents.core.conversations import Conversation
-from notebook_agents.core.errors import NotebookAgentsError
+from notebook_agents.core.errors import Conflict, NotebookAgentsError
 from notebook_agents.core.runs import Run
+from notebook_agents.core.users import CreateUser, Users
 from notebook_agents.store.holders import Holders
 from notebook_agents.store.migrations import MIGRATIONS, migrate
 from notebook_agents.store.store import SqlStore
+from notebook_agents.testing import FakeClock, PlainHasher
 
 _OPEN = "import sys; from notebook_agents.store.migrations import migrate;"
 _OPEN += "from sqlalchemy import create_engine; print(migrate(create_engine(sys.argv[1])))"
@@ -97,6 +99,33 @@ def test_a_migrated_database_has_the_schema_of_a_fresh_one(two_urls: tuple[str, 
     assert shape_of(old) == shape_of(fresh)
     old.dispose()
     fresh.dispose()
+
+
+async def test_old_names_that_differ_in_case_all_still_lead_to_their_users(
+    two_urls: tuple[str, str], tmp_path: Path
+) -> None:
+    old = version_1(two_urls[0])
+    names = ["Joe", "Ann", "ANN", "ann", "Max", "MAX"]
+    with old.begin() as connection:
+        for n, name in enumerate(names):
+            connection.exec_driver_sql(
+                f"INSERT INTO users VALUES ('{n}', '{name}', '{n}@x', '', true, false,"
+                f" '2026-01-0{n + 1} 00:00:00', '2026-01-01 00:00:00', NULL)"
+            )
+    old.dispose()
+    store = SqlStore.open(two_urls[0], Holders(tmp_path / "holders"))
+    users = Users(store, FakeClock(), PlainHasher())
+    for login, found in (*zip(names, names, strict=True), ("JOE", "Joe"), ("aNn", "ann")):
+        user = await users.find(login)
+        assert user is not None
+        assert user.username == found
+    user = await users.find("mAX")
+    assert user is not None
+    assert user.username == "Max"
+    for login in ("joe", "aNN", "max"):
+        with pytest.raises(Conflict):
+            await users.create(CreateUser(username=login, email="new@x"))
+    await store.aclose()
 
 
 OLD_ROWS = """

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 OWNER_USERNAME = "admin"
 OWNER_EMAIL = "admin@localhost"
+HUB_DOMAIN = "hub.localhost"
+"""The e-mail domain of accounts that a Hub's users get here; nobody registers there."""
 SCOPES = ("read", "run", "write", "admin")
 """What a credential may be good for: look, start runs and tools, change things, administrate."""
 ALL_SCOPES = frozenset(SCOPES)
@@ -34,7 +36,8 @@ MIN_PASSWORD = 8
 MAX_PASSWORD = 1024
 _MAX_EMAIL = 254
 """RFC 5321, section 4.5.3.1.3, without the angle brackets."""
-_USERNAME = re.compile(r"[\w.-]+")
+_USERNAME = re.compile(r"[A-Za-z0-9._-]+")
+"""What strangers choose from: in other alphabets there are letters that look like these."""
 _EMAIL = re.compile(r"[^@\s\x00-\x1f<>()\[\],;:\"\\]+@[\w-]+(\.[\w-]+)*")
 _N_TRIES = 20
 """How often somebody else may be faster before we give up."""
@@ -82,6 +85,11 @@ class User:
     number: int = 0
     """The same identity as a small integer, from 1 on, for clients that expect one."""
     username: str
+    username_key: str = ""
+    """The username without regard to case (`username_key`), which is taken once.
+
+    Of names that an older release gave out several times, all but one have their own case here.
+    """
     email: str
     is_email_verified: bool = False
     """Whether somebody trusted said that the address is this user's."""
@@ -137,7 +145,7 @@ class Users:
         """
         problems = [
             *_problems(check_new_username, wish.username),
-            *_problems(check_email, wish.email),
+            *_problems(check_new_email, wish.email),
             *_problems(check_password, wish.password),
         ]
         if problems:
@@ -159,6 +167,7 @@ class Users:
         user = User(
             id=new_id(),
             username=wish.username,
+            username_key=username_key(wish.username),
             email=wish.email,
             is_email_verified=wish.is_email_verified,
             name=wish.name.strip() or wish.username,
@@ -178,6 +187,8 @@ class Users:
             try:
                 await self._store.commit(Insert(record=numbered), *beside)
             except Conflict as conflict:  # somebody else may have got this number
+                if conflict.details.get("field") == "username_key":
+                    raise Conflict("this username is taken", field="username") from conflict
                 if conflict.details.get("field") != "number":
                     raise
             else:
@@ -194,11 +205,17 @@ class Users:
         return user
 
     async def find(self, login: str) -> User | None:
-        """The account with that username or e-mail."""
+        """The account with that username or e-mail; case does not matter in either."""
         # Both are always looked up: the time must not tell which of them is known.
-        named = await self._store.find(User, Query(where={"username": login}, limit=1))
+        named = await self.by_username(login)
         mailed = await self.by_email(login)
-        return named.items[0] if named.items else mailed
+        return mailed if named is None else named
+
+    async def by_username(self, name: str) -> User | None:
+        """The account with that username in any case; one that has it exactly comes first."""
+        spellings = ({"username": name}, {"username_key": username_key(name)})
+        page = await self._store.find(User, Query(any_of=spellings, limit=2))
+        return max(page.items, key=lambda user: user.username == name, default=None)
 
     async def name_behind(self, login: str) -> str:
         """The username of the account with that username or e-mail, else the login itself.
@@ -329,6 +346,11 @@ class Users:
         return replace(user, password_hash=hashed), True
 
 
+def username_key(username: str) -> str:
+    """What two usernames have in common when they differ in case only."""
+    return username.casefold()
+
+
 def check_username(username: str) -> None:
     """InvalidRequest unless the name is neither too short nor too long."""
     if len(username) < 3:
@@ -342,7 +364,8 @@ def check_new_username(username: str) -> None:
     check_username(username)
     if not _USERNAME.fullmatch(username):
         raise InvalidRequest(
-            "Username must have letters, digits, '.', '_' and '-' only", field="username"
+            "Username must have only the letters a-z and A-Z, digits, '.', '_' and '-'",
+            field="username",
         )
 
 
@@ -350,6 +373,15 @@ def check_email(email: str) -> None:
     """InvalidRequest unless it can be an address."""
     if len(email) > _MAX_EMAIL or not _EMAIL.fullmatch(email):
         raise InvalidRequest("Email must be an address such as ann@example.org", field="email")
+
+
+def check_new_email(email: str) -> None:
+    """InvalidRequest unless a stranger may give it as theirs."""
+    check_email(email)
+    if email.lower().rpartition("@")[2] == HUB_DOMAIN:
+        raise InvalidRequest(
+            f"Email must not be of {HUB_DOMAIN}, which is kept for a Hub's users", field="email"
+        )
 
 
 def check_password(password: str) -> None:

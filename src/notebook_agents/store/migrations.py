@@ -181,6 +181,27 @@ def m008_external_accounts(connection: Connection) -> None:
     )
 
 
+def m009_usernames_without_case(connection: Connection) -> None:
+    """Usernames are taken once without regard to case.
+
+    Of those that are there already the one in lower case counts, else the oldest; the others keep
+    their own spelling as their key, so that their users still log in with exactly that.
+    """
+    add_column(connection, "users.username_key", Text(), default="")
+    found = connection.exec_driver_sql("SELECT id, username FROM users ORDER BY created_at, id")
+    rows = found.all()
+    spelled_so = {username for _, username in rows}
+    wanted = text("UPDATE users SET username_key = :key WHERE id = :id")
+    given: set[str] = set()
+    for id, username in rows:
+        folded = username.casefold()
+        is_free = folded not in given and (folded == username or folded not in spelled_so)
+        key = folded if is_free else username
+        given.add(key)
+        connection.execute(wanted, {"key": key, "id": id})
+    connection.exec_driver_sql("CREATE UNIQUE INDEX users_by_username_key ON users (username_key)")
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     m002_workflows_and_deleted_conversations,
     m003_identity,
@@ -189,6 +210,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m006_webhooks,
     m007_several_servers,
     m008_external_accounts,
+    m009_usernames_without_case,
 )
 """From version 1 on: the first brings version 1 to version 2."""
 _LOCK_KEY = 7_310_114

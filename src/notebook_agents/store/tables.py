@@ -97,7 +97,9 @@ users = Table(
     _text("picture"),
     Column("is_email_verified", Boolean, nullable=False),
     Column("token_epoch", Integer, nullable=False),
+    _text("username_key"),
     Index("users_by_number", "number", unique=True),
+    Index("users_by_username_key", "username_key", unique=True),
 )
 
 api_keys = Table(

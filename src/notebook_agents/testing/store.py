@@ -36,7 +36,7 @@ class MemoryStore:
     """A store in a dictionary."""
 
     _UNIQUE: Mapping[type[Any], tuple[str, ...]] = {
-        User: ("username", "email", "number"),
+        User: ("username", "username_key", "email", "number"),
         ApiKey: ("digest",),
     }
 
