@@ -98,7 +98,8 @@ class ParquetTables:
 
     async def example(self) -> tuple[KeptTable, bytes]:
         """The table that comes with the product."""
-        return self._example or await self.worker.run(self._taken_in_example)
+        found = self._example
+        return found if found is not None else await self.worker.run(self._taken_in_example)
 
     async def preview(self, workload: Workload, limit: int) -> Table:
         """The first rows, with the columns that the upload had."""

@@ -63,7 +63,7 @@ async def test_N_38_N_39_N_40_N_41_the_configuration_tells_the_limits(nobody: Cl
     answer = await nobody.get("/api/config")
     assert answer.status == 200
     config = answer.json
-    assert config["environment"] == "development"
+    assert config["environment"] == "production"
     assert config["features"] == {
         "oauth_enabled": False,
         "websocket_enabled": True,
@@ -91,12 +91,17 @@ class TestOtherSettings:
 
     @pytest.fixture
     def settings(self) -> dict[str, Any]:
-        return {"rate_limits": {"netra.general": "7/minute"}, "oauth_client_id": "here"}
+        return {
+            "rate_limits": {"netra.general": "7/minute"},
+            "oauth_client_id": "here",
+            "environment": "staging",
+        }
 
     async def test_N_38_the_configuration_tells_what_is_set(self, nobody: Client) -> None:
         config = (await nobody.get("/api/config")).json
         assert config["limits"]["rate_limit_requests"] == 7
         assert config["features"]["oauth_enabled"] is True
+        assert config["environment"] == "staging"
 
 
 @pytest.mark.usefixtures("no_database")

@@ -138,10 +138,11 @@ async def test_N_45_a_run_is_stopped_and_says_so_before_its_result(
     *_, update, result = await socket.until("agent_result", "error")
     assert (update["type"], update["data"]["status"]) == ("agent_update", "cancelled")
     assert (result["data"]["success"], result["data"]["run_id"]) == (False, run_id)
+    assert result["data"]["message"] == "Processing was stopped"
     assert (await netra.get(f"/api/agent/status/{run_id}")).json["status"] == "cancelled"
     await socket.send({"type": "stop_processing", "data": {"run_id": run_id}})
     (error,) = await socket.until("error")
-    assert (error["data"]["code"], error["data"]["details"]) == (
+    assert (error["data"]["code"], error["data"]["message"]) == (
         "CONFLICT",
         "the run is cancelled already",
     )
@@ -156,6 +157,42 @@ async def test_N_45_without_a_run_everything_that_the_socket_asked_for_is_stoppe
     await socket.receive()
     await socket.send({"type": "stop_processing"})
     assert (await socket.until("agent_result"))[-1]["data"]["success"] is False
+    await socket.send({"type": "stop_processing"})
+    (error,) = await socket.until("error")
+    assert error["data"]["code"] == "CONFLICT"
+    assert error["data"]["message"].startswith("nothing to stop")
+
+
+async def test_N_45_a_stop_right_behind_the_request_acts(
+    netra: Client, optimization: ScriptedOptimization
+) -> None:
+    optimization.gates["triage"] = asyncio.Event()
+    socket = await connected(netra)
+    await socket.send(DOCUMENTED)
+    await socket.send({"type": "stop_processing"})
+    *updates, result = await socket.until("agent_result", "error")
+    assert updates[-1]["data"]["status"] == "cancelled"
+    assert result["data"]["success"] is False
+
+
+@pytest.mark.parametrize(
+    ("frame", "field"),
+    [
+        ({"type": "optimization_request", "data": {"message": ""}}, "data.message"),
+        ({"type": "optimization_request", "data": {}}, "data.message"),
+        ({"type": "stop_processing", "data": {"run": "x"}}, "data.run"),
+        ({"type": "ping", "surprise": 1}, "surprise"),
+        ({"type": "dance"}, "type"),
+    ],
+)
+async def test_N_49_a_wrong_field_is_named_as_the_client_wrote_it(
+    netra: Client, frame: dict[str, Any], field: str
+) -> None:
+    socket = await connected(netra)
+    await socket.send(frame)
+    error = (await socket.receive())["data"]
+    assert error["field"] == field
+    assert error["details"] != error["message"]
 
 
 async def test_N_45_nobody_stops_the_run_of_somebody_else(

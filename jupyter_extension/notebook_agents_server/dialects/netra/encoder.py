@@ -18,7 +18,12 @@ from notebook_agents_server.dialects.netra.frames import (
     ErrorMessage,
     RunMessage,
 )
-from notebook_agents_server.dialects.netra.mapping import SUB_AGENTS, printed, result_to_wire
+from notebook_agents_server.dialects.netra.mapping import (
+    STOPPED,
+    SUB_AGENTS,
+    printed,
+    result_to_wire,
+)
 
 if TYPE_CHECKING:
     from notebook_agents.core.events import Event
@@ -75,7 +80,7 @@ class EventEncoder:
         if body.state == "succeeded":
             return [self._result(event, body)]
         if body.state == "cancelled":
-            said = self._update(event, "cancelled", "Processing was stopped")
+            said = self._update(event, "cancelled", STOPPED)
             return [said, self._result(event, body)]
         data = ErrorData(
             code=FAILED,
@@ -88,7 +93,7 @@ class EventEncoder:
     def _result(self, event: Event, body: RunFinished) -> AgentResultMessage:
         data = AgentResult(
             success=body.state == "succeeded",
-            message=body.text,
+            message=body.text or ("" if body.state == "succeeded" else STOPPED),
             result=result_to_wire(body.result),
             **_where(event),
         )

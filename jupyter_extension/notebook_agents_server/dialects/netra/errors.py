@@ -35,6 +35,20 @@ CODES: Mapping[type[NotebookAgentsError], str] = {
 INTERNAL = "INTERNAL_ERROR"
 VALIDATION = "VALIDATION_ERROR"
 TOO_LARGE = "PAYLOAD_TOO_LARGE"
+HINTS: Mapping[str, str] = {
+    "UNAUTHORIZED": "log in and connect again with ?token=<jwt_token>",
+    "FORBIDDEN": "use a credential that may do this",
+    "NOT_FOUND": "check the id; what belongs to somebody else is not found either",
+    "INVALID_REQUEST": "correct the request and send it again",
+    VALIDATION: "correct the message and send it again; the connection stays open",
+    TOO_LARGE: "send less at once",
+    "PROCESSING_ERROR": "send the request again",
+    "CONFLICT": "nothing was changed; GET /api/agent/status/{run_id} says how a run is",
+    "RATE_LIMITED": "wait a minute before sending more",
+    "SERVICE_UNAVAILABLE": "try again later",
+    INTERNAL: "the server's log says more under this request_id",
+}
+"""What to do, where an error says nothing beyond its message; on the socket only."""
 KINDS: Mapping[str, str] = {"conversation": "thread"}
 """What the document calls an object of the core."""
 
@@ -77,10 +91,12 @@ def error_body(error: NotebookAgentsError, request_id: str, at: datetime) -> dic
 def error_frame(error: NotebookAgentsError, request_id: str, at: datetime) -> dict[str, Any]:
     """WebSocket API / error; its details are a text."""
     details = _details(error)
+    message = error_message(error)
+    more = str(details.get("reason") or error.message)
     data = {
         "code": error_code(error),
-        "message": error_message(error),
-        "details": str(details.get("reason") or error.message),
+        "message": message,
+        "details": more if more != message else HINTS.get(error_code(error), HINTS[INTERNAL]),
         "request_id": request_id,
     }
     if field := details.get("field"):

@@ -7,6 +7,7 @@ answers it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AwareDatetime, Field, TypeAdapter, model_validator
@@ -86,7 +87,13 @@ class Kind(Answer):
 
 
 KINDS: TypeAdapter[Kind] = TypeAdapter(Kind)
-TYPES = ("optimization_request", "stop_processing", "ping")
+FRAMES: Mapping[str, TypeAdapter[ClientFrame]] = {
+    "optimization_request": TypeAdapter(OptimizationRequestMessage),
+    "stop_processing": TypeAdapter(StopProcessingMessage),
+    "ping": TypeAdapter(PingMessage),
+}
+"""One by one, so that errors name fields as the client wrote them."""
+TYPES = tuple(FRAMES)
 """What a client may say."""
 
 

@@ -112,10 +112,9 @@ class Config(HealthHandler):
     @operation(answer=health_wire.ConfigAnswer, example="config", tag="configuration")
     async def get(self) -> None:
         """What a client may know before it logs in."""
-        is_open = bool(self.settings.get("allow_remote_access", False))
         self.reply(
             health_wire.ConfigAnswer(
-                environment="production" if is_open else "development",
+                environment=self.services.environment,
                 features=health_wire.Features(
                     oauth_enabled=self.gatekeeper.oauth.is_enabled,
                     websocket_enabled=True,

@@ -62,7 +62,7 @@ class ConfigLimits(Answer):
 class ConfigAnswer(Answer):
     """Configuration Endpoints / GET /api/config."""
 
-    environment: Literal["development", "production"]
-    """Production once other machines may connect."""
+    environment: str
+    """The setting ``environment``, as everywhere."""
     features: Features
     limits: ConfigLimits

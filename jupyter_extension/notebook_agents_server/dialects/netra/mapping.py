@@ -43,6 +43,8 @@ STATUSES: Mapping[RunState, wire.RunStatus] = {
     "cancelled": "cancelled",
 }
 """The others are ``failed``."""
+STOPPED = "Processing was stopped"
+"""The answer in words of a run that was cancelled before it had one."""
 
 T = TypeVar("T")
 
@@ -127,7 +129,7 @@ def run_to_wire(run: Run) -> wire.StatusAnswer:
         run_id=printed("run", run.id),
         thread_id=printed("thread", run.conversation_id),
         status=status,
-        message=run.text,
+        message=run.text or (STOPPED if status == "cancelled" else ""),
         result=result_to_wire(run.result) if status == "completed" else None,
         error=error if status == "failed" else None,
         created_at=run.created_at,

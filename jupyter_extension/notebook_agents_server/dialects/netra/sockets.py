@@ -21,6 +21,7 @@ from notebook_agents_server.dialects.netra.encoder import EventEncoder
 from notebook_agents_server.dialects.netra.errors import BinaryMessage
 from notebook_agents_server.dialects.netra.frames import (
     CLIENT_FRAMES,
+    FRAMES,
     KINDS,
     SERVER_FRAMES,
     TYPES,
@@ -75,7 +76,7 @@ class NetraSocket(BaseSocket):
         if kind not in TYPES:
             said = f"unknown message type {kind!r}; known: {', '.join(TYPES)}"
             raise InvalidRequest(said, field="type", problems=[("type", said)])
-        return self.frames.validate_json(message)
+        return FRAMES[kind].validate_json(message)
 
     async def on_ready(self, *_args: str) -> None:
         """Say who is connected, then follow the runs of the user."""
@@ -93,7 +94,7 @@ class NetraSocket(BaseSocket):
             case OptimizationRequestMessage():
                 await self._optimize(frame)
             case StopProcessingMessage(data=data):
-                for id in {self.id_of("run", data.run_id)} if data.run_id else set(self._asked):
+                for id in {self.id_of("run", data.run_id)} if data.run_id else self._going_on():
                     self.work(self._stop(id), name="stopping", is_essential=False)
             case PingMessage():
                 self.send(PongMessage(timestamp=datetime.now(UTC), id=frame.id))
@@ -108,6 +109,15 @@ class NetraSocket(BaseSocket):
         # Before any event of the run is told: nothing has been awaited since it began.
         self._thread_id, self._asked[run.id] = run.conversation_id, frame.id
         self._follow(run.id)
+
+    def _going_on(self) -> set[str]:
+        """What a stop without a run is about."""
+        if not self._asked:
+            raise Conflict(
+                "nothing to stop: no run that this connection asked for is going on; name another"
+                " one with data.run_id"
+            )
+        return set(self._asked)
 
     async def _stop(self, id: str) -> None:
         run = await self.core.runs.get(self.actor, id)
