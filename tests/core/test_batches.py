@@ -11,7 +11,7 @@ import pytest
 
 from notebook_agents.analytics.queries import EventAnalytics
 from notebook_agents.core.agents import Agent, AgentChanges, CreateAgent, ListAgents
-from notebook_agents.core.batches import Batch, ListBatchRuns, StartBatch, task_of
+from notebook_agents.core.batches import Batch, ListBatchRuns, StartBatch, system_of, task_of
 from notebook_agents.core.core import Core
 from notebook_agents.core.errors import Conflict, InvalidRequest, NotFound, NotPermitted
 from notebook_agents.core.events import BatchFinished, BatchStarted, RunFinished
@@ -203,14 +203,21 @@ async def test_a_batch_is_its_owners(make_core: Callable[..., Core]) -> None:
     assert (await core.batches.list_runs(ADMIN, ListBatchRuns())).total == 1
 
 
-async def test_the_task_names_what_is_known(make_core: Callable[..., Core]) -> None:
-    core = make_core()
-    agent = await active(core, "one", role="Costs", description="Finds savings")
-    assert task_of(agent).splitlines() == [
-        "Carry out your role now and report what you found.",
-        "Your role: Costs.",
-        "Your task: Finds savings",
-    ]
+@pytest.mark.parametrize(
+    ("role", "description", "task", "system"),
+    [
+        ("Calculator", "Compute 12*12", "Compute 12*12", "Your role: Calculator. "),
+        ("Costs.", "", "Costs.", "Your role: Costs. "),
+        ("", "Compute 12*12", "Compute 12*12", ""),
+        ("", "", "Carry out your task.", ""),
+    ],
+)
+async def test_the_task_is_the_description_and_nothing_around_it(
+    make_core: Callable[..., Core], role: str, description: str, task: str, system: str
+) -> None:
+    agent = await active(make_core(), "one", role=role, description=description)
+    assert task_of(agent) == task
+    assert system_of(agent) == f"{system}Carry out the task and report what you found."
 
 
 @pytest.mark.parametrize("is_durable", [False, True], ids=["memory", "sqlite"])

@@ -2,7 +2,7 @@
 
 A batch owns the time that all of its runs have together, and ends when the last of them has ended.
 What its agents answer is in its runs; the batch keeps who took part and how it went. The agents
-need no message: each is asked to carry out its role.
+need no message: each is asked to do what its description says.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ MAX_AGENTS = 500
 """Agents of one batch."""
 MAX_TIMEOUT_S = 24 * 3600.0
 DEFAULT_TIMEOUT_S = 300.0
+REPORT = "Carry out the task and report what you found."
 UNKNOWN_PARALLEL_S = 60.0
 """What an agent without history is taken to need, when all work at once."""
 UNKNOWN_SEQUENTIAL_S = 30.0
@@ -168,11 +169,6 @@ class Batches:
         page = await self._ports.store.find(Batch, Query(where={"id": ids}, limit=len(ids)))
         return {batch.id: batch for batch in page.items}
 
-    async def running(self, owner_id: str) -> tuple[Batch, ...]:
-        """The batches of a user that have not ended."""
-        query = Query(where={"owner_id": owner_id, "state": "running"}, limit=100)
-        return (await self._ports.store.find(Batch, query)).items
-
     async def list_runs(self, actor: Actor, wish: ListBatchRuns) -> Page[Run]:
         """The runs of the actor's batches, of an administrator everybody's, newest first."""
         where: dict[str, object] = {"deleted_at": None}
@@ -245,6 +241,7 @@ class Batches:
                 wish = StartRun(
                     agent_id=agent.id,
                     message=user_message(task_of(agent)),
+                    system=system_of(agent),
                     policy=HEADLESS_POLICY,
                     batch_id=batch.id,
                     turn="" if batch.is_parallel else batch.id,
@@ -306,13 +303,17 @@ class Batches:
 
 
 def task_of(agent: Agent) -> str:
-    """What an agent of a batch is asked: its own role, as a task."""
-    lines = ["Carry out your role now and report what you found."]
-    if agent.role:
-        lines.append(f"Your role: {agent.role}.")
-    if agent.description:
-        lines.append(f"Your task: {agent.description}")
-    return "\n".join(lines)
+    """What an agent of a batch is asked: what it is for, and nothing around it.
+
+    Words around the task would be read as a part of it.
+    """
+    return agent.description.strip() or agent.role.strip() or "Carry out your task."
+
+
+def system_of(agent: Agent) -> str:
+    """What an agent of a batch is told beside its task."""
+    role = agent.role.strip().rstrip(".")
+    return " ".join(filter(None, (role and f"Your role: {role}.", REPORT)))
 
 
 def _source(batch: Batch) -> Source:

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from notebook_agents.core.core import Core
+from notebook_agents.core.users import Actor
+from notebook_agents.testing import call
 from notebook_agents_server.testing import Answer, Client
 
 from .conftest import MakeAgent, People
@@ -85,10 +87,10 @@ async def test_O_21_an_agent_is_asked_to_carry_out_its_role(
     await make_agent(role="Cost Optimization & Analysis", description="Finds savings")
     (row,) = await rows_of(api, await api.post("/execute"))
     assert row["result"] == "Use smaller machines."
-    asked = engine.requests[0].messages[-1].text
-    assert asked.startswith("Carry out your role")
-    assert "Cost Optimization & Analysis" in asked
-    assert "Finds savings" in asked
+    told, *_, asked = engine.requests[0].messages
+    assert (asked.role, asked.text) == ("user", "Finds savings")
+    assert told.role == "system"
+    assert "Your role: Cost Optimization & Analysis. Carry out the task" in told.text
 
 
 async def test_O_22_without_ids_all_active_agents_are_executed(
@@ -185,15 +187,11 @@ async def test_O_24_the_timeout_is_300_seconds_and_bounds_the_whole_execution(
     for row in rows:
         assert row["error_message"] == "the execution reached its time limit of 1 s"
     engine.script = [never]
-    assert (await api.post("/execute")).status == 200
-    (batch,) = await core.batches.running(str(await owner_id(core)))
-    assert batch.timeout_s == 300
-
-
-async def owner_id(core: Core) -> str:
+    again = await api.post("/execute")
     owner = await core.users.find("admin")
     assert owner is not None
-    return owner.id
+    actor = Actor(user_id=owner.id, username=owner.username)
+    assert (await core.batches.get(actor, again.json["execution_id"])).timeout_s == 300
 
 
 @pytest.mark.parametrize(
@@ -240,6 +238,22 @@ async def test_O_25_the_log_has_a_row_for_each_agent(
     assert (await api.delete(f"/agents/{id}")).status == 204
     kept = (await api.get("/executions")).json
     assert [row["agent_name"] for row in kept] == ["CostOptBot", "CostOptBot"]
+
+
+async def test_O_25_a_row_shows_what_its_answer_rests_on(
+    api: Client, engine: Any, make_agent: MakeAgent
+) -> None:
+    code = f"print('{'x' * 600}')"
+    engine.script = [call("python_executor", code=code), "Done."]
+    await make_agent()
+    (row,) = await rows_of(api, await api.post("/execute"))
+    assert row["result"] == "Done."
+    (used,) = row["tool_calls"]
+    assert set(used) == {"tool", "arguments", "result"}
+    assert (used["tool"], used["arguments"]) == ("python_executor", {"code": code})
+    assert 0 < len(used["result"]) <= 500
+    (without,) = await rows_of(api, await api.post("/execute"))
+    assert without["tool_calls"] == []
 
 
 async def test_O_25_other_runs_are_not_in_the_log(

@@ -116,6 +116,7 @@ async def test_O_39_O_40_O_41_an_execution_is_told(
         assert data["agent_name"] == ids[data["agent_id"]]
         assert data["status"] == row["status"]
         assert data["duration_ms"] == row["duration_ms"]
+        assert (data.get("result"), data["tool_calls"]) == (row["result"], row["tool_calls"])
         assert data.get("error_message") == row["error_message"]
     assert last == {
         "type": "execution_completed",

@@ -14,6 +14,7 @@ from pydantic import AwareDatetime, TypeAdapter
 from notebook_agents_server.bodies import Answer
 from notebook_agents_server.dialects.aimos.errors import ErrorAnswer
 from notebook_agents_server.dialects.aimos.system_wire import Score
+from notebook_agents_server.dialects.aimos.wire import ToolUse
 
 
 class MetricsData(Answer):
@@ -57,6 +58,10 @@ class AgentCompletedData(Answer):
     duration_ms: int | None
     error_message: str | None
     """Beyond the document: why it did not succeed; left out when it did."""
+    result: str | None
+    """Beyond the document: what the agent said."""
+    tool_calls: list[ToolUse]
+    """Beyond the document: what it rests on."""
 
 
 class AgentCompleted(Answer):

@@ -22,9 +22,13 @@ from notebook_agents_server.dialects.aimos import wire
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from notebook_agents.core.tools import ToolCall
+
 Word = TypeVar("Word", bound=str)
 MAX_LIMIT = 1000
 """Larger limits are cut."""
+MAX_RESULT_CHARS = 500
+"""Characters of a tool's result in a row of the log."""
 AGENT_STATUSES: Mapping[wire.AgentStatus, tuple[AgentStatus, ...]] = {
     "active": ("active",),
     "inactive": ("inactive", "created"),
@@ -134,12 +138,18 @@ def log_to_wire(run: Run, batch: Batch) -> wire.ExecutionLog:
         error_message=run.error_message or None,
         execution_id=batch.id,
         result=run.text or None,
+        tool_calls=[_tool_use(call) for call in run.tool_calls],
     )
 
 
 def logs_to_wire(runs: Sequence[Run], batches: Mapping[str, Batch]) -> wire.ExecutionsAnswer:
     """Rows of the log."""
     return wire.ExecutionsAnswer([log_to_wire(run, batches[run.batch_id]) for run in runs])
+
+
+def _tool_use(call: ToolCall) -> wire.ToolUse:
+    result = call.content[:MAX_RESULT_CHARS]
+    return wire.ToolUse(tool=call.name, arguments=call.arguments, result=result)
 
 
 def _word(table: Mapping[Word, Sequence[str]], stored: str) -> Word:

@@ -5,7 +5,7 @@ Named as the document names them. Requests refuse unknown fields; answers may gr
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AwareDatetime, Field, RootModel, StringConstraints
 
@@ -98,6 +98,15 @@ class ListExecutionsQuery(Query):
     status: LogStatus | None = None
 
 
+class ToolUse(Answer):
+    """Beyond the document: how an agent came to its answer."""
+
+    tool: str
+    arguments: dict[str, Any]
+    result: str
+    """Its first 500 characters."""
+
+
 class ExecutionLog(Answer):
     """GET /api/executions: response; one agent in one execution."""
 
@@ -114,6 +123,8 @@ class ExecutionLog(Answer):
     """Beyond the document: what ``POST /api/execute`` answered."""
     result: str | None
     """Beyond the document: what the agent said."""
+    tool_calls: list[ToolUse]
+    """Beyond the document: what it rests on; empty when the agent used no tool."""
 
 
 ExecutionsAnswer = RootModel[list[ExecutionLog]]
