@@ -79,8 +79,13 @@ class BaseHandler(Door):
     _stream_task: asyncio.Task[Exception | None] | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Guard every verb the class defines, so that none can be open by oversight."""
+        """Guard every verb the class defines, so that none can be open by oversight.
+
+        HEAD is GET without a body: the server sends none.
+        """
         super().__init_subclass__(**kwargs)
+        if "get" in vars(cls) and "head" not in vars(cls):
+            cls.head = vars(cls)["get"]
         for verb in VERBS:
             if verb in vars(cls):
                 setattr(cls, verb, guarded(vars(cls)[verb]))

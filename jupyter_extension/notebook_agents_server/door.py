@@ -28,6 +28,7 @@ from notebook_agents.core.errors import (
     NotPermitted,
 )
 from notebook_agents.core.ids import new_id
+from notebook_agents_server.access_log import clipped, write_line
 from notebook_agents_server.failures import PLAIN, Dialect, Failure, translate
 from notebook_agents_server.identity import KERNEL_CREDENTIAL, OUR_PREFIXES, acting_through
 from notebook_agents_server.limits import AUTHENTICATION, GENERAL, Caller, RateLimiter, Standing
@@ -274,7 +275,8 @@ class Door(RequestHandler):
         verb = str(self.request.method)
         if verb not in self.offered:
             return GENERAL
-        return self.limit_groups.get(verb.lower(), self.limit_group)
+        asked = "get" if verb == "HEAD" else verb.lower()
+        return self.limit_groups.get(asked, self.limit_group)
 
     async def count_account(self, name: str) -> None:
         """Count an attempt to enter an account, whatever address it comes from.
@@ -383,9 +385,13 @@ class Door(RequestHandler):
         if value is None or isinstance(value, StreamClosedError):
             return
         if self.failure(value)[1]:
-            _log.debug("%s %s refused: %s", self.request.method, self.request.path, value)
+            path = clipped(self.request.path)
+            _log.debug("%s %s refused: %s", self.request.method, path, value)
             return
         _log.error("request %s failed", self.request_id, exc_info=(typ, value, tb))
+
+    def _log(self) -> None:
+        write_line(self)
 
 
 def without_jupyter_login(method: Callable[..., Any]) -> Callable[..., Any]:

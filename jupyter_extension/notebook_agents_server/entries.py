@@ -26,7 +26,7 @@ from notebook_agents_server.operations import Conversation, Operation, Shape
 from notebook_agents_server.path_templates import Template, templates
 from notebook_agents_server.sockets import BaseSocket
 
-DESCRIBED_VERBS = ("get", "head", "post", "put", "patch", "delete")
+DESCRIBED_VERBS = ("get", "post", "put", "patch", "delete")
 NO_RESOURCE = re.compile(r"v\d+|api|ws|notebook-agents")
 """Segments of a path that name no resource."""
 _OWN_PATH = re.compile(r"^``[^`]+``:?\s*")
