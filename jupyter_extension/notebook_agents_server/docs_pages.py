@@ -86,13 +86,19 @@ class Book:
     document: str
     """Path below the base URL."""
     write: Writer
-    _written: dict[str, bytes] = field(default_factory=dict)
+    _written: dict[str, asyncio.Future[bytes]] = field(default_factory=dict)
 
-    def text(self, base_url: str) -> bytes:
-        """The document as JSON, written once."""
-        if base_url not in self._written:
-            self._written[base_url] = json.dumps(self.write(base_url)).encode()
-        return self._written[base_url]
+    async def text(self, base_url: str) -> bytes:
+        """The document as JSON, written once, on a thread, for all who ask meanwhile."""
+        written = self._written.get(base_url)
+        if written is None or (written.done() and written.exception() is not None):
+            loop = asyncio.get_running_loop()
+            written = loop.run_in_executor(None, self._write, base_url)
+            self._written[base_url] = written
+        return await asyncio.shield(written)  # a client that leaves takes it from nobody
+
+    def _write(self, base_url: str) -> bytes:
+        return json.dumps(self.write(base_url)).encode()
 
 
 class PublicPage(BaseHandler):
@@ -127,8 +133,7 @@ class OpenApiDocument(PublicPage):
     @operation(content_type="application/json", tag="documents")
     async def get(self) -> None:
         """This document, in OpenAPI 3.1."""
-        loop = asyncio.get_running_loop()
-        text = await loop.run_in_executor(None, self.book.text, self.base)
+        text = await self.book.text(self.base)
         self.set_header("Content-Type", "application/json; charset=UTF-8")
         self.set_header("Cache-Control", "no-cache")
         self.finish(text)

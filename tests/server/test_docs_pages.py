@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
+import threading
+from collections.abc import Mapping
 from html.parser import HTMLParser
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
 
 from notebook_agents.core.core import Core
 from notebook_agents.core.users import CreateUser
-from notebook_agents_server.docs_pages import ASSETS_AT, STATIC, TYPES
+from notebook_agents_server.docs_pages import ASSETS_AT, STATIC, TYPES, Book
 from notebook_agents_server.testing import Client
 
 PAGES = [
@@ -162,3 +166,36 @@ def test_what_others_made_is_named_with_its_licence() -> None:
     for name in TYPES:
         text = (STATIC / name).read_text(encoding="utf-8")
         assert not re.search(r"^/[/*]# sourceMappingURL=", text, re.MULTILINE), name
+
+
+async def test_of_many_who_ask_for_a_document_one_has_it_written() -> None:
+    written: list[str] = []
+    is_asked = threading.Event()
+
+    def write(base_url: str) -> Mapping[str, Any]:
+        assert is_asked.wait(60)
+        written.append(base_url)
+        return {"openapi": "3.1.1"}
+
+    book = Book(title="t", document="/openapi.json", write=write)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):  # the first client leaves
+            await book.text("/base")
+    is_asked.set()
+    texts = await asyncio.gather(*(book.text("/base") for _ in range(20)))
+    assert (set(texts), written) == ({b'{"openapi": "3.1.1"}'}, ["/base"])
+
+
+async def test_a_document_that_could_not_be_written_is_tried_again() -> None:
+    outcomes: list[Mapping[str, Any]] = [{}]
+
+    def write(_base_url: str) -> Mapping[str, Any]:
+        if outcomes:
+            outcomes.pop()
+            raise RuntimeError("no")
+        return {"a": 1}
+
+    book = Book(title="t", document="/openapi.json", write=write)
+    with pytest.raises(RuntimeError):
+        await book.text("")
+    assert await book.text("") == b'{"a": 1}'

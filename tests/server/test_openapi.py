@@ -34,7 +34,7 @@ WHOLE = "/notebook-agents/openapi.json"
 def documents() -> dict[str, Mapping[str, Any]]:
     """Every document by its path."""
     return {
-        path.replace("\\", ""): json.loads(handler.book.text(BASE))
+        path.replace("\\", ""): json.loads(json.dumps(handler.book.write(BASE)))
         for path, handler in ROUTES
         if issubclass(handler, OpenApiDocument)
     }
