@@ -199,6 +199,7 @@ def test_a_job_with_a_deadline_is_not_made_late(look: Look, catalogue: Catalogue
     )
     assert [step.change for step in tight.steps] == []
     assert tight.obstacles["miss a deadline"] == 2
+    assert sum(tight.obstacles.values()) == tight.n_evaluated
 
 
 def test_what_is_free_now_is_not_made_dear(look: Look, catalogue: Catalogue) -> None:

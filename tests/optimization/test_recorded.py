@@ -13,8 +13,10 @@ from notebook_agents.eventlog.segments import COLUMNS, hot_folder
 from notebook_agents.eventlog.writer import JsonlEventLog
 from notebook_agents.optimization.catalogue import Catalogue, parse_catalogue
 from notebook_agents.optimization.database import database, lock
+from notebook_agents.optimization.notes import reason_for
 from notebook_agents.optimization.pools import survey
 from notebook_agents.optimization.recorded import STEPS_SQL, load_recorded
+from notebook_agents.optimization.requests import parse_wish
 
 PRICES = """
 currency = "USD"
@@ -63,5 +65,16 @@ async def test_recorded_steps_are_jobs_of_their_owner(tmp_path: Path, catalogue:
     assert set(pool.rows.job_ids) == {"ann-0", "ann-30"}
 
 
-def test_a_device_without_a_price_is_named(catalogue: Catalogue) -> None:
-    assert catalogue.find("cpu") is None
+async def test_a_device_without_a_price_is_named(tmp_path: Path, catalogue: Catalogue) -> None:
+    log = JsonlEventLog(tmp_path)
+    log.append(step("ann", 0, 1000.0))
+    await log.aclose()
+    analytics = EventAnalytics(hot_folder(tmp_path), COLUMNS)
+    steps = await analytics.query(STEPS_SQL, owner_id="ann")
+    await analytics.aclose()
+    with database() as connection:
+        load_recorded(connection, steps, "cpu")
+        lock(connection)
+        found = survey(connection, catalogue)
+    reason = reason_for(found, parse_wish("", {}), None, is_recorded=True)
+    assert reason.startswith("The device of your recorded runs ('cpu') is missing in the price")

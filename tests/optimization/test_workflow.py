@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from contextlib import aclosing
 from typing import Any
@@ -88,12 +89,15 @@ async def test_without_support_everything_is_empty_with_a_reason(bench: Bench) -
         run = await bench.finish(workload_id=name, priority="cost", constraints=["latency"])
         result = run.result
         assert words in result["reason"]
+        if counts := [int(n) for n in re.findall(r"(?:: |; )(\d+) ", result["reason"])]:
+            (total,) = re.findall(r"None of (\d+) evaluated", result["reason"])
+            assert sum(counts) == int(total)
         assert result["reason"] in run.text
         assert (result["recommendations"], result["supply_config"]) == ([], {})
         assert (result["metrics"], result["actions"]) == ({}, [])
 
 
-async def test_recorded_runs_are_the_callers_own(bench: Bench) -> None:
+async def test_without_recorded_runs_the_reason_says_so(bench: Bench) -> None:
     empty = await bench.finish(workload_id="recorded", actor=BEN)
     assert empty.result["reason"] == "There are no recorded model steps of yours yet."
 
@@ -173,3 +177,24 @@ def test_numbers_of_a_report_are_compared_as_numbers() -> None:
     }
     assert is_faithful("Nothing: 1,200.5 for 3 jobs.", result) is False
     assert is_faithful("Nothing: 1,200.5 it is.", result) is True
+
+
+@pytest.mark.parametrize(
+    ("words", "is_kept"),
+    [("R1 changes the cost by 0%.", True), ("R1 changes the cost by 10%.", False),
+     ("R1 changes the cost by +0%.", False), ("R10 changes the cost by 0%.", False),
+     ("Take H100-80GB GPUs, cost 0%.", True), ("Take xH100-80GB, cost 0%.", False)],
+)  # fmt: skip
+def test_a_figure_inside_another_one_does_not_count(words: str, is_kept: bool) -> None:
+    entry = {"id": "R1", "action": "Switch R10", "impact": "10%", "cost_change": "0%",
+             "risks": [], "category": "gpu_type",
+             "after": {"gpu_type": "H100-80GB", "precision": "fp8"}}  # fmt: skip
+    figures = {"cost_per_month": 1.0, "currency": "USD", "latency_p95_ms": None}
+    result: dict[str, Any] = {
+        "workload": {"name": "H100-80GB", "n_rows": 3},
+        "request": {"priority": "cost"},
+        "recommendations": [entry],
+        "metrics": {"baseline": figures, "projected": figures, "change": {}},
+        "notes": [],
+    }
+    assert is_faithful(words, result) is is_kept

@@ -43,7 +43,10 @@ class Choice:
     """Good options of the present setups that were not chosen."""
     n_evaluated: int = 0
     obstacles: Mapping[str, int] = field(default_factory=dict)
-    """Why candidates of the present setups may not be, most frequent first."""
+    """Why candidates of the present setups may not be, most frequent first.
+
+    Where nothing was chosen, every evaluated candidate is in one of the counts.
+    """
     is_over_budget: bool = False
 
 
@@ -86,7 +89,7 @@ class _Chooser:
             setups=tuple(self._setups),
             alternatives=tuple(_alternatives(first, steps)),
             n_evaluated=self._n_evaluated,
-            obstacles=dict(self._obstacles.most_common()),
+            obstacles=self._all_obstacles(first, steps),
             is_over_budget=self._wish.budget is not None and self._is_over(self._total()),
         )
 
@@ -98,20 +101,37 @@ class _Chooser:
 
     def _best(self) -> Option | None:
         """The option that helps the whole workload most, if one helps enough."""
-        total = self._total()
-        is_over = self._is_over(total)
-        # Too dear as it is: whatever else is wanted, it must become cheaper first.
-        priority: Priority = "cost" if is_over else self._wish.priority
+        total, priority = self._total(), self._priority()
         wanted = [
             option
             for n in range(len(self._pools))
             if len(self._done[n]) < MAX_PER_POOL
             for option in self._options(n)
-            if option.is_worth_it(priority)
-            and (is_over or not self._is_over(total - option.saving))
-            and (option.change != "model_size" or self._wish.allows_smaller_model)
+            if not self._why_not(option, priority, total)
         ]
         return min(wanted, key=lambda option: option.rank(priority), default=None)
+
+    def _priority(self) -> Priority:
+        # Too dear as it is: whatever else is wanted, it must become cheaper first.
+        return "cost" if self._is_over(self._total()) else self._wish.priority
+
+    def _why_not(self, option: Option, priority: Priority, total: float) -> str:
+        """Why a possible option is not wanted; empty when it is."""
+        if option.change == "model_size" and not self._wish.allows_smaller_model:
+            return "need allow_smaller_model"
+        if problem := option.why_not(priority):
+            return problem
+        if not self._is_over(total) and self._is_over(total - option.saving):
+            return "cost more than they may"
+        return ""
+
+    def _all_obstacles(self, first: Sequence[Option], steps: Sequence[Option]) -> dict[str, int]:
+        """With what speaks against possible options, where nothing at all was chosen."""
+        found = Counter(self._obstacles)
+        if not steps:
+            priority, total = self._priority(), self._total()
+            found.update(self._why_not(option, priority, total) for option in first)
+        return dict(found.most_common())
 
     def _take(self, option: Option) -> None:
         n = option.pool

@@ -6,7 +6,7 @@ from notebook_agents.optimization.choosing import Choice
 from notebook_agents.optimization.pools import Survey
 from notebook_agents.optimization.requests import Wish
 
-SHOWN_OBSTACLES = 3
+SHOWN_OBSTACLES = 6
 SHOWN_TYPES = 5
 
 
@@ -49,7 +49,10 @@ def reason_for(survey: Survey, wish: Wish, choice: Choice | None, *, is_recorded
     shown = list(choice.obstacles.items())[:SHOWN_OBSTACLES]
     if not shown:
         return f"{tried}."
-    return f"{tried}: {'; '.join(f'{count} {problem}' for problem, count in shown)}."
+    said = [f"{count} {problem}" for problem, count in shown]
+    if rest := sum(choice.obstacles.values()) - sum(count for _, count in shown):
+        said.append(f"{rest} have other obstacles")
+    return f"{tried}: {'; '.join(said)}."
 
 
 def _missed(wish: Wish, choice: Choice) -> list[str]:

@@ -77,13 +77,19 @@ class Option:
 
     def is_worth_it(self, priority: Priority) -> bool:
         """Whether it brings enough of what is wanted to bother anybody with it."""
+        return not self.why_not(priority)
+
+    def why_not(self, priority: Priority) -> str:
+        """What is missing to be worth it, in words for people; empty when nothing is."""
+        if priority == "cost" and self.cost_ratio > 1 - MIN_SAVING:
+            return f"save less than {MIN_SAVING:.0%}"
+        if priority == "performance" and self.time_ratio > 1 - MIN_SPEEDUP:
+            return f"save less than {MIN_SPEEDUP:.0%} of the time"
+        if priority == "balanced" and self.cost_ratio > MAX_BALANCED_COST:
+            return f"cost more than {MAX_BALANCED_COST - 1:.0%} more"
         if self.score(priority) < MIN_SCORE:
-            return False
-        if priority == "cost":
-            return self.cost_ratio <= 1 - MIN_SAVING
-        if priority == "performance":
-            return self.time_ratio <= 1 - MIN_SPEEDUP
-        return self.cost_ratio <= MAX_BALANCED_COST
+            return "bring too little for their risk"
+        return ""
 
     def rank(self, priority: Priority) -> tuple[object, ...]:
         """Sorts the better option first; a change of more money counts more. Ties are settled."""

@@ -57,7 +57,8 @@ def is_faithful(text: str, result: dict[str, Any]) -> bool:
     facts = _numbers(facts_text(result))
     is_known = _numbers(text) <= facts
     has_all = all(
-        entry["cost_change"] in text and _names(entry, text) for entry in result["recommendations"]
+        _has(text, entry["cost_change"]) and _names(entry, text)
+        for entry in result["recommendations"]
     )
     return bool(text.strip()) and len(text) <= MAX_REPORT_CHARS and is_known and has_all
 
@@ -75,7 +76,17 @@ def _names(entry: dict[str, Any], text: str) -> bool:
         "model_size": "model",
         "gpu_count": "GPU",
     }
-    return entry["id"] in text or keys[entry["category"]].lower() in text.lower()
+    return _has(text, entry["id"]) or _has(text.lower(), keys[entry["category"]].lower())
+
+
+def _has(text: str, token: str) -> bool:
+    """Whether a token stands in a text by itself: ``0%`` is not in ``10%``, ``R1`` not in ``R12``.
+
+    A word may have an ending: ``gpu`` is in ``gpus``.
+    """
+    after = r"(?![\d.]*\d)" if token[-1].isdigit() else ""
+    before = r"(?<![\w.,+-])" if token[0].isdigit() else r"(?<!\w)"
+    return re.search(before + re.escape(token) + after, text) is not None
 
 
 def _numbers(text: str) -> set[str]:
