@@ -16,9 +16,10 @@ from notebook_agents.core.deliveries import RETRIES_S, Delivery, Letter, Receipt
 from notebook_agents.core.errors import (
     Conflict,
 )
-from notebook_agents.core.ports import Patch
+from notebook_agents.core.ports import Patch, Query
 from notebook_agents.core.users import Actor
 from notebook_agents.core.webhook_events import EVENT_NAMES
+from notebook_agents.core.webhook_scan import LogScan, StreamCursor
 from notebook_agents.core.webhook_work import AT_ONCE_PER_HOST, DEAD_IN_A_ROW
 from notebook_agents.core.webhooks import (
     CreateWebhook,
@@ -153,7 +154,7 @@ async def test_410_disables_the_webhook_and_what_is_left_can_be_sent_later(
     await deliver(core)
     (dead,) = await all_of(core, webhook)
     for ask in (core.webhooks.ping, lambda a, i: core.webhooks.redeliver(a, i, dead.id)):
-        with pytest.raises(Conflict, match="enable it"):
+        with pytest.raises(Conflict, match="is inactive; set its status to active"):
             await ask(ANN, webhook.id)
     clock.advance(1)
     await core.webhooks.update(ANN, webhook.id, WebhookChanges(is_enabled=True))
@@ -276,6 +277,37 @@ async def test_two_servers_at_once_send_once_each(
         await happen(core, name=str(n))
     await asyncio.gather(deliver(core), deliver(other))
     assert sorted(int(letter.data["name"]) for letter in postbox.letters) == list(range(20))
+
+
+async def test_a_slow_server_does_not_set_back_what_a_fast_one_has_read(
+    core: Core, clock: FakeClock, postbox: Postbox, tmp_path: Path
+) -> None:
+    ports, store = core._ports, core._ports.store
+    fast, slow = (LogScan(store, ports.event_log, clock) for _ in range(2))
+    await subscribe(core, "agent.created")
+    await happen(core, name="one")
+    assert (await fast.look(), await slow.look()) == (1, 0)
+    read_on = ports.event_log.read_on
+    await happen(core, name="two")
+
+    async def overtaken(*asked: Any) -> Any:
+        """While the slow one reads, more happens, and the fast one reads it all."""
+        chunk = await read_on(*asked)
+        ports.event_log.read_on = read_on  # type: ignore[method-assign]
+        await happen(core, name="three")
+        assert await fast.look() == 2
+        return chunk
+
+    async def cursors() -> dict[str, int]:
+        page = await store.find(StreamCursor, Query(limit=100))
+        return {cursor.stream: cursor.position for cursor in page.items}
+
+    ports.event_log.read_on = overtaken  # type: ignore[method-assign]
+    assert await slow.look() == 0, "the fast one has kept them"
+    ends = {end.stream: end.position for end in await ports.event_log.ends()}
+    assert await cursors() == {stream: ends[stream] for stream in await cursors()}
+    await happen(core, name="four")
+    assert await slow.look() == 1, "it goes on from there"
 
 
 async def test_finished_deliveries_are_forgotten_after_a_while(

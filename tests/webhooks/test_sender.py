@@ -61,7 +61,7 @@ async def test_a_name_that_turns_private_after_registration_is_not_reached(
 ) -> None:
     sender = make_sender(["93.184.215.14"], ["127.0.0.1"], allow_private=False)
     url = receiver.url("hooks.example.org")
-    await sender.check(url)
+    await sender.check(url.replace("http:", "https:"))
     receipt = await sender.send(letter_to(url))
     assert receipt.status_code is None
     assert "private" in receipt.error

@@ -79,6 +79,29 @@ async def test_the_refusal_says_what_an_administrator_can_do(
         await make_sender(allow_private=False).check("http://127.0.0.1/")
 
 
+@pytest.mark.parametrize("host", ["169.254.169.254", "[fe80::1]", "100.100.100.200", "224.0.0.1"])
+@pytest.mark.parametrize("allow_private", [False, True])
+async def test_the_refusal_advises_no_setting_that_does_not_open_it(
+    make_sender: Callable[..., HttpSender], host: str, allow_private: bool
+) -> None:
+    with pytest.raises(InvalidRequest) as error:
+        await make_sender(allow_private=allow_private).check(f"http://{host}/latest/")
+    assert "webhook_allow_private" not in error.value.message
+    assert "no setting opens it" in error.value.message
+
+
+async def test_plain_http_is_an_administrators_choice(
+    make_sender: Callable[..., HttpSender],
+) -> None:
+    closed = make_sender(["93.184.215.14"], allow_private=False)
+    with pytest.raises(InvalidRequest, match=r"use https://.*webhook_allow_private") as error:
+        await closed.check("http://example.org/")
+    assert error.value.details["field"] == "url"
+    assert await closed.check("https://example.org/") == "example.org"
+    opened = make_sender(["93.184.215.14"], allow_private=True)
+    assert await opened.check("http://example.org/") == "example.org"
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -120,7 +143,7 @@ async def test_a_name_with_one_private_address_is_refused(
 ) -> None:
     sender = make_sender(["93.184.215.14", "127.0.0.1"], allow_private=False)
     with pytest.raises(InvalidRequest, match="private") as error:
-        await sender.check("http://example.org/")
+        await sender.check("https://example.org/")
     assert "127.0.0.1" not in error.value.message, "our own network's names are not told"
 
 

@@ -63,13 +63,14 @@ class LogScan:
 
     async def look(self, streams: Collection[str] | None = None) -> int:
         """Read what is new, in all streams or in these; returns how many deliveries were added."""
-        # The ends first: a webhook that is made after this look at the webhooks wants only what
-        # is appended after it, and that lies behind these ends.
+        # Positions before ends: one that another server moved lies behind no end that is newer.
+        positions = await self._known_positions()
+        # Ends before webhooks: a webhook that is made after this look at the webhooks wants only
+        # what is appended after it, and that lies behind these ends.
         ends = await self._log.ends(streams)
         subscribers = await self._subscribers()
         if not subscribers:
             return 0
-        positions = await self._known_positions()
         since = min(w.active_since for ws in subscribers.values() for w in ws) - CLOCKS_APART
         n_added = 0
         for end in ends:
@@ -126,21 +127,32 @@ class LogScan:
         return True
 
     async def _move(self, stream: str, position: int) -> None:
+        """Move a cursor from where it was known to be; where another server moved it, it stays.
+
+        So a slow server never sets back what a fast one has read. What was read here beyond
+        that place is read once more by the next look.
+        """
         assert self._positions is not None, "cursors are read before they are moved"
-        if self._positions.get(stream) == position:
+        known = self._positions.get(stream)
+        if known == position:
             return
         log_id = self._log.id
         id = str(uuid.uuid5(_CURSORS, f"{log_id}/{stream}"))
         cursor = StreamCursor(id=id, log_id=log_id, stream=stream, position=position)
+        here = {"position": position}
+        move = (
+            Insert(record=cursor)
+            if known is None
+            else Patch(kind=StreamCursor, id=id, fields=here, expected={"position": known})
+        )
         try:
-            await self._store.commit(
-                Patch(kind=StreamCursor, id=cursor.id, fields={"position": position})
-            )
-        except NotFound:
-            try:
-                await self._store.commit(Insert(record=cursor))
-            except Conflict:
-                return  # another server was faster; the next look reads a few lines twice
+            await self._store.commit(move)
+        except (Conflict, NotFound):
+            stored = await self._store.get(StreamCursor, id)
+            if stored is None:  # removed by hand: begin it anew
+                self._positions.pop(stream, None)
+                return
+            position = stored.position
         self._positions[stream] = position
 
     async def _known_positions(self) -> dict[str, int]:

@@ -37,6 +37,12 @@ SECRET_CHARS = (8, 512)
 """The shortest and the longest secret."""
 
 
+class WebhookInactive(Conflict):
+    """Nothing is sent to this webhook as long as it is not enabled."""
+
+    code = "webhook_inactive"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
     """Where to tell what, and whether."""
@@ -189,7 +195,7 @@ class Webhooks:
     async def redeliver(self, actor: Actor, id: str, delivery_id: str) -> Delivery:
         """Send a delivery again, at once and under the same id, whatever became of it.
 
-        Raises Conflict while the webhook is disabled.
+        Raises WebhookInactive while the webhook is disabled.
         """
         self._require_enabled(await self.get(actor, id))
         delivery = await self.delivery(actor, id, delivery_id)
@@ -200,7 +206,7 @@ class Webhooks:
         return due
 
     async def ping(self, actor: Actor, id: str) -> Delivery:
-        """Queue a test; Conflict while the webhook is disabled."""
+        """Queue a test; WebhookInactive while the webhook is disabled."""
         webhook = await self.get(actor, id)
         self._require_enabled(webhook)
         now = self._ports.clock.now()
@@ -222,7 +228,10 @@ class Webhooks:
     def _require_enabled(self, webhook: Webhook) -> None:
         self._sender()
         if not webhook.is_enabled:
-            raise Conflict("the webhook is disabled; enable it first", state="disabled")
+            raise WebhookInactive(
+                'the webhook is inactive; set its status to active first: PUT {"status": "active"}',
+                status="inactive",
+            )
 
     def _sender(self) -> WebhookSender:
         if self._ports.sender is None:

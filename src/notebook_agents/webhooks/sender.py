@@ -80,6 +80,7 @@ class HttpSender:
             raise InvalidRequest(str(refusal), field="url") from None
         except Unresolved:
             pass  # perhaps later; each letter looks again
+        self._guard.require_scheme(target)
         return target.authority
 
     def seal(self, secret: str) -> str:

@@ -32,6 +32,8 @@ _FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\]")
 """Parsers disagree on what to do with these."""
 _HOST = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
 ALLOW_HINT = "an administrator can allow private receivers: webhook_allow_private"
+NEVER_HINT = "no setting opens it; use a public address"
+HTTP_HINT = "an administrator can allow http:// with private receivers: webhook_allow_private"
 
 
 class Refused(Exception):
@@ -145,10 +147,19 @@ class Guard:
         own = await self._on_thread(own_addresses)
         for address in addresses:
             if reason := why_refused(address, own=own, allow_private=self._allow_private):
-                hint = "" if self._allow_private else f"; {ALLOW_HINT}"
+                is_private = not why_refused(address, own=own, allow_private=True)
+                hint = ALLOW_HINT if is_private else NEVER_HINT
                 # Not the address: names of our own network are nothing to be asked for here.
-                raise Refused(f"the address of {target.host!r} {reason}{hint}")
+                raise Refused(f"the address of {target.host!r} {reason}; {hint}")
         return addresses
+
+    def require_scheme(self, target: Target) -> None:
+        """Refuse plain http unless receivers in one's own networks, where it is usual, are open.
+
+        Raises InvalidRequest on the field ``url``.
+        """
+        if target.scheme != "https" and not self._allow_private:
+            raise _wrong(f"use https://; {HTTP_HINT}")
 
     def close(self) -> None:
         """Resolve nothing more."""

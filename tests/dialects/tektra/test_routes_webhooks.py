@@ -224,7 +224,10 @@ async def test_a_webhook_is_changed_disabled_and_removed(
     shown = (await tektra.get(f"/v1/webhooks/{id}")).json
     assert (shown["url"], shown["events"]) == (receiver.url, ["agent.created"])
     assert (shown["status"], shown["status_reason"]) == ("inactive", None)
-    assert (await tektra.post(f"/v1/webhooks/{id}/ping")).status == 409
+    refused = await tektra.post(f"/v1/webhooks/{id}/ping")
+    assert (refused.status, refused.json["error"]["code"]) == (409, "WEBHOOK_INACTIVE")
+    assert "set its status to active" in refused.json["error"]["message"]
+    assert refused.json["error"]["details"] == {"status": "inactive"}
     assert (await tektra.ask("PUT", f"/v1/webhooks/{id}", {})).status == 400
     deleted = await tektra.delete(f"/v1/webhooks/{id}")
     assert (deleted.status, deleted.json["webhook_id"]) == (200, id)
@@ -308,6 +311,17 @@ async def test_a_private_receiver_is_refused_with_the_name_of_the_field(tektra: 
     assert "webhook_allow_private" in error["message"]
 
 
+@pytest.mark.parametrize("allow_private", [False])
+async def test_a_plain_http_receiver_is_refused_with_the_fix(tektra: Client) -> None:
+    url = "http://hooks.example.invalid/"
+    body = {"url": url, "events": ["agent.created"], "secret": SECRET}
+    answer = await tektra.post("/v1/webhooks", body)
+    error = answer.json["error"]
+    assert (answer.status, error["details"]["field"]) == (400, "url")
+    assert "use https://" in error["message"]
+    assert (await tektra.post("/v1/webhooks", body | {"url": "https" + url[4:]})).status == 201
+
+
 async def test_o69_o70_executions_are_told_to_webhooks_of_aimos(
     client: Client, receiver: Receiver
 ) -> None:
@@ -338,5 +352,7 @@ async def test_o69_o70_executions_are_told_to_webhooks_of_aimos(
     assert (await aimos.get("/api/webhooks")).json[0]["secret"] == "********"
     changed = await aimos.put(f"/api/webhooks/{id}", {"status": "inactive"})
     assert changed.json["status"] == "inactive"
+    refused = await aimos.post(f"/api/webhooks/{id}/ping")
+    assert (refused.status, "set its status to active" in refused.json["detail"]) == (400, True)
     assert (await aimos.delete(f"/api/webhooks/{id}")).status == 204
     assert (await aimos.get(f"/api/webhooks/{id}")).status == 404

@@ -72,7 +72,7 @@ class Ping(WebhookHandler):
 
     endpoint = "/api/webhooks/{webhook_id}/ping"
 
-    @operation(answer=wire.DeliveryAnswer, status=202, errors=(409,))
+    @operation(answer=wire.DeliveryAnswer, status=202, errors=(400,))
     async def post(self, webhook_id: str) -> None:
         """Send a test event; its delivery says what became of it."""
         id = self.id_of("webhook", webhook_id)
@@ -100,7 +100,7 @@ class Redelivery(WebhookHandler):
 
     endpoint = "/api/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver"
 
-    @operation(answer=wire.DeliveryAnswer, status=202, errors=(409,))
+    @operation(answer=wire.DeliveryAnswer, status=202, errors=(400,))
     async def post(self, webhook_id: str, delivery_id: str) -> None:
         """Send a delivery again, under its id."""
         id, which = self.id_of("webhook", webhook_id), self.id_of("delivery", delivery_id)

@@ -33,6 +33,7 @@ ERROR_CODES: Mapping[str, str] = {
     "invalid_request": "INVALID_REQUEST",
     "unsupported": "INVALID_REQUEST",
     "conflict": "INVALID_REQUEST",
+    "webhook_inactive": "WEBHOOK_INACTIVE",
     "not_authenticated": "INVALID_API_KEY",
     "not_permitted": "SECURITY_VIOLATION",
     "limit_exceeded": "RATE_LIMIT_EXCEEDED",
