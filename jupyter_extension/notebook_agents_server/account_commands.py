@@ -6,19 +6,28 @@ They work on the same records as a running server, so what they change is so at 
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from typing import TYPE_CHECKING, ClassVar
 
 from jupyter_core.application import JupyterApp
+from traitlets import TraitError
 
-from notebook_agents.core.errors import NotebookAgentsError
+from notebook_agents.core.errors import InvalidRequest, NotebookAgentsError
 from notebook_agents.core.users import Actor
 from notebook_agents_server.config import ServerSettings
 from notebook_agents_server.identity import ensure_owner
 from notebook_agents_server.passwords import Argon2Hasher
 
 if TYPE_CHECKING:
+    from traitlets.config import Config
+
+    from notebook_agents.build import BuildConfig
     from notebook_agents.core.core import Core
+
+RECORDS_FILE = "store.db"
+"""What makes a folder a home when the records are not in another database."""
+_TRAIT = re.compile(r"(?:value of the )?'(\w+)' trait of an? \w+ instance")
 
 
 class AccountCommand(ServerSettings, JupyterApp):
@@ -32,6 +41,21 @@ class AccountCommand(ServerSettings, JupyterApp):
         "database-url": "AccountCommand.database_url",
     }
 
+    def update_config(self, config: Config) -> None:
+        """Take settings; a wrong one is named by the option that people type."""
+        try:
+            super().update_config(config)
+        except TraitError as error:
+            raise TraitError(_TRAIT.sub(self._option, str(error))) from None
+
+    def _option(self, named: re.Match[str]) -> str:
+        typed = (
+            alias
+            for alias, long in self.aliases.items()
+            if isinstance(alias, str) and str(long).endswith(f".{named[1]}")
+        )
+        return f"option --{next(typed, f'{type(self).__name__}.{named[1]}')}"
+
     async def obey(self, core: Core, owner: Actor) -> list[str]:
         """Do what the command line says; returns the lines to print."""
         raise NotImplementedError
@@ -39,10 +63,12 @@ class AccountCommand(ServerSettings, JupyterApp):
     def start(self) -> None:
         """Do what the command line says, or say why not."""
         try:
+            _require_home(self.build_config())
             lines = self.run()
         except NotebookAgentsError as error:
-            sys.exit(f"{self.words}: {error.message}")
-        sys.stdout.write("".join(f"{line}\n" for line in lines))
+            said = "\n".join(printable(line) for line in error.message.split("\n"))
+            sys.exit(f"{self.words}: {said}")
+        sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
 
     def run(self) -> list[str]:
         """Obey on a loop of our own."""
@@ -57,3 +83,21 @@ class AccountCommand(ServerSettings, JupyterApp):
             return await self.obey(core, owner)
         finally:
             await core.aclose()
+
+
+def printable(text: str) -> str:
+    """The text with escapes for what would steer a terminal or turn its writing around."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
+        for letter in text
+    )
+
+
+def _require_home(config: BuildConfig) -> None:
+    """InvalidRequest for a mistyped folder, where an empty installation would be made."""
+    if not config.database_url and not (config.home / RECORDS_FILE).is_file():
+        raise InvalidRequest(
+            f"{config.home} is no home of notebook-agents: it has no {RECORDS_FILE};"
+            " correct --home, or start the server there once with `jupyter agents`",
+            field="home",
+        )

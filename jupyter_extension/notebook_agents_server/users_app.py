@@ -33,6 +33,7 @@ Open, list, block and promote accounts:
 create and password ask for the password, or read it from the standard input; an empty one makes a
 random one and prints it. disable, enable and password end every login of the account.
 """
+HEADER = "number  username  email  role  state  last login"
 ALL_USERS = 100_000
 """More accounts than one deployment has."""
 
@@ -62,7 +63,7 @@ class UsersApp(AccountCommand):
                 return await self._create(users, name, email)
             case ["list"]:
                 page = await users.list(owner, limit=ALL_USERS)
-                return [_line(user) for user in page.items]
+                return [HEADER, *(_line(user) for user in page.items)]
             case ["disable" | "enable" as word, name]:
                 user = await _named(users, name)
                 await users.set_active(owner, user.id, is_active=word == "enable")
