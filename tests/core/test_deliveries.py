@@ -302,7 +302,7 @@ async def test_a_slow_server_does_not_set_back_what_a_fast_one_has_read(
         page = await store.find(StreamCursor, Query(limit=100))
         return {cursor.stream: cursor.position for cursor in page.items}
 
-    ports.event_log.read_on = overtaken  # type: ignore[method-assign]
+    ports.event_log.read_on = overtaken  # type: ignore[method-assign, assignment]
     assert await slow.look() == 0, "the fast one has kept them"
     ends = {end.stream: end.position for end in await ports.event_log.ends()}
     assert await cursors() == {stream: ends[stream] for stream in await cursors()}
