@@ -1,4 +1,4 @@
-"""The commands of ``docs/api.md`` do what the page says."""
+"""The commands of the README, ``docs/api.md`` and ``docs/webhooks.md`` do what they say."""
 
 from __future__ import annotations
 
@@ -13,36 +13,85 @@ from pathlib import Path
 
 import pytest
 
+from notebook_agents.core.core import Core
+from notebook_agents.testing import fake_core
+from notebook_agents.webhooks.sender import HttpSender
+from notebook_agents.webhooks.targets import Guard
 from notebook_agents_server.docs_pages import Shelf
 from notebook_agents_server.mounts import DIALECT_NAMES, all_routes
 from notebook_agents_server.testing import Client
 
-PAGE = (Path(__file__).parents[2] / "docs/api.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)
+ROOT = Path(__file__).parents[2]
+
+
+def commands_of(page: str) -> list[str]:
+    """What a page has its reader type."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(r"```bash\n(.*?)```", text, re.DOTALL)
+
+
+PAGE = (ROOT / "docs/api.md").read_text(encoding="utf-8")
+COMMANDS = commands_of("docs/api.md")
+needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="no curl")
+
+
+@pytest.fixture
+def core(tmp_path: Path) -> Core:
+    """A core that delivers webhooks, to names that all have the same public address."""
+    guard = Guard(allow_private=False, resolve=lambda _host, _port: ("93.184.216.34",))
+    sender = HttpSender(lambda: [b"k" * 32], guard)
+    return fake_core(home=tmp_path / "workspaces", webhook_sender=sender)
+
+
+async def run(client: Client, command: str) -> str:
+    """What a command prints, with ``BASE`` and ``TOKEN`` set and this server for any other."""
+    here = {
+        "BASE": client.origin + client.base_path,
+        "TOKEN": client.headers["Authorization"].removeprefix("Bearer "),
+        "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])),
+    }
+    command = command.replace("localhost:8000", here["BASE"])
+    full = ["bash", "-e", "-o", "pipefail", "-c", command]
+
+    def work() -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(full, env=os.environ | here, capture_output=True, timeout=60)
+
+    outcome = await asyncio.get_running_loop().run_in_executor(None, work)
+    assert outcome.returncode == 0, outcome
+    return outcome.stdout.decode()
 
 
 def test_there_are_three_commands() -> None:
     assert len(COMMANDS) == 3
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl")
+@needs_curl
 async def test_the_commands_work(client: Client) -> None:
-    credential = client.headers["Authorization"].removeprefix("Bearer ")
-    here = {"BASE": client.origin + client.base_path, "TOKEN": credential}
-    here["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
-    loop = asyncio.get_running_loop()
-
-    def run(command: str) -> str:
-        full = ["bash", "-e", "-o", "pipefail", "-c", command]
-        outcome = subprocess.run(full, env=os.environ | here, capture_output=True, timeout=60)
-        assert outcome.returncode == 0, outcome
-        return outcome.stdout.decode()
-
-    paths, agent, tools = [await loop.run_in_executor(None, run, each) for each in COMMANDS]
+    paths, agent, tools = [await run(client, each) for each in COMMANDS]
     assert "/v1/agents/{agent_id}" in paths.splitlines()
     assert json.loads(agent)["name"] == "Analyst"
     assert (await client.get(f"/v1/agents/{json.loads(agent)['agent_id']}")).status == 200
     assert "python_executor" in {tool["tool_id"] for tool in json.loads(tools)["tools"]}
+
+
+@needs_curl
+async def test_the_commands_of_the_readme_work(client: Client, tmp_path: Path) -> None:
+    found = [each for each in commands_of("README.md") if "curl" in each]
+    assert len(found) == 1
+    password = (tmp_path / "home/admin_password").read_text().strip()
+    command = found[0].replace('"password": "…"', f'"password": "{password}"')
+    *before, start = command.strip().splitlines()
+    agent = json.loads(await run(client, "\n".join(before)))
+    assert agent["name"] == "Analyst"
+    start = "\n".join(before[:-1]) + "\n" + start.replace("agent_…", agent["agent_id"])
+    assert json.loads(await run(client, start))["conversation_id"]
+
+
+@needs_curl
+async def test_the_command_of_the_page_on_webhooks_works(client: Client) -> None:
+    found = [each for each in commands_of("docs/webhooks.md") if "curl" in each]
+    assert len(found) == 1
+    assert json.loads(await run(client, found[0]))["webhook_id"]
 
 
 def test_the_page_names_every_place_that_is_there() -> None:
