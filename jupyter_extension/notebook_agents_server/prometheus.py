@@ -28,7 +28,11 @@ class Metrics(BaseHandler):
 
     @operation(content_type="text/plain")
     async def get(self) -> None:
-        """Everything this process counts, as Prometheus reads it."""
+        """Everything this process counts, as Prometheus reads it.
+
+        Needs no credential where ``ServerApp.authenticate_prometheus`` is off, or where a server of
+        its own listens on this machine alone.
+        """
         await self.services.measured()
         # Jupyter's collectors look at processes and may take their time.
         page = await asyncio.get_running_loop().run_in_executor(None, generate_latest, REGISTRY)
