@@ -1,5 +1,8 @@
 """Candidates: the changes that a pool could be given, one kind of change at a time.
 
+One pair counts as a kind of its own: a cheaper GPU is often fast enough only at a lower precision,
+which saves nothing by itself, so neither would ever be found alone.
+
 Nothing is judged here: every candidate is a setup with a name for what it changes. What does not
 fit, is too slow or costs too much is found out by evaluating it.
 """
@@ -15,15 +18,31 @@ from notebook_agents.optimization.pools import Pool, Setup
 from notebook_agents.optimization.precisions import LOWER, TRAINABLE
 
 Change: TypeAlias = Literal[
-    "gpu_type", "gpu_count", "batch_size", "precision", "model_size", "schedule", "spot", "caching"
+    "gpu_type",
+    "gpu_count",
+    "batch_size",
+    "precision",
+    "gpu_type_and_precision",
+    "model_size",
+    "schedule",
+    "spot",
+    "caching",
 ]
+TYPE_CHANGES: frozenset[Change] = frozenset({"gpu_type", "gpu_type_and_precision"})
+"""Changes to another type of GPU."""
+PRECISION_CHANGES: frozenset[Change] = frozenset({"precision", "gpu_type_and_precision"})
+"""Changes to another precision."""
 EXCLUDES: dict[Change, tuple[Change, ...]] = {
-    "gpu_type": ("gpu_count",),
-    "gpu_count": ("gpu_type",),
+    "gpu_type": ("gpu_count", "gpu_type_and_precision"),
+    "gpu_count": ("gpu_type", "gpu_type_and_precision"),
+    "precision": ("gpu_type_and_precision",),
+    "gpu_type_and_precision": ("gpu_type", "gpu_count", "precision"),
     "spot": ("schedule",),
     "schedule": ("spot",),
 }
 """Changes that a pool with this change is not given as well."""
+MAX_PAIRED_GPUS = 12
+"""Cheaper types that are tried together with a lower precision."""
 BATCH_FACTORS = (2, 4, 8)
 MAX_BATCH = 256
 MODEL_SHARE = 0.5
@@ -53,6 +72,7 @@ def candidates(
 def _all(pool: Pool, setup: Setup, catalogue: Catalogue) -> Iterator[Candidate]:
     yield from _hardware(pool, setup, catalogue)
     yield from _precision(pool, setup)
+    yield from _pairs(pool, setup, catalogue)
     yield from _batch(pool, setup)
     yield from _caching(pool, setup)
     yield from _terms(pool, setup, catalogue)
@@ -73,9 +93,31 @@ def _hardware(pool: Pool, setup: Setup, catalogue: Catalogue) -> Iterator[Candid
 
 
 def _precision(pool: Pool, setup: Setup) -> Iterator[Candidate]:
-    for precision in LOWER[setup.precision]:
-        if pool.kind != "training" or precision in TRAINABLE:
-            yield from _with_counts(pool, "precision", replace(setup, precision=precision))
+    for precision in _lower(pool, setup):
+        yield from _with_counts(pool, "precision", replace(setup, precision=precision))
+
+
+def _lower(pool: Pool, setup: Setup) -> tuple[str, ...]:
+    """Precisions that the pool's jobs could change to."""
+    lower = LOWER[setup.precision]
+    return tuple(name for name in lower if pool.kind != "training" or name in TRAINABLE)
+
+
+def _pairs(pool: Pool, setup: Setup, catalogue: Catalogue) -> Iterator[Candidate]:
+    """Cheaper GPUs at a lower precision: those with most memory bandwidth for their price."""
+    cheaper = [
+        gpu
+        for gpu in catalogue.gpu
+        if gpu.name != setup.gpu_type and gpu.on_demand_per_hour < pool.price
+    ]
+    cheaper.sort(key=lambda gpu: (-gpu.bandwidth_gb_s / gpu.on_demand_per_hour, gpu.name))
+    n = setup.n_gpus
+    counts = [n, *_halves(n), *([2 * n] if pool.kind == "inference" else [])]
+    for gpu in cheaper[:MAX_PAIRED_GPUS]:
+        for precision in _lower(pool, setup):
+            for n_gpus in counts:
+                changed = replace(setup, gpu_type=gpu.name, precision=precision, n_gpus=n_gpus)
+                yield Candidate(change="gpu_type_and_precision", setup=changed)
 
 
 def _batch(pool: Pool, setup: Setup) -> Iterator[Candidate]:
@@ -118,8 +160,13 @@ def _counts(pool: Pool, setup: Setup) -> tuple[int, ...]:
     A single job on more GPUs is not tried: how well it would scale is not in the data.
     """
     n = setup.n_gpus
-    halves = [2**k for k in range(n.bit_length()) if 2**k < n]
+    halves = _halves(n)
     if pool.kind != "inference":
-        return tuple(halves)
+        return halves
     step = max(1, n // 16)
     return tuple(dict.fromkeys((*halves, *range(step, n, step), n + 1, 2 * n)))
+
+
+def _halves(n: int) -> tuple[int, ...]:
+    """Powers of two below a number."""
+    return tuple(2**k for k in range(n.bit_length()) if 2**k < n)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from notebook_agents.optimization.candidates import PRECISION_CHANGES, TYPE_CHANGES
 from notebook_agents.optimization.catalogue import Catalogue
 from notebook_agents.optimization.options import Option
 from notebook_agents.optimization.pools import Pool
@@ -84,12 +85,12 @@ def _kept(_pool: Pool, option: Option, wish: Wish, catalogue: Catalogue) -> str:
     limits = wish.limits
     rules: tuple[tuple[bool, str, Callable[[], bool]], ...] = (
         (limits.keeps_precision, "change precision or model",
-         lambda: option.change in {"precision", "model_size"}),
+         lambda: option.change in PRECISION_CHANGES | {"model_size"}),
         (limits.no_spot, "use spot capacity", lambda: option.change == "spot"),
         (limits.keeps_schedule, "change the schedule", lambda: option.change == "schedule"),
-        (limits.keeps_gpu_type, "change the GPU type", lambda: option.change == "gpu_type"),
+        (limits.keeps_gpu_type, "change the GPU type", lambda: option.change in TYPE_CHANGES),
         (bool(limits.gpu_types), "use GPU types that are not allowed",
-         lambda: option.change == "gpu_type" and not _is_allowed(option, limits, catalogue)),
+         lambda: option.change in TYPE_CHANGES and not _is_allowed(option, limits, catalogue)),
     )  # fmt: skip
     return next((problem for applies, problem, is_so in rules if applies and is_so()), "")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from notebook_agents.optimization.candidates import Change
+from notebook_agents.optimization.candidates import PRECISION_CHANGES, Change
 from notebook_agents.optimization.effects import Effect
 from notebook_agents.optimization.pools import Setup
 from notebook_agents.optimization.requests import Priority
@@ -18,7 +18,7 @@ WEIGHTS: dict[Priority, tuple[float, float]] = {
 """How much the logarithms of cost and of time count."""
 RISK: dict[Change, int] = {
     "gpu_count": 1, "schedule": 1, "batch_size": 1, "gpu_type": 2, "caching": 2, "spot": 2,
-    "precision": 3, "model_size": 5,
+    "precision": 3, "gpu_type_and_precision": 4, "model_size": 5,
 }  # fmt: skip
 """1 is easily undone and changes no answer, 5 changes every answer."""
 OTHER_VENDOR_RISK = 2
@@ -50,7 +50,7 @@ class Option:
     @property
     def risk(self) -> int:
         """From 1, hardly any, to 7."""
-        is_int4 = self.change == "precision" and self.after_setup.precision == "int4"
+        is_int4 = self.change in PRECISION_CHANGES and self.after_setup.precision == "int4"
         more = INT4_RISK * is_int4 + OTHER_VENDOR_RISK * self.is_other_vendor
         return RISK[self.change] + more
 
@@ -75,12 +75,8 @@ class Option:
         gain = -cost * math.log(max(self.cost_ratio, 1e-6)) - time * math.log(self.time_ratio)
         return gain - RISK_WEIGHT * self.risk
 
-    def is_worth_it(self, priority: Priority) -> bool:
-        """Whether it brings enough of what is wanted to bother anybody with it."""
-        return not self.why_not(priority)
-
     def why_not(self, priority: Priority) -> str:
-        """What is missing to be worth it, in words for people; empty when nothing is."""
+        """What it lacks to be worth anybody's while, in words for people; empty when nothing is."""
         if priority == "cost" and self.cost_ratio > 1 - MIN_SAVING:
             return f"save less than {MIN_SAVING:.0%}"
         if priority == "performance" and self.time_ratio > 1 - MIN_SPEEDUP:

@@ -69,6 +69,7 @@ def _names(entry: dict[str, Any], text: str) -> bool:
     keys = {
         "gpu_type": after["gpu_type"],
         "precision": after["precision"],
+        "gpu_type_and_precision": after["gpu_type"],
         "spot": "spot",
         "caching": "prompt",
         "schedule": "hours",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from notebook_agents.optimization.candidates import Change
+from notebook_agents.optimization.candidates import PRECISION_CHANGES, TYPE_CHANGES, Change
 from notebook_agents.optimization.catalogue import Catalogue
 from notebook_agents.optimization.options import Option
 from notebook_agents.optimization.pools import Pool
@@ -44,6 +44,15 @@ STEPS: dict[Change, Steps] = {
         "Score both on your own evaluation set before any traffic moves, then compare latency.",
         "Serve the old weights, which stay where they are.",
         "Answers change a little; the data do not say whether their quality is still enough.",
+    ),
+    "gpu_type_and_precision": Steps(
+        "Start the model at the lower precision on the new GPUs beside the old ones and move a"
+        " tenth of the work.",
+        "Score both on your own evaluation set before any traffic moves, then compare p95 latency"
+        " or duration and the bill of a day with the figures above.",
+        "Send the work back to the old GPUs with the old weights, which stay meanwhile.",
+        "Answers change a little, and peak figures promise more than a program reaches; the data"
+        " do not say whether quality is still enough.",
     ),
     "model_size": Steps(
         "Serve a model of about half the size to a tenth of the requests.",
@@ -85,6 +94,8 @@ def action(option: Option, pool: Pool) -> str:
         "batch_size": f"Raise the batch size of {jobs} from {before.batch_size} to"
         f" {after.batch_size}{fewer}",
         "precision": f"Run {jobs} at {after.precision} instead of {before.precision}{fewer}",
+        "gpu_type_and_precision": f"Switch {jobs} from {before.n_gpus} x {before.gpu_type} at"
+        f" {before.precision} to {after.n_gpus} x {after.gpu_type} GPUs at {after.precision}",
         "model_size": f"Serve {jobs} with a model of half the size{fewer}",
         "schedule": f"Move {jobs} to the cheaper hours",
         "spot": f"Move {jobs} to spot {before.gpu_type} GPUs",
@@ -155,7 +166,7 @@ def assumptions(option: Option, pool: Pool, catalogue: Catalogue) -> list[str]:
 
 def _of_speed(option: Option, pool: Pool) -> list[str]:
     found = []
-    if option.change in {"gpu_type", "precision", "batch_size", "model_size"}:
+    if option.change in TYPE_CHANGES | PRECISION_CHANGES | {"batch_size", "model_size"}:
         found.append("The same share of the peak speed is reached before and after.")
         if pool.kind != "training" and not pool.n_tokens:
             found.append("Tokens are not in the data: the slower of computing and reading counts.")
