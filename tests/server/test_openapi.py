@@ -304,3 +304,9 @@ async def test_anybody_may_read_a_document(client: Client, name: str) -> None:
     base = client.base_path
     assert answer.json["servers"][0]["url"].startswith(base)
     assert answer.json["paths"].keys() == documents()[name]["paths"].keys()
+
+
+def test_the_document_says_when_the_metrics_need_no_credential() -> None:
+    metrics = documents()[WHOLE]["paths"]["/metrics"]["get"]
+    assert metrics["security"]
+    assert "authenticate_prometheus" in metrics["description"]
