@@ -73,10 +73,22 @@ async def test_foreign_keys_cannot_be_seen_or_revoked(keys: ApiKeys, users: User
 
 
 async def test_a_key_administrates_only_when_that_was_said(keys: ApiKeys, users: Users) -> None:
-    _, actor = await ann_of(users)
+    ann, actor = await ann_of(users)
     assert (await keys.create(actor, "x"))[0].scopes == ("read", "run", "write")
+    with pytest.raises(NotPermitted, match="only an administrator's key can have the scope"):
+        await keys.create(actor, "x", scopes=["admin", "read"])
+    actor = Actor(user_id=ann.id, username="ann", is_admin=True)
     key, _ = await keys.create(actor, "x", scopes=["admin", "read"])
     assert key.scopes == ("read", "admin")
+
+
+@pytest.mark.parametrize("name", ["", "  ", "x" * 101, "a\nb", "a\x1b[31m", "a\u202eb", "a\x00"])
+async def test_names_that_make_no_list_are_refused(keys: ApiKeys, users: Users, name: str) -> None:
+    _, actor = await ann_of(users)
+    with pytest.raises(InvalidRequest) as error:
+        await keys.create(actor, name)
+    assert error.value.details["field"] == "name"
+    assert (await keys.create(actor, "Zoë's key 🔑"))[0].name == "Zoë's key 🔑"
 
 
 @pytest.mark.parametrize("scopes", [[], ["fly"]])

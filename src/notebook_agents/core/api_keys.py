@@ -9,7 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from notebook_agents.core.errors import InvalidRequest, NotAuthenticated, NotFound
+from notebook_agents.core.errors import (
+    InvalidRequest,
+    NotAuthenticated,
+    NotFound,
+    NotPermitted,
+)
 from notebook_agents.core.ids import new_id
 from notebook_agents.core.ports import Insert, Page, Patch, Query
 from notebook_agents.core.users import ALL_SCOPES, SCOPES, Actor, User
@@ -22,6 +27,8 @@ KEY_CREDENTIAL = "api_key"
 """How the credential of an actor says that it is a key."""
 DEFAULT_SCOPES = ("read", "run", "write")
 """What a key is good for when nobody said: everything but administration."""
+MAX_NAME = 100
+"""Characters of a key's name."""
 _LAST_USED_STEP = timedelta(minutes=1)
 """A key used more often than this is not written each time."""
 _ALL = 100_000
@@ -70,8 +77,7 @@ class ApiKeys:
         """
         if actor.credential == KEY_CREDENTIAL:
             actor.require_scope("admin")
-        if not name.strip():
-            raise InvalidRequest("give the key a name to recognise it by", field="name")
+        _check_name(name)
         now = self._clock.now()
         if expires_at is not None and expires_at <= now:
             raise InvalidRequest("the key would have expired already", field="expires_at")
@@ -129,6 +135,21 @@ class ApiKeys:
         return user, key
 
 
+def usable_scopes(actor: Actor) -> frozenset[str]:
+    """What a credential is good for in the hands of its user."""
+    return actor.scopes if actor.is_admin else actor.scopes - {"admin"}
+
+
+def _check_name(name: str) -> None:
+    if not name.strip():
+        raise InvalidRequest("give the key a name to recognise it by", field="name")
+    if len(name) > MAX_NAME:
+        raise InvalidRequest(f"the name must have at most {MAX_NAME} characters", field="name")
+    # Neither control characters nor those that turn the direction of a list's text around.
+    if not name.isprintable():
+        raise InvalidRequest("the name must have printable characters only", field="name")
+
+
 def _granted(actor: Actor, wanted: Collection[str] | None) -> tuple[str, ...]:
     if wanted is None:
         wanted = actor.scopes.intersection(DEFAULT_SCOPES)
@@ -139,6 +160,10 @@ def _granted(actor: Actor, wanted: Collection[str] | None) -> tuple[str, ...]:
         raise InvalidRequest("a key needs at least one scope", field="scopes")
     for scope in wanted:
         actor.require_scope(scope)
+    if "admin" in set(wanted) - usable_scopes(actor):
+        raise NotPermitted(
+            "only an administrator's key can have the scope 'admin'", scope="admin", field="scopes"
+        )
     return tuple(scope for scope in SCOPES if scope in wanted)
 
 

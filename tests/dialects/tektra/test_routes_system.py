@@ -187,6 +187,20 @@ async def test_t03_a_key_opens_the_api_until_it_is_revoked(tektra: Client) -> No
     assert (answer.status, answer.json["error"]["code"]) == (401, "INVALID_API_KEY")
 
 
+async def test_only_administrators_see_and_give_the_scope_admin(
+    tektra: Client, alice: User
+) -> None:
+    assert not alice.is_admin
+    body = {"username": "alice", "password": "correct horse"}
+    token = (await tektra.holding(None).post("/v1/auth/login", body)).json["access_token"]
+    program = tektra.holding(token)
+    assert (await program.get("/v1/auth/me")).json["scopes"] == ["read", "run", "write"]
+    made = await program.post("/v1/auth/keys", {"name": "k", "scopes": ["read", "admin"]})
+    assert (made.status, made.json["error"]["details"]["scope"]) == (403, "admin")
+    long = await program.post("/v1/auth/keys", {"name": "k" * 101})
+    assert (long.status, long.json["error"]["details"]["field"]) == (400, "name")
+
+
 async def test_t66_t58_a_missing_credential_is_invalid_api_key(tektra: Client) -> None:
     answer = await tektra.holding(None).get("/v1/agents")
     assert (answer.status, answer.json["error"]["code"]) == (401, "INVALID_API_KEY")

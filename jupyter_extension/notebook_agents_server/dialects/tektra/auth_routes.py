@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
+from notebook_agents.core.api_keys import usable_scopes
 from notebook_agents_server.accounts import AccountHandler, EntranceHandler
 from notebook_agents_server.base import BaseHandler, Dialect, Route
 from notebook_agents_server.dialects.tektra import auth_wire, system_mapping
@@ -63,7 +64,8 @@ class Me(TektraAccount):
     @operation(answer=auth_wire.ProfileAnswer)
     async def get(self) -> None:
         """Who asks, and what the credential is good for."""
-        self.reply(system_mapping.profile_to_wire(await self.account(), self.actor.scopes))
+        scopes = usable_scopes(self.actor)
+        self.reply(system_mapping.profile_to_wire(await self.account(), scopes))
 
 
 class Password(TektraAccount):
