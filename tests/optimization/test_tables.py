@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from tempfile import mkdtemp
@@ -16,9 +15,8 @@ import pytest
 from notebook_agents.core.errors import InvalidRequest
 from notebook_agents.core.workloads import RegisterWorkload
 from notebook_agents.optimization.converting import parquet_to_csv
-from notebook_agents.optimization.database import Worker, database
-from notebook_agents.optimization.intake import load
-from notebook_agents.optimization.tables import ParquetTables, TablePorts, _example_file
+from notebook_agents.optimization.database import Worker
+from notebook_agents.optimization.tables import ParquetTables, TablePorts
 from notebook_agents.sandbox.config import SandboxConfig
 from notebook_agents.sandbox.sandbox import KernelSandbox
 
@@ -140,11 +138,3 @@ async def test_the_example_is_checked_once_and_read_from_what_was_kept(bench: Be
     assert (await asyncio.to_thread(kept.stat)).st_mtime_ns == before
     await asyncio.to_thread(kept.unlink)  # somebody tidied up
     assert (await bench.core.workloads.preview(ANN, "example", limit=2)) == first
-
-
-def test_checking_the_example_takes_no_time_to_speak_of() -> None:
-    # Three seconds when each check of a text had to unroll a class of all letters 200 times.
-    with _example_file() as path, database() as connection:
-        began = time.process_time()
-        load(connection, path)
-        assert time.process_time() - began < 1.5
