@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
 from authlib.common.errors import AuthlibBaseError
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
@@ -77,13 +77,14 @@ class OAuthLogin:
         """Whether there is a provider to go to."""
         return bool(self._settings.client_id)
 
-    async def authorization_url(self, redirect_uri: str, *, origin: str) -> str:
+    async def authorization_url(self, redirect_uri: str, *, home: str) -> str:
         """Where to log in; the provider sends people back to the redirect URI.
 
-        InvalidRequest unless that belongs to this server's origin or is on the allow-list.
+        InvalidRequest unless that is below ``home``, this server's origin and base URL, or on the
+        allow-list.
         """
         self._require_enabled()
-        self._check_redirect(redirect_uri, origin)
+        self._check_redirect(redirect_uri, home)
         metadata = await self._provider()
         until = datetime.now(UTC) + timedelta(seconds=STATE_LIFETIME_S)
         claims = {"sub": "oauth", "aud": STATE, "uri": redirect_uri}
@@ -126,11 +127,8 @@ class OAuthLogin:
                 "OAuth configuration error: this server has no oauth_client_id"
             )
 
-    def _check_redirect(self, uri: str, origin: str) -> None:
-        if uri in self._settings.redirects:
-            return
-        parts = urlsplit(uri)
-        if f"{parts.scheme}://{parts.netloc}" != origin or parts.fragment or "\\" in uri:
+    def _check_redirect(self, uri: str, home: str) -> None:
+        if uri not in self._settings.redirects and not _is_below(uri, home):
             raise InvalidRequest(
                 "the address is neither at this server nor in oauth_redirects",
                 field="redirect_uri",
@@ -225,6 +223,19 @@ class OAuthLogin:
             self._metadata = metadata
             self._metadata_until = time.monotonic() + METADATA_LIFETIME_S
         return self._metadata
+
+
+def _is_below(uri: str, home: str) -> bool:
+    # Behind a proxy such as a Hub's, the same origin has other people's servers too.
+    parts, ours = urlsplit(uri), urlsplit(home)
+    path = unquote(parts.path)
+    return (
+        (parts.scheme, parts.netloc) == (ours.scheme, ours.netloc)
+        and path.startswith(f"{unquote(ours.path).rstrip('/')}/")
+        and not {".", ".."}.intersection(path.split("/"))  # a browser would walk out on them
+        and not parts.fragment
+        and "\\" not in unquote(uri)
+    )
 
 
 async def _ask(url: str, form: Mapping[str, str] | None = None) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,8 +13,12 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 
 from notebook_agents.core.core import Core
+from notebook_agents.core.errors import InvalidRequest
 from notebook_agents.core.users import Actor, CreateUser
+from notebook_agents_server.oauth import OAuthLogin, OAuthSettings
+from notebook_agents_server.signing import Keyring
 from notebook_agents_server.testing import Answer, Client
+from notebook_agents_server.tokens import Tokens
 
 NETRA = "/notebook-agents/netra"
 AUTHORIZE, CALLBACK = "/api/auth/google/authorize", "/api/auth/google/callback"
@@ -148,6 +153,31 @@ async def test_an_address_that_only_begins_like_ours_is_refused(client: Client) 
     for uri in (f"{client.origin}.evil.org/", f"{client.origin}@evil.org/"):
         answer = await client.holding(None).get(f"{AUTHORIZE}?redirect_uri={quote(uri, safe='')}")
         assert answer.status == 400, uri
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/user/bob/",
+        "/user/ann",
+        "/user/annie/",
+        "/user/ann/../bob/",
+        "/user/ann/%2e%2E/bob/",
+        "/user/ann/..%2Fbob/",
+        "/user/ann/%5c..%5cbob/",
+        "/user/ann/#token",
+    ],
+)
+async def test_behind_a_hub_other_peoples_servers_are_not_ours(
+    core: Core, tmp_path: Path, path: str
+) -> None:
+    settings = OAuthSettings(issuer="http://127.0.0.1:9", client_id="our-client")
+    ring = await asyncio.get_running_loop().run_in_executor(None, Keyring.open, tmp_path)
+    login = OAuthLogin(settings, Tokens(ring, lifetime_s=60), core.logins)
+    with pytest.raises(InvalidRequest, match="neither at this server"):
+        await login.authorization_url(
+            f"https://hub.example.org{path}", home="https://hub.example.org/user/ann/"
+        )
 
 
 async def test_N_11_a_wrong_code_is_400(client: Client) -> None:

@@ -73,7 +73,8 @@ class GoogleAuthorize(NetraEntrance):
         query = self.parse_query(auth_wire.AuthorizeQuery)
         own = self.origin + self.request.path.removesuffix("authorize") + "callback"
         url = await self.gatekeeper.oauth.authorization_url(
-            own if query.redirect_uri is None else query.redirect_uri, origin=self.origin
+            own if query.redirect_uri is None else query.redirect_uri,
+            home=self.origin + self.base_url,
         )
         self.reply(auth_wire.AuthorizeAnswer(authorization_url=url))
 
