@@ -11,6 +11,7 @@ import difflib
 import logging
 import os
 import sys
+from collections.abc import Generator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,6 +49,10 @@ if TYPE_CHECKING:
 
 DEFAULT_PORT = 8000
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+DESCRIPTION = """\
+AI agents in a Jupyter server: REST and WebSocket APIs, inference, tools, analytics.
+
+Without a subcommand it starts a server, on port 8000 unless --port says otherwise."""
 EXAMPLES = """\
 jupyter agents                        a server on http://127.0.0.1:8000
 jupyter agents --port 9000            on another port
@@ -64,6 +69,7 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
     """AI agents in a Jupyter server: REST and WebSocket APIs, inference, tools, analytics."""
 
     name = "notebook_agents"
+    description = DESCRIPTION
     examples = EXAMPLES
     aliases = {  # noqa: RUF012 - declared as an instance variable by traitlets
         **ExtensionApp.aliases,
@@ -88,6 +94,13 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
     def _default_open_browser(self) -> bool:
         # The extension's default would win over the server's.
         return False
+
+    def emit_alias_help(self) -> Generator[str, None, None]:
+        """The help of the options, with our default of Jupyter's ``--port``."""
+        is_port = False
+        for line in super().emit_alias_help():
+            is_port = line.startswith("--port") or (is_port and not line.startswith("-"))
+            yield line.replace("Default: 0", f"Default: {DEFAULT_PORT}") if is_port else line
 
     @classmethod
     def make_serverapp(cls, **kwargs: Any) -> ServerApp:
@@ -257,7 +270,14 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
 
 def main(argv: list[str] | None = None) -> None:
     """The command ``jupyter agents``."""
-    NotebookAgentsApp.launch_instance(argv)  # type: ignore[no-untyped-call]
+    try:
+        try:
+            NotebookAgentsApp.launch_instance(argv)  # type: ignore[no-untyped-call]
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # whoever read what we print, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     app = getattr(Application.instance(), "starter_app", None)
     if isinstance(app, NotebookAgentsApp) and app.failure:
         sys.exit(1)

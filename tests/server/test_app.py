@@ -193,6 +193,34 @@ def test_keys_of_the_command_line_open_a_running_server(server: Server, tmp_path
     assert "usage: " in wrong.stderr
 
 
+def test_help_begins_with_what_this_is_and_may_be_cut_off(tmp_path: Path) -> None:
+    command = [*COMMAND[:-1], "--help-all"]
+    shown = subprocess.Popen(
+        command, env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert shown.stdout is not None
+    assert shown.stderr is not None
+    assert shown.stdout.readline().startswith(b"AI agents in a Jupyter server")
+    shown.stdout.close()
+    said = shown.stderr.read()
+    shown.wait(START_S)
+    shown.stderr.close()
+    assert said == b""
+
+
+def test_help_says_the_port_of_a_server_that_is_asked_for_none(tmp_path: Path) -> None:
+    shown = subprocess.run(
+        [*COMMAND[:-1], "--help"],
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=START_S,
+        check=True,
+    ).stdout
+    port = shown[shown.index("--port=") :]
+    assert port[: port.index("Equivalent")].split()[-2:] == ["Default:", "8000"]
+
+
 def test_version_and_help_are_ours(tmp_path: Path) -> None:
     for option, expected in (("--version", rb"^\d+\.\d+\.\d+"), ("--help-all", b"sandbox_level")):
         result = subprocess.run(
