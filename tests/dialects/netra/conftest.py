@@ -16,7 +16,7 @@ from notebook_agents.core.events import EventBody, WorkflowStepFinished, Workflo
 from notebook_agents.core.users import Actor, CreateUser
 from notebook_agents.core.workflows import WorkflowAnswer, WorkflowTask
 from notebook_agents.testing import ScriptedEngine, fake_core
-from notebook_agents_server.testing import Client
+from notebook_agents_server.testing import Client, Socket
 
 PASSWORD = "correct horse"
 STEPS = ("triage", "data", "optimization", "actions", "report")
@@ -109,3 +109,20 @@ async def people(netra: Client, client: Client, core: Core) -> AsyncGenerator[Pe
         login = await client.post("/v1/auth/login", {"username": name, "password": PASSWORD})
         clients[name] = netra.holding(login.json["access_token"])
     yield People(netra, clients["ann"], clients["bob"], netra.holding(None))  # noqa: PT022 - only generators run on the loop of the tests
+
+
+DOCUMENTED = {
+    "type": "optimization_request",
+    "data": {
+        "message": "Optimize my GPU workload",
+        "workload_id": "wl-123",
+        "parameters": {"priority": "performance", "budget": 10000},
+    },
+}
+
+
+async def connected(client: Client) -> Socket:
+    """A socket after its first message."""
+    socket = await client.socket("/ws")
+    assert (await socket.receive())["type"] == "status"
+    return socket
