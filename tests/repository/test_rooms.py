@@ -55,6 +55,7 @@ ALLOWED = {
     "notebook_agents.build": "import notebook_agents.engine.model, notebook_agents.store.store",
     "notebook_agents.magics": "import notebook_agents.build, notebook_agents.client.client",
     "notebook_agents_server": "",
+    "notebook_agents_server.account_commands": "import notebook_agents.build",
     "notebook_agents_server.app": "import notebook_agents.build, notebook_agents_server.dialects",
     "notebook_agents_server.base": "import tornado, notebook_agents.core.errors",
     "notebook_agents_server.config": "import traitlets, notebook_agents.build",

@@ -31,7 +31,7 @@ async def test_a_core_that_was_started_is_closed_when_the_rest_fails(
     monkeypatch.setenv("NOTEBOOK_AGENTS_ADMIN_PASSWORD", "short")
     app: Any = jp_serverapp.extension_manager.extension_points["notebook_agents"].app
     work = core.spawn(asyncio.Event().wait(), name="work")
-    with pytest.raises(InvalidRequest, match="8 characters"):
+    with pytest.raises(InvalidRequest, match="8 to 1024 characters"):
         await app._start_jupyter_server_extension(jp_serverapp)
     assert work.cancelled()
     with pytest.raises(EngineUnavailable, match="could not be started"):
