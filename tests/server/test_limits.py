@@ -136,7 +136,7 @@ async def test_t77_t78_t79_the_headers_say_where_one_stands(client: Client) -> N
     assert (wrong.status, wrong.headers["X-RateLimit-Remaining"]) == (400, "9")
 
 
-async def test_t80_a_refusal_says_when_to_come_again_in_every_way(
+async def test_t61_t67_t80_a_refusal_says_when_to_come_again_in_every_way(
     client: Client, clock: SteppedCounters
 ) -> None:
     refused = await exhaust(client.below(TEKTRA), "POST", "/v1/agents", 10, {"name": "a"})

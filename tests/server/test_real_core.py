@@ -66,7 +66,7 @@ async def test_t37_the_timeout_bounds_a_real_execution(client: Client) -> None:
     assert error["details"]["reason"] == "TIMEOUT"
 
 
-async def test_t31_the_real_tool_has_the_documented_parameters(client: Client) -> None:
+async def test_t31_t32_t34_the_real_tools_are_as_documented(client: Client) -> None:
     tools = {tool["tool_id"]: tool for tool in (await client.get("/v1/tools")).json["tools"]}
     assert {"python_executor", "file_reader", "list_files", "database_query"} <= set(tools)
     parameters = tools["python_executor"]["parameters"]

@@ -22,7 +22,7 @@ def example(name: str) -> dict[str, Any]:
     return dict(json.loads((EXAMPLES / f"{name}.json").read_bytes()))
 
 
-async def test_t06_t07_t08_t11_the_documents_request_makes_an_agent(tektra: Client) -> None:
+async def test_t06_t07_t08_t11_t56_the_documents_request_makes_an_agent(tektra: Client) -> None:
     answer = await tektra.post("/v1/agents", example("create_agent_request") | HERE)
     assert answer.status == 201
     assert set(example("create_agent_response")) <= set(answer.json)
@@ -110,7 +110,7 @@ async def test_an_unknown_query_parameter_is_named(tektra: Client) -> None:
     assert answer.json["error"]["details"] == {"field": "colour", "reason": "unknown field"}
 
 
-async def test_t19_t20_details_have_the_documented_fields_and_statistics(
+async def test_t19_t20_t55_details_have_the_documented_fields_and_statistics(
     tektra: Client, make_agent: MakeAgent
 ) -> None:
     agent_id = await make_agent(description="d", system_prompt="p", tools=["python_executor"])
