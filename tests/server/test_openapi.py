@@ -60,6 +60,15 @@ def references(value: Any) -> Iterator[str]:
             yield from references(inner)
 
 
+def leads(document: Any, reference: str) -> bool:
+    """Whether there is something where a reference points to."""
+    for step in reference.removeprefix("#/").split("/"):
+        if step not in document:
+            return False
+        document = document[step]
+    return True
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_document_is_openapi_3_1(name: str) -> None:
     document = deepcopy(documents()[name])
@@ -68,7 +77,7 @@ def test_a_document_is_openapi_3_1(name: str) -> None:
             # A path, as clients understand it: which name the server is called by, it cannot know.
             flow = scheme["flows"]["password"]
             flow["tokenUrl"] = "http://127.0.0.1" + flow["tokenUrl"]
-    OPENAPI_31_VALIDATOR.validate(document)
+    assert [error.message for error in OPENAPI_31_VALIDATOR.iter_errors(document)] == []
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -76,10 +85,7 @@ def test_every_schema_is_json_schema_and_every_reference_is_there(name: str) -> 
     document = documents()[name]
     for schema in document["components"]["schemas"].values():
         meta.validate(schema)
-    for reference in references(document):
-        at: Any = document
-        for step in reference.removeprefix("#/").split("/"):
-            at = at[step]
+    assert [reference for reference in references(document) if not leads(document, reference)] == []
 
 
 @pytest.mark.parametrize("name", NAMES)

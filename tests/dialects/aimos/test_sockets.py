@@ -35,7 +35,8 @@ async def refusal(asking: Client, path: str, **query: str) -> tuple[Any, int | N
 
 async def test_O_37_a_socket_belongs_to_an_id_or_a_name(people: People) -> None:
     for name in ("ann", people.ids["ann"]):
-        await connected(people.ann, name)
+        socket = await connected(people.ann, name)
+        assert socket.close_code is None
 
 
 async def test_O_37_nobody_listens_to_somebody_else(people: People) -> None:
