@@ -21,7 +21,7 @@ lab: $(VENV)/.installed-demo ## open the quick-start notebook in JupyterLab
 	$(BIN)/jupyter lab notebooks/quickstart.ipynb
 
 test: $(VENV)/.installed-test ## set up and run the tests; PYTEST_ARGS goes to pytest
-	$(BIN)/python -m pytest -n 2 --dist loadfile --nbval-lax $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --nbval-lax $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-lint ## check format, rules, types, rooms, notebooks and sizes
 	$(BIN)/pre-commit run --all-files

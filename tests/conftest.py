@@ -6,6 +6,7 @@ import asyncio
 import importlib.metadata
 import inspect
 import os
+import secrets
 import socket
 from collections.abc import AsyncGenerator, Generator, Iterator
 from pathlib import Path
@@ -14,10 +15,12 @@ from typing import Any
 import pytest
 from blockbuster import blockbuster_ctx
 from jupyter_server.serverapp import ServerApp
+from sqlalchemy import create_engine, text
 from tornado.httpclient import AsyncHTTPClient
 from traitlets.config import Config
 
 from notebook_agents.core.core import Core
+from notebook_agents.tasks.timetable import CronTimetable
 from notebook_agents.testing import ScriptedEngine, fake_core
 from notebook_agents_server.testing import Client, serving, start_extensions
 
@@ -35,6 +38,8 @@ MAY_BLOCK = {
     "notebook_agents/eventlog/writer.py": {"__init__", "append", "aclose"},
     # A lock on a small local file, taken or tried without waiting.
     "notebook_agents/store/holders.py": {"__init__", "is_alive"},
+    # The rules of a time zone, a small local file, when it is named for the first time.
+    "notebook_agents/tasks/timetable.py": {"_zone"},
     # The measurements have a loop of their own; what is expected is executed on its main thread,
     # because only there a signal can end code that runs too long.
     "notebook_agents/engine/training/evaluate.py": {"executed_scores", "natural_scores"},
@@ -107,13 +112,26 @@ def postgresql_url() -> str:
 
 
 @pytest.fixture
+def own_schema_url(postgresql_url: str) -> Iterator[str]:
+    """An empty schema of a test's own."""
+    schema = f"nba_{secrets.token_hex(8)}"
+    engine = create_engine(postgresql_url)
+    with engine.begin() as connection:
+        connection.execute(text(f"CREATE SCHEMA {schema}"))
+    yield f"{postgresql_url}?options=-csearch_path%3D{schema}"
+    with engine.begin() as connection:
+        connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
+    engine.dispose()
+
+
+@pytest.fixture
 def engine() -> ScriptedEngine:
     return ScriptedEngine()
 
 
 @pytest.fixture
 def core(engine: ScriptedEngine, tmp_path: Path) -> Core:
-    return fake_core(engine=engine, home=tmp_path / "workspaces")
+    return fake_core(engine=engine, home=tmp_path / "workspaces", timetable=CronTimetable())
 
 
 @pytest.fixture

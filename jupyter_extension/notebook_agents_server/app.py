@@ -20,6 +20,7 @@ from jupyter_server.extension.application import ExtensionApp
 from traitlets import TraitError, Unicode, default
 from traitlets.config import Application
 
+from notebook_agents_server.activity import Activity
 from notebook_agents_server.authorizer import HUB_USER_ENV, is_hub_service, serve_the_hub
 from notebook_agents_server.base import VERSION, Services
 from notebook_agents_server.config import ServerSettings
@@ -27,6 +28,7 @@ from notebook_agents_server.identity import Gatekeeper, ensure_owner
 from notebook_agents_server.kernels import (
     DATABASE_ENV,
     HOME_ENV,
+    KernelLead,
     KernelTokens,
     equip_kernels,
     way_to,
@@ -39,6 +41,7 @@ from notebook_agents_server.oauth import OAuthLogin
 from notebook_agents_server.passwords import Argon2Hasher
 from notebook_agents_server.samples import Sampler
 from notebook_agents_server.signing import Keyring
+from notebook_agents_server.tasks_app import TasksApp
 from notebook_agents_server.tokens import Tokens
 from notebook_agents_server.users_app import UsersApp
 
@@ -58,9 +61,14 @@ jupyter agents                        a server on http://127.0.0.1:8000
 jupyter agents --port 9000            on another port
 jupyter agents keys create ci         print a new API key of the owner
 jupyter agents users create ann a@b.c open an account and ask for its password
+jupyter agents tasks list             what runs by itself, and when
 
 The owner's first password is in the file that the log names; Jupyter's token opens the APIs too.
 """
+NOT_ALONE = (
+    "agent_c_open needs a server that `jupyter agents` started and that only this machine reaches:"
+    " leave ServerApp.ip at 127.0.0.1 and ServerApp.allow_remote_access off"
+)
 LOGGED = ("notebook_agents", "notebook_agents_server")
 """Packages whose log goes where Jupyter's goes."""
 
@@ -82,11 +90,13 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
     subcommands = {  # noqa: RUF012 - declared as an instance variable by traitlets
         "keys": (KeysApp, "Make, list and revoke API keys; replace the signing key."),
         "users": (UsersApp, "Open, list, block and promote accounts."),
+        "tasks": (TasksApp, "Make, run and schedule tasks."),
     }
     extension_url = "/notebook-agents/tektra/v1/health"
     load_other_extensions = True
 
     services: Services | None = None
+    activity: Activity | None = None
     failure: str = ""
     """Why the core could not be built."""
 
@@ -140,6 +150,8 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
     def initialize(self, argv: Any = None) -> None:
         """Refuse to serve with settings that could not be taken."""
         del argv  # the server has read the command line
+        if not self.failure and self.agent_c_open and not self._is_alone_on_loopback():
+            self.failure = NOT_ALONE
         if self.failure:
             raise TraitError(self.failure)
         super().initialize()  # type: ignore[no-untyped-call]
@@ -175,7 +187,7 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
     def _is_alone_on_loopback(self) -> bool:
         """Whether the server is ours and nobody else's machine reaches it."""
         serverapp = self.serverapp
-        if serverapp is None or serverapp.starter_app is not self:
+        if serverapp is None or serverapp.starter_app is not self or is_hub_service():
             return False
         return serverapp.ip in LOOPBACK and not serverapp.allow_remote_access
 
@@ -241,21 +253,30 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
             provider=serverapp.identity_provider,
             owner=await ensure_owner(core.users, config.home),
             hub_owner=os.environ.get(HUB_USER_ENV, ""),
+            open_dialects=frozenset({"agent_c"} if self.agent_c_open else ()),
         )
         environment = {HOME_ENV: str(config.home), **way_to(serverapp)}
         if config.database_url:
             environment[DATABASE_ENV] = config.database_url
         equip_kernels(serverapp.kernel_manager, kernel_tokens, environment)
+        core.executions.lead_kernels(KernelLead(kernel_tokens, environment))
         services.core = core
         services.meters.publish()
         # A machine of its own, so that what it reads covers the time between two samples.
         sampler = Sampler(core, Machine(config.home), interval_s=self.sample_interval_s)
         core.spawn(sampler.run(), name="sampling the machine")
+        self.activity = Activity(
+            core,
+            serverapp.web_app.settings["last_activity_times"],
+            timeout_s=serverapp.shutdown_no_activity_timeout,
+        )
+        core.spawn(self.activity.run(), name="telling Jupyter of activity")
 
     async def stop_extension(self) -> None:
         """Close the core."""
         if self.services is not None and self.services.core is not None:
             core, self.services.core = self.services.core, None
+            self.activity = None
             self.services.obstacle = "the server is stopping"
             self.services.close_sockets()
             self.services.meters.withdraw()
@@ -263,9 +284,8 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
             await self.services.limiter.aclose()
 
     def current_activity(self) -> bool:
-        """Whether a run works now, so that the server must not be culled."""
-        core = self.services.core if self.services is not None else None
-        return core is not None and core.runs.is_busy()
+        """Whether something works or soon will, so that the server must not be culled."""
+        return self.activity is not None and self.activity.is_busy()
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -11,10 +11,10 @@ from __future__ import annotations
 import asyncio
 import functools
 import re
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, get_origin
 
 from pydantic import BaseModel, TypeAdapter
 from tornado.http1connection import HTTP1Connection
@@ -22,10 +22,11 @@ from tornado.httputil import HTTPInputError, parse_body_arguments
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
-from notebook_agents.core.errors import InvalidRequest, LimitExceeded, NotAuthenticated, NotFound
+from notebook_agents.core.errors import InvalidRequest, LimitExceeded, NotFound
 from notebook_agents_server.door import CREDENTIAL_HINT, Door, Services, without_jupyter_login
-from notebook_agents_server.failures import Dialect, error_of_code, reading
+from notebook_agents_server.failures import NUL_REFUSED, Dialect, error_of_code, reading
 from notebook_agents_server.machine import MachineReading
+from notebook_agents_server.openness import require_open
 
 if TYPE_CHECKING:
     from notebook_agents.core.runs import Run
@@ -71,6 +72,8 @@ def guarded(method: Callable[..., Any]) -> Callable[..., Any]:
 class BaseHandler(Door):
     """A Door for requests with a body and an answer."""
 
+    request_headers: ClassVar[str] = "Authorization, Content-Type, Last-Event-ID, X-Request-ID"
+    """What a page of another origin may send."""
     endpoint: ClassVar[str] = ""
     """The path as its document writes it, where Prometheus is told of requests; else empty."""
 
@@ -110,10 +113,16 @@ class BaseHandler(Door):
             return
         credential = self.given_credential()
         if not credential:
-            raise NotAuthenticated(CREDENTIAL_HINT)
+            require_open(self, CREDENTIAL_HINT)
         await self.enter(credential)
 
-    def data_received(self, chunk: bytes) -> None:
+    @property
+    def metrics_are_open(self) -> bool:
+        """Whether the deployment shows its metrics to anybody."""
+        asks = self.settings.get("authenticate_prometheus", True)
+        return not asks or self.services.shows_metrics
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         """Collect the body; what is refused or too large is not kept."""
         self._n_read += len(chunk)
         limit = self.services.max_body_bytes
@@ -123,6 +132,7 @@ class BaseHandler(Door):
             self._chunks.append(chunk)
         else:
             self._chunks.clear()
+        return None
 
     def open_verb(self) -> None:
         """Complete the body, or raise the refusal."""
@@ -135,13 +145,15 @@ class BaseHandler(Door):
 
     def parse(self, model: type[M]) -> M:
         """The body as a wire model; InvalidRequest names the wrong field."""
-        with reading():
-            return model.model_validate_json(self._json())
+        body = self._json()
+        with reading(body):
+            return model.model_validate_json(body)
 
     def parse_value(self, adapter: TypeAdapter[T]) -> T:
         """The body as a value of any type."""
-        with reading():
-            return adapter.validate_json(self._json())
+        body = self._json()
+        with reading(body):
+            return adapter.validate_json(body)
 
     @property
     def is_form(self) -> bool:
@@ -160,6 +172,8 @@ class BaseHandler(Door):
             given = {name: values[-1].decode() for name, values in fields.items()}
         except (HTTPInputError, ValueError) as error:
             raise InvalidRequest("the form cannot be read") from error
+        if any("\0" in value for value in given.values()):
+            raise InvalidRequest(NUL_REFUSED)
         with reading():
             return model.model_validate(given)
 
@@ -177,10 +191,20 @@ class BaseHandler(Door):
         return self.request.body
 
     def parse_query(self, model: type[M]) -> M:
-        """The query as a wire model, the last of repeated values; ``token`` is a credential."""
-        names = [name for name in self.request.query_arguments if name != "token"]
+        """The query as a wire model; ``token`` is a credential.
+
+        Of repeated values the last counts, and all where the field is a list.
+        """
+        many = [
+            n for n, field in model.model_fields.items() if get_origin(field.annotation) is list
+        ]
+        given: dict[str, Any] = {}
+        for name in self.request.query_arguments:
+            if name != "token":
+                read = self.get_query_arguments if name in many else self.get_query_argument
+                given[name] = read(name)
         with reading():
-            return model.model_validate({name: self.get_query_argument(name) for name in names})
+            return model.model_validate(given)
 
     # -- out -----------------------------------------------------------------------------------
 
@@ -196,17 +220,23 @@ class BaseHandler(Door):
         *,
         content_type: str,
         last_words: Callable[[dict[str, Any]], bytes],
+        sign_of_life: bytes = b"",
     ) -> None:
         """Send chunks as they come; a client that goes away closes the generator at once.
 
         An error before the first chunk is an answer like any other; after it, ``last_words``
-        writes its body into the stream.
+        writes its body into the stream. A ``sign_of_life`` goes out now and then, so that proxies
+        do not cut a stream that is silent for long.
         """
         self.set_header("Content-Type", content_type)
         pump = self.core.spawn(self._pump(chunks), name=f"stream of {self.request_id}")
         self._stream_task = pump
+        every_s = self.services.heartbeat_s if sign_of_life else None
         try:
-            await asyncio.wait((pump,))
+            while not (await asyncio.wait((pump,), timeout=every_s))[0]:
+                if self._headers_written:
+                    self.write(sign_of_life)
+                    await self.flush()
         finally:
             pump.cancel()
         error = None if pump.cancelled() else pump.result()
@@ -231,7 +261,7 @@ class BaseHandler(Door):
         """Count the request."""
         super().on_finish()
         if self.endpoint:
-            self.services.meters.count(str(self.request.method), self.endpoint)
+            self.services.meters.count(str(self.request.method), self.endpoint, self.dialect.name)
 
     def on_connection_close(self) -> None:
         """End the stream of a client that went away."""
@@ -256,10 +286,7 @@ class BaseHandler(Door):
         self.set_header("Allow", ", ".join(self.offered))
         if "Access-Control-Allow-Origin" in self._headers:
             self.set_header("Access-Control-Allow-Methods", ", ".join(self.offered))
-            self.set_header(
-                "Access-Control-Allow-Headers",
-                "Authorization, Content-Type, Last-Event-ID, X-Request-ID",
-            )
+            self.set_header("Access-Control-Allow-Headers", self.request_headers)
             self.set_header("Access-Control-Max-Age", "600")
         self.set_status(204)
         self.finish()

@@ -30,6 +30,7 @@ from traitlets import (
 from notebook_agents.build import (
     BuildConfig,
     build_core,
+    default_dask_scheduler,
     default_database_url,
     default_home,
     default_redis_url,
@@ -104,6 +105,44 @@ class ServerSettings(HasTraits):
         `price_catalogue.toml` in `home`, and without one the shipped list.""",
     ).tag(config=True)
 
+    personas_dir = Unicode(
+        help="""Folder of Markdown files, one for each persona of your own; empty is `personas` in
+        `home`. A file `team/analyst.md` is the persona `team - analyst`.""",
+    ).tag(config=True)
+    agent_c_open = Bool(
+        False,
+        help="""Whether the Agent C API answers without credentials, as the owner. Only a server of
+        `jupyter agents` that nobody else's machine reaches may have it.""",
+    ).tag(config=True)
+
+    max_upload_bytes = Int(
+        100 * 1024 * 1024, min=1, help="Largest file given to a conversation, in bytes."
+    ).tag(config=True)
+    upload_quota_bytes = Int(
+        1024 * 1024 * 1024, min=1, help="All such files of one user together, in bytes."
+    ).tag(config=True)
+    upload_keep_days = Float(
+        7.0, min=0.0, help="After how many days such files are removed; 0 keeps them."
+    ).tag(config=True)
+
+    mcp_allow_private = Bool(
+        False, help="Whether MCP servers may be in private networks and on this machine."
+    ).tag(config=True)
+    mcp_commands = List(
+        Unicode(),
+        help="""Command lines of MCP servers that others than administrators may register, such as
+        `kubectl-mcp --cluster *`; * is any one word, NAME= in front allows a variable.""",
+    ).tag(config=True)
+    task_workers = Int(2, min=1, help="How many notebooks of tasks run at once.").tag(config=True)
+    dask_scheduler = Unicode(
+        help="""Address of the scheduler of a Dask cluster that runs the notebooks of tasks, such as
+        tcp://localhost:8786; empty runs them on this machine. Needs the extra `dask`.
+        Default: the environment's DASK_SCHEDULER_ADDRESS.""",
+    ).tag(config=True)
+    task_folder = Unicode(
+        help="""Folder of the notebooks that tasks of administrators may run; empty is the one that
+        the server was started in.""",
+    ).tag(config=True)
     webhook_allow_private = Bool(
         help="""Whether webhooks may be received in private networks and on this machine.
         Default: yes when the environment's NOTEBOOK_AGENTS_WEBHOOK_ALLOW_PRIVATE is 1.""",
@@ -195,6 +234,10 @@ class ServerSettings(HasTraits):
     def _default_database_url(self) -> str:
         return default_database_url()
 
+    @default("dask_scheduler")
+    def _default_dask_scheduler(self) -> str:
+        return default_dask_scheduler()
+
     @default("redis_url")
     def _default_redis_url(self) -> str:
         return default_redis_url()
@@ -242,6 +285,7 @@ class ServerSettings(HasTraits):
         given: dict[str, Any] = {
             "home": Path(self.home).expanduser().absolute(),
             "models": tuple(self.models),
+            "mcp_commands": tuple(self.mcp_commands),
             "tools": None if self.tools is None else tuple(self.tools),
         }
         for name in (
@@ -257,7 +301,15 @@ class ServerSettings(HasTraits):
             "sandbox_level",
             "sandbox_fallback",
             "price_catalogue",
+            "personas_dir",
+            "mcp_allow_private",
+            "task_workers",
+            "dask_scheduler",
+            "task_folder",
             "webhook_allow_private",
+            "max_upload_bytes",
+            "upload_quota_bytes",
+            "upload_keep_days",
         ):
             given[name] = getattr(self, name)
         return BuildConfig(**given)

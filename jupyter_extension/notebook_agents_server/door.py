@@ -104,9 +104,9 @@ class Services:
     async def measured(self) -> Meters:
         """What Prometheus is told, with the figures that are not counted as they happen."""
         core, _ = self.ready()
-        sample = await core.samples.newest()
         self.meters.n_active_agents = await core.agents.count(status="active")
-        self.meters.health_score = sample.figures.health_score
+        self.meters.sessions = await core.overviews.conversations()
+        self.meters.health_score = (await core.samples.newest()).figures.health_score
         return self.meters
 
     def close_sockets(self) -> None:
@@ -253,7 +253,7 @@ class Door(RequestHandler):
         """Find out who asks and whether they may come through this door."""
         self._visitor = actor = await self.gatekeeper.identify(credential, self)
         if actor.credential == KERNEL_CREDENTIAL and not self.accepts_kernels:
-            raise NotPermitted("a kernel's token is good for the inference endpoints only")
+            raise NotPermitted("a kernel's token is good for inference and tool servers only")
         actor.require_scope(self.scope or ("read" if self.request.method in LOOKING else "write"))
         self._actor = acting_through(actor, self.dialect.name)
         if self.is_activity:

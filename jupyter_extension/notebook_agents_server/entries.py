@@ -118,7 +118,7 @@ class Entry:
             yield self.conversation.sends, ANSWER
             yield self.conversation.receives, REQUEST
         operation = self.operation
-        for shape in (operation.body, operation.form, self.query):
+        for shape in (*operation.bodies.values(), self.query):
             if shape is not None:
                 yield shape, REQUEST
         for shape in (operation.answer, *operation.others.values()):

@@ -7,6 +7,7 @@ answered as "internal error": no traceback, path or prompt leaves the server.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -59,6 +60,10 @@ OTHER_CLOSE_CODE = 4400
 INTERNAL_STATUS = 500
 INTERNAL_CLOSE_CODE = 1011
 TOO_LARGE_STATUS = 413
+NUL_REFUSED = "text must not contain the character NUL (U+0000)"
+_ESCAPE = rb"\u0000"
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+"""Its escape in JSON, but not one that is escaped itself."""
 
 
 class MalformedFrame(InvalidRequest):
@@ -169,15 +174,22 @@ def translate(error: BaseException, dialect: Dialect) -> tuple[NotebookAgentsErr
 
 
 @contextmanager
-def reading() -> Iterator[None]:
+def reading(said: str | bytes = "") -> Iterator[None]:
     """Read what a client sent: what does not validate is the client's mistake.
 
-    Only here; a value of ours that does not validate is ours.
+    Only here; a value of ours that does not validate is ours. ``said`` is JSON, in which no text
+    may have the character NUL: not every database keeps it.
     """
+    if _has_nul(said if isinstance(said, bytes) else said.encode(errors="replace")):
+        raise InvalidRequest(NUL_REFUSED)
     try:
         yield
     except ValidationError as error:
         raise invalid_request(error) from None
+
+
+def _has_nul(said: bytes) -> bool:
+    return _ESCAPE in said and _NUL.search(said) is not None
 
 
 def invalid_request(error: ValidationError) -> InvalidRequest:

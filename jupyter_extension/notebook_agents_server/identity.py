@@ -23,18 +23,19 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_server.auth.identity import IdentityProvider
 
+from notebook_agents.core.account_rules import HUB_DOMAIN
 from notebook_agents.core.api_keys import KEY_CREDENTIAL, KEY_PREFIX
-from notebook_agents.core.errors import Conflict, InvalidRequest, NotAuthenticated
+from notebook_agents.core.errors import Conflict, InvalidRequest, NotAuthenticated, NotFound
 from notebook_agents.core.ids import new_id
 from notebook_agents.core.users import (
     ALL_SCOPES,
-    HUB_DOMAIN,
     OWNER_USERNAME,
     Actor,
     CreateUser,
     User,
 )
 from notebook_agents_server.kernels import ADMIN_PASSWORD_ENV, KERNEL_TOKEN_PREFIX
+from notebook_agents_server.openness import OPEN_CREDENTIAL
 from notebook_agents_server.signing import write_secret
 from notebook_agents_server.tokens import REFRESH, REFUSED
 
@@ -76,6 +77,8 @@ class Gatekeeper:
     """How long a login can be renewed, seconds."""
     hub_owner: str = ""
     """The Hub's user whose server this is; empty without a Hub."""
+    open_dialects: frozenset[str] = frozenset()
+    """Those that need no credential on this machine; whoever has none acts as the owner there."""
 
     @property
     def owner_actor(self) -> Actor:
@@ -84,12 +87,14 @@ class Gatekeeper:
 
     async def identify(self, credential: str, handler: RequestHandler) -> Actor:
         """The actor behind a credential; NotAuthenticated when it proves nothing."""
+        if not credential:
+            return self._open_actor(handler)
         if credential.startswith(KEY_PREFIX):
             user, key = await self.api_keys.authenticate(credential)
             return _actor(user, KEY_CREDENTIAL, frozenset(key.scopes))
         if credential.startswith(KERNEL_TOKEN_PREFIX):
             if self.kernel_tokens.is_valid(credential):
-                return _actor(self.owner, KERNEL_CREDENTIAL)
+                return _actor(await self._kernel_user(credential), KERNEL_CREDENTIAL)
             raise NotAuthenticated(REFUSED)
         if self._is_server_token(credential):
             return _actor(self.owner, "jupyter")
@@ -129,9 +134,27 @@ class Gatekeeper:
             return ""
         return (await self.tokens.read(credential)).dialect
 
+    def _open_actor(self, handler: RequestHandler) -> Actor:
+        dialect: Dialect | None = getattr(handler, "dialect", None)
+        if dialect is None or dialect.name not in self.open_dialects:
+            raise NotAuthenticated(REFUSED)
+        return _actor(self.owner, OPEN_CREDENTIAL, ALL_SCOPES - {"admin"})
+
     def _is_server_token(self, credential: str) -> bool:
         token = str(self.provider.token or "")
         return bool(token) and hmac.compare_digest(token.encode(), credential.encode())
+
+    async def _kernel_user(self, token: str) -> User:
+        user_id = self.kernel_tokens.user_of(token)
+        if user_id in ("", self.owner.id):
+            return self.owner
+        try:
+            user = await self.users.get(user_id)
+        except NotFound:
+            raise NotAuthenticated(REFUSED) from None
+        if not user.is_active:
+            raise NotAuthenticated(REFUSED)
+        return user
 
     async def _token_user(self, credential: str) -> User:
         claims = await self.tokens.read(credential)

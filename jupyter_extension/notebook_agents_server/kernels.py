@@ -1,13 +1,14 @@
 """What the kernels of this server know about it: its address and a token of their own.
 
-A token is random, lives in this process only, and is good for the inference endpoints as long as
-its kernel lives; it opens nothing else.
+A token is random, lives in this process only, and is good for the inference endpoints and the tool
+servers of its kernel's user as long as its kernel lives; it opens nothing else.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Mapping
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,14 +36,21 @@ class KernelTokens:
     def __init__(self, kernels: MappingKernelManager) -> None:
         self._kernels = kernels
         self._kernel_ids: dict[str, str] = {}
+        self._user_ids: dict[str, str] = {}
+        """Of those that do not work for the owner."""
 
-    def issue(self) -> str:
-        """A token for a kernel that is about to start; valid while it starts."""
+    def issue(self, user_id: str = "") -> str:
+        """A token for a kernel that is about to start; valid while it starts.
+
+        It is the owner's, or that of the user whom its kernel works for.
+        """
         for token, kernel_id in tuple(self._kernel_ids.items()):
             if kernel_id and kernel_id not in self._kernels:
                 del self._kernel_ids[token]
         token = KERNEL_TOKEN_PREFIX + secrets.token_urlsafe(32)
         self._kernel_ids[token] = ""
+        if user_id:
+            self._user_ids[token] = user_id
         return token
 
     def bind(self, token: str, kernel_id: str) -> None:
@@ -52,11 +60,35 @@ class KernelTokens:
     def revoke(self, token: str) -> None:
         """Forget a token whose kernel never started."""
         self._kernel_ids.pop(token, None)
+        self._user_ids.pop(token, None)
+
+    def user_of(self, token: str) -> str:
+        """The user whom its kernel works for; empty is the owner."""
+        return self._user_ids.get(token, "")
 
     def is_valid(self, token: str) -> bool:
         """Whether a living kernel holds this token."""
         kernel_id = self._kernel_ids.get(token)
         return kernel_id is not None and (not kernel_id or kernel_id in self._kernels)
+
+
+class KernelLead:
+    """Answers the KernelWay port: what the kernels of executions of tasks know about this server.
+
+    Their tokens are good until they are closed, as no kernel manager knows these kernels.
+    """
+
+    def __init__(self, tokens: KernelTokens, environment: Mapping[str, str]) -> None:
+        self._tokens = tokens
+        self._environment = environment
+
+    def open(self, owner_id: str) -> Mapping[str, str]:
+        """The environment of one kernel, with a token of its own."""
+        return {**self._environment, TOKEN_ENV: self._tokens.issue(owner_id)}
+
+    def close(self, way: Mapping[str, str]) -> None:
+        """The token is good for nothing any more."""
+        self._tokens.revoke(way[TOKEN_ENV])
 
 
 def equip_kernels(

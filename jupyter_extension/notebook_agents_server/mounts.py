@@ -13,9 +13,11 @@ from typing import Any, cast
 
 from tornado.web import RequestHandler
 
-from notebook_agents_server import engine_proxy, prometheus
+from notebook_agents_server import engine_proxy, mcp_door, prometheus, tool_server_proxy
 from notebook_agents_server.base import BaseHandler, Dialect, Route, Services, UnknownPath
 from notebook_agents_server.dialects import shared_routes
+from notebook_agents_server.dialects.agent_api import routes as agent_api
+from notebook_agents_server.dialects.agent_c import routes as agent_c
 from notebook_agents_server.dialects.aimos import auth_routes as aimos_auth
 from notebook_agents_server.dialects.aimos import routes as aimos
 from notebook_agents_server.dialects.netra import auth_routes as netra_auth
@@ -77,15 +79,27 @@ DIALECTS: tuple[DialectTable, ...] = (
         shelf=Shelf.below("/api"),
     ),
     DialectTable(name="netra", routes=[*netra_auth.ROUTES, *netra.ROUTES], unknown=netra.UNKNOWN),
+    DialectTable(name="agent_c", routes=agent_c.ROUTES, unknown=agent_c.UNKNOWN),
+    DialectTable(
+        name="agent_api",
+        routes=agent_api.ROUTES,
+        unknown=agent_api.UNKNOWN,
+        shelf=Shelf.below("/api/v1"),
+    ),
 )
 DIALECT_NAMES = tuple(table.name for table in DIALECTS)
-LIMITS: Mapping[str, Mapping[str, str]] = {table.name: table.dialect.limits for table in DIALECTS}
-"""What the documents say of rate limits."""
+LIMITS: Mapping[str, Mapping[str, str]] = {
+    **{table.name: table.dialect.limits for table in DIALECTS},
+    mcp_door.MCP.name: mcp_door.MCP.limits,
+}
+"""What the documents say of rate limits, and ours for other agents."""
 
 
 def engine_routes() -> list[Route]:
-    """The paths of the engine, for kernels."""
-    return [(f"{PREFIX}/engine{path}", handler) for path, handler in engine_proxy.ROUTES]
+    """The paths of the engine and of tool servers, for kernels, and the one of other agents."""
+    lent = [*engine_proxy.ROUTES, *tool_server_proxy.ROUTES]
+    engine = [(f"{PREFIX}/engine{path}", handler) for path, handler in lent]
+    return [*engine, *((f"{PREFIX}/mcp{path}", handler) for path, handler in mcp_door.ROUTES)]
 
 
 def all_routes(root_dialects: Collection[str]) -> list[Route]:
@@ -98,14 +112,12 @@ def all_routes(root_dialects: Collection[str]) -> list[Route]:
         routes += table.routes_at(table.mount, *roots)
         routes += table.documents(Shelf.below(table.mount), table.mount, *roots)
         routes.append((f"{table.mount}(/.*)?", table.unknown[1]))
-    if root_names.issuperset(shared_routes.CLAIMED_BY):
-        routes += shared_routes.ROUTES
+    routes += [*shared_routes.routes(root_names), *prometheus.ROUTES]
     for table in rooted:
         routes += table.routes_at("", table.mount)
     # After the paths of all dialects, because several share a first segment.
     routes += [table.unknown for table in rooted]
     routes.append((f"{PREFIX}(/.*)?", UnknownPath))
-    routes += prometheus.ROUTES
     return routes
 
 
@@ -131,11 +143,10 @@ def _documents_of_all(root_dialects: Collection[str]) -> list[Route]:
 def _told_once(root_dialects: Collection[str]) -> list[Route]:
     """Every path; those of dialects at the root not again, and pages where documents have them."""
     root_names = set(root_dialects)
-    shares = root_names.issuperset(shared_routes.CLAIMED_BY)
-    routes = [*shared_routes.ROUTES] if shares else []
+    routes = [*shared_routes.routes(root_names), *prometheus.ROUTES]
     for table in DIALECTS:
         routes += table.routes_at("" if table.name in root_names else table.mount)
-    return [*routes, *engine_routes(), *prometheus.ROUTES]
+    return [*routes, *engine_routes()]
 
 
 def _contents(base: str) -> str:

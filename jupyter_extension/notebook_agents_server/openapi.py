@@ -6,6 +6,7 @@ limits, request ids. The rest comes from the handlers, see `entries`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -30,8 +31,9 @@ from notebook_agents_server.operations import JSON, Conversation
 from notebook_agents_server.path_templates import ANY_SEGMENT, ANY_SEGMENTS
 from notebook_agents_server.sockets import BEARER_SUBPROTOCOL, TOO_SLOW_CLOSE_CODE
 
+EVENT_STREAM = "text/event-stream"
 OPENAPI = "3.1.1"
-FORM = "application/x-www-form-urlencoded"
+VALUES = ("json", "yaml")
 CREDENTIALS = """\
 ## Credentials
 
@@ -147,7 +149,7 @@ def _sections(found: Iterable[Entry]) -> list[Section]:
         Section.of(
             group[0].handler.dialect,
             group,
-            prefix="" if is_alone else "".join(part.title() for part in name.split("-")),
+            prefix="" if is_alone else "".join(part.title() for part in re.split("[-_]", name)),
         )
         for name, group in groups.items()
     ]
@@ -222,14 +224,12 @@ def _parameters(entry: Entry, components: Components) -> list[Schema]:
 
 def _request(entry: Entry, components: Components) -> Schema | None:
     example = entry.example("request")
-    shapes = {JSON: entry.operation.body, FORM: entry.operation.form}
     content: Schema = {}
     is_required = False
-    for kind, shape in shapes.items():
-        if shape is not None:
-            schema = components.of(shape, REQUEST)
-            is_required |= bool(components.resolved(schema).get("required"))
-            content[kind] = {"schema": schema} | ({"example": example} if example else {})
+    for kind, shape in entry.operation.bodies.items():
+        schema = components.of(shape, REQUEST)
+        is_required |= bool(components.resolved(schema).get("required"))
+        content[kind] = {"schema": schema} | ({"example": example} if example else {})
     for kind in entry.operation.files:
         is_required = True
         # What is no text is bytes, which a schema of JSON says nothing about.
@@ -267,7 +267,11 @@ def _answer(entry: Entry, section: Section) -> Schema:
         media = {"schema": schema} | ({"example": example} if example else {})
         said["content"] = {operation.content_type: media}
     elif operation.content_type != JSON:
-        said["content"] = {operation.content_type: {"schema": {"type": "string"}}}
+        text = {"schema": {"type": "string"}}
+        # A schema of a stream of events would be that of one event, and JSON and YAML are no text.
+        kinds = operation.content_type.split(", ")
+        is_text = {kind: kind != EVENT_STREAM and kind[-4:] not in VALUES for kind in kinds}
+        said["content"] = {kind: text if is_text[kind] else {} for kind in kinds}
     return said
 
 
@@ -279,9 +283,9 @@ def error_statuses(entry: Entry) -> list[int]:
         found.add(dialect.status_of(NotAuthenticated("")))
     if entry.template.parameters:
         found.add(dialect.status_of(NotFound("", "")))
-    if operation.body or operation.form:
+    if operation.bodies:
         found.add(TOO_LARGE_STATUS)
-    if operation.body or operation.form or entry.query or entry.is_socket:
+    if operation.bodies or entry.query or entry.is_socket:
         wrong_field = InvalidRequest("", problems=[("field", "is wrong")])
         found |= {dialect.status_of(InvalidRequest("")), dialect.status_of(wrong_field)}
     if entry.is_socket:

@@ -16,6 +16,8 @@ Shape = type[BaseModel] | TypeAdapter[Any]
 F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound=type)
 JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +30,13 @@ class Operation:
     body: Shape | None = None
     form: type[BaseModel] | None = None
     """A body that is sent as a form; with ``body`` too, the client chooses."""
+    parts: type[BaseModel] | None = None
+    """A body that is sent as a form with a file."""
     files: tuple[str, ...] = ()
     """Content types of files that the client may send in place of the other bodies."""
     query: type[BaseModel] | None = None
     content_type: str = JSON
-    """Of the answer."""
+    """Of the answer; several, with ``, `` between, where the client chooses."""
     errors: tuple[int, ...] = ()
     """Statuses beside those that follow from the route: those of every door, of a body or query
     that does not validate, and of an id in the path."""
@@ -43,6 +47,12 @@ class Operation:
     ``examples/<example>_request.json`` and ``examples/<example>_response.json``."""
     tag: str = ""
     """The resource it belongs to; else the first word of the path says it."""
+
+    @property
+    def bodies(self) -> dict[str, Shape]:
+        """What the client may send, by content type; files are not among them."""
+        shapes = {JSON: self.body, FORM: self.form, MULTIPART: self.parts}
+        return {kind: shape for kind, shape in shapes.items() if shape is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,8 +22,7 @@ class Metrics(BaseHandler):
 
     async def show_credential(self) -> None:
         """Ask for a credential where the deployment wants one."""
-        is_open = not self.settings.get("authenticate_prometheus", True)
-        if not (is_open or self.services.shows_metrics):
+        if not self.metrics_are_open:
             await super().show_credential()
 
     @operation(content_type="text/plain")

@@ -241,7 +241,7 @@ class BaseSocket(Door, WebSocketHandler):
 
     async def _receive(self, message: str | bytes) -> None:
         try:
-            with reading():
+            with reading(message):
                 frame = self.read_frame(message)
         except InvalidRequest as error:
             await self.count(self.message_group)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from traitlets import Bool, Unicode
 
 from notebook_agents.core.errors import InvalidRequest, NotFound
-from notebook_agents.core.users import CreateUser
+from notebook_agents.core.users import CreateUser, ListUsers
 from notebook_agents_server.account_commands import AccountCommand
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class UsersApp(AccountCommand):
             case ["create", name, email]:
                 return await self._create(users, name, email)
             case ["list"]:
-                page = await users.list(owner, limit=ALL_USERS)
+                page = await users.list(owner, ListUsers(limit=ALL_USERS))
                 return [HEADER, *(_line(user) for user in page.items)]
             case ["disable" | "enable" as word, name]:
                 user = await _named(users, name)

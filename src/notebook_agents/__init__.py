@@ -16,6 +16,7 @@ _LAZY = {
     "Answer": "notebook_agents.magics.answer",
     "Core": "notebook_agents.core.core",
     "NotebookAgentsError": "notebook_agents.core.errors",
+    "ask": "notebook_agents.magics.magic",
     "use_core": "notebook_agents.magics.magic",
 }
 

@@ -8,40 +8,66 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
 from jupyter_core.paths import jupyter_config_dir, jupyter_data_dir, jupyter_runtime_dir
 
 from notebook_agents.analytics.queries import EventAnalytics
+from notebook_agents.attachments.extracting import Extractor
+from notebook_agents.attachments.files import AttachmentFolder
+from notebook_agents.attachments.index import VectorFiles
+from notebook_agents.core.archive_files import ArchiveFiles
+from notebook_agents.core.attachments import AttachmentLimits
 from notebook_agents.core.clock import SystemClock
 from notebook_agents.core.core import Core, CorePorts
 from notebook_agents.core.errors import Unsupported
+from notebook_agents.core.executors import Executor
 from notebook_agents.core.models import BUNDLED_MODEL
 from notebook_agents.core.policy import Level
 from notebook_agents.core.ports import PasswordHasher
+from notebook_agents.core.retrieval import Retrieval, RetrievalPorts
 from notebook_agents.core.workloads import WorkloadPorts, Workloads
 from notebook_agents.core.workspaces import Workspaces
 from notebook_agents.engine.config import EngineConfig
+from notebook_agents.engine.embedding import EngineEmbedder, embedding_folder
 from notebook_agents.engine.remote import RemoteEngine
+from notebook_agents.engine.trust import trust_for
 from notebook_agents.eventlog.segments import COLUMNS, hot_folder
 from notebook_agents.eventlog.writer import JsonlEventLog
+from notebook_agents.mcp.host import McpHost
+from notebook_agents.mcp.lent import LentMcpHost, ServerWay
+from notebook_agents.mcp.programs import Worlds
 from notebook_agents.optimization.tables import ParquetTables, TablePorts
 from notebook_agents.optimization.workflow import OptimizationWorkflow, WorkflowPorts
+from notebook_agents.pricing.genai import GenaiPriceList
 from notebook_agents.relay.redis import RedisRelay
+from notebook_agents.reports.files import ProcessReports
 from notebook_agents.sandbox.config import SandboxConfig
 from notebook_agents.sandbox.sandbox import KernelSandbox
 from notebook_agents.store.holders import Holders
 from notebook_agents.store.store import SqlStore
+from notebook_agents.tasks.dask import DaskExecutor
+from notebook_agents.tasks.processes import ProcessExecutor
+from notebook_agents.tasks.runner import PapermillRunner, TasksConfig
+from notebook_agents.tasks.timetable import CronTimetable
 from notebook_agents.tools.headers import FileHeaders
 from notebook_agents.tools.registry import Registry
+from notebook_agents.tools.search_uploads import NAME as SEARCH_UPLOADS
+from notebook_agents.tools.search_uploads import make_search_uploads
+from notebook_agents.webhooks.outbound import Outbound
 from notebook_agents.webhooks.sender import HttpSender
+from notebook_agents.webhooks.signatures import SealedSecrets
 from notebook_agents.webhooks.targets import Guard
 
 HOME_VARIABLE = "NOTEBOOK_AGENTS_HOME"
 DATABASE_VARIABLE = "NOTEBOOK_AGENTS_DATABASE_URL"
 ALLOW_PRIVATE_VARIABLE = "NOTEBOOK_AGENTS_WEBHOOK_ALLOW_PRIVATE"
 REDIS_VARIABLE = "NOTEBOOK_AGENTS_REDIS_URL"
+DASK_VARIABLE = "DASK_SCHEDULER_ADDRESS"
+"""Dask's own."""
 
 
 def default_home() -> Path:
@@ -62,6 +88,11 @@ def default_database_url() -> str:
 def default_redis_url() -> str:
     """``NOTEBOOK_AGENTS_REDIS_URL``, else empty: nothing is shared between servers."""
     return os.environ.get(REDIS_VARIABLE, "")
+
+
+def default_dask_scheduler() -> str:
+    """``DASK_SCHEDULER_ADDRESS``, else empty: tasks run on this machine."""
+    return os.environ.get(DASK_VARIABLE, "")
 
 
 def default_webhook_allow_private() -> bool:
@@ -103,6 +134,24 @@ class BuildConfig:
     """Names of the tools to offer; None offers every installed one."""
     price_catalogue: str = ""
     """TOML file of GPU prices; empty is ``price_catalogue.toml`` in ``home``, else the shipped."""
+    personas_dir: str = ""
+    """Folder of personas of the deployment's own; empty is ``personas`` in ``home``."""
+    max_upload_bytes: int = 100 * 1024 * 1024
+    """Of one file given to a conversation."""
+    upload_quota_bytes: int = 1024 * 1024 * 1024
+    """Of all such files of one owner."""
+    upload_keep_days: float = 7.0
+    """Then they are removed; 0 keeps them."""
+    mcp_allow_private: bool = False
+    """Whether tool servers may be in private networks and on this machine."""
+    mcp_commands: tuple[str, ...] = ()
+    """Command lines that others than administrators may register as tool servers."""
+    task_workers: int = 2
+    """Notebooks of tasks that run at once."""
+    dask_scheduler: str = field(default_factory=default_dask_scheduler)
+    """The Dask cluster that notebooks of tasks run on; empty is this machine."""
+    task_folder: str = ""
+    """Where the notebooks are that tasks may run; empty is the folder this process works in."""
     webhook_allow_private: bool = field(default_factory=default_webhook_allow_private)
     """Whether webhooks may be received in private networks and on this machine."""
 
@@ -124,20 +173,33 @@ def build_core(
     *,
     hasher: PasswordHasher | None = None,
     secret_keys: Callable[[], Sequence[bytes]] | None = None,
+    server: str = "",
 ) -> Core:
     """Plug the adapters together. Blocks while the database is brought up to date.
 
     ``secret_keys`` are a server's, the newest first: they seal the secrets of webhooks, which only
-    a process that has them can deliver.
+    a process that has them can deliver. ``server`` is the address of the one whose kernel this is;
+    it uses tool servers for it, and knows ``engine_token`` and has ``engine_certificate``.
 
     Nothing is started: engine worker and tool kernels start on first use. ``await core.start()``
     before using it, ``await core.aclose()`` at the end.
     """
-    config.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    url = config.database_url or f"sqlite:///{config.home / 'store.db'}"
+    ports = replace(
+        _plain_ports(config),
+        hasher=hasher or NoPasswords(),
+        webhook_sender=_webhook_sender(config, secret_keys),
+        tool_servers=_tool_servers(config, secret_keys, server),
+        is_server=secret_keys is not None,
+    )
+    ports = _with_tasks(config, _with_optimization(config, ports))
+    return Core(ports if secret_keys is None else _with_attachments(config, ports))
+
+
+def _plain_ports(config: BuildConfig) -> CorePorts:
+    """What every process has, whether it is a server or not."""
     sandbox = _sandbox(config)
-    ports = CorePorts(
-        store=SqlStore.open(url, Holders(config.home / "holders")),
+    return CorePorts(
+        store=_store(config),
         event_log=JsonlEventLog(config.home),
         relay=_relay(config),
         engine=_engine(config),
@@ -145,13 +207,90 @@ def build_core(
         sandbox=sandbox,
         analytics=EventAnalytics(hot_folder(config.home), COLUMNS),
         clock=SystemClock(),
-        hasher=hasher or NoPasswords(),
+        timetable=CronTimetable(),
+        hasher=NoPasswords(),
         workspaces=Workspaces(_workspaces(config), FileHeaders()),
+        archive_files=ArchiveFiles(config.home / "archives"),
         default_model=config.default_model,
         level=config.sandbox_level,
-        webhook_sender=_webhook_sender(config, secret_keys),
+        report_files=ProcessReports(config.home / "reports"),
+        price_list=GenaiPriceList(),
+        personas_folder=_personas(config),
+        tool_commands=config.mcp_commands,
     )
-    return Core(_with_optimization(config, ports))
+
+
+def _store(config: BuildConfig) -> SqlStore:
+    config.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    url = config.database_url or f"sqlite:///{config.home / 'store.db'}"
+    return SqlStore.open(url, Holders(config.home / "holders"))
+
+
+def _personas(config: BuildConfig) -> Path:
+    named = config.personas_dir
+    return Path(named).expanduser() if named else config.home / "personas"
+
+
+def _with_attachments(config: BuildConfig, ports: CorePorts) -> CorePorts:
+    """The same ports with files that are given to conversations; only servers take them."""
+    extractor = Extractor(
+        scratch=_workspaces(config), sandbox=ports.sandbox, level=config.sandbox_level
+    )
+    limits = AttachmentLimits(
+        max_bytes=config.max_upload_bytes,
+        quota_bytes=config.upload_quota_bytes,
+        keep_days=config.upload_keep_days,
+    )
+    files = AttachmentFolder(config.home / "attachments", extractor)
+    ports = replace(ports, attachment_files=files, attachment_limits=limits)
+    return _with_retrieval(config, ports, files)
+
+
+def _with_retrieval(config: BuildConfig, ports: CorePorts, files: AttachmentFolder) -> CorePorts:
+    """The same ports with the search in files by meaning, where there is a model for it."""
+    engine, tools = ports.engine, ports.tools
+    is_wanted = config.tools is None or SEARCH_UPLOADS in config.tools
+    if embedding_folder() is None or not is_wanted:
+        return ports
+    assert isinstance(engine, RemoteEngine), "vectors come from the engine built here"
+    assert isinstance(tools, Registry), "the tool is one of the registry built here"
+    search = Retrieval(
+        RetrievalPorts(
+            store=ports.store,
+            clock=ports.clock,
+            files=files,
+            embedder=EngineEmbedder(engine),
+            index=VectorFiles(files),
+        )
+    )
+    return replace(ports, tools=tools.including(make_search_uploads(search)))
+
+
+def _with_tasks(config: BuildConfig, ports: CorePorts) -> CorePorts:
+    """The same ports with what executes tasks, where papermill is installed."""
+    if find_spec("papermill") is None:
+        return ports
+    told = ("default_model", "models", "sandbox_level", "sandbox_fallback", "tools", "personas_dir")
+    engine = ("engine_url", "engine_token", "engine_certificate", "engine_device", "engine_threads")
+    environment = {HOME_VARIABLE: str(config.home)}
+    if config.database_url:
+        environment[DATABASE_VARIABLE] = config.database_url
+    tasks = TasksConfig(
+        root=config.home / "executions",
+        notebooks=Path(config.task_folder).expanduser().absolute(),
+        environment=environment,
+        # On a cluster the way to the server's engine does not lead anywhere.
+        build={name: getattr(config, name) for name in told + engine * bool(config.dask_scheduler)},
+        engine={name: getattr(config, name) for name in engine},
+    )
+    return replace(ports, task_runner=PapermillRunner(tasks, _executor(config)))
+
+
+def _executor(config: BuildConfig) -> Executor:
+    """Where the processes of executions run."""
+    if config.dask_scheduler:
+        return DaskExecutor(config.dask_scheduler)
+    return ProcessExecutor(config.task_workers)
 
 
 def _with_optimization(config: BuildConfig, ports: CorePorts) -> CorePorts:
@@ -179,6 +318,26 @@ def _with_optimization(config: BuildConfig, ports: CorePorts) -> CorePorts:
     return replace(ports, workload_tables=tables, workflows=workflows)
 
 
+def _tool_servers(
+    config: BuildConfig, secret_keys: Callable[[], Sequence[bytes]] | None, server: str
+) -> McpHost:
+    secrets = None
+    if secret_keys is not None:
+        secrets = SealedSecrets(secret_keys, purpose=b"notebook-agents tool server secrets")
+    outbound = Outbound(Guard(allow_private=config.mcp_allow_private, setting="mcp_allow_private"))
+    worlds = Worlds(config.home / "mcp", _private(config))
+    if server and secrets is None:
+        trust = partial(trust_for, server, config.engine_certificate)
+        way = ServerWay(url=server, token=config.engine_token, trust=trust)
+        return LentMcpHost(worlds, outbound, way)
+    return McpHost(worlds, outbound, secrets)
+
+
+def _private(config: BuildConfig) -> tuple[Path, ...]:
+    """What no tool may see."""
+    return (config.home, Path(jupyter_runtime_dir()), Path(jupyter_config_dir()))
+
+
 def _webhook_sender(
     config: BuildConfig, secret_keys: Callable[[], Sequence[bytes]] | None
 ) -> HttpSender | None:
@@ -203,7 +362,7 @@ def _sandbox(config: BuildConfig) -> KernelSandbox:
             run_dir=config.home / "sandbox",
             fallback=config.sandbox_fallback,
             writable_root=_workspaces(config),
-            private=(config.home, Path(jupyter_runtime_dir()), Path(jupyter_config_dir())),
+            private=_private(config),
         )
     )
 

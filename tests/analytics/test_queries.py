@@ -17,7 +17,7 @@ from notebook_agents.core.runs import StartRun
 from notebook_agents.core.users import Actor
 from notebook_agents.eventlog.segments import COLUMNS, hot_folder
 from notebook_agents.eventlog.writer import JsonlEventLog
-from notebook_agents.testing import call, fake_core
+from notebook_agents.testing import FixedPrices, ScriptedEngine, call, fake_core
 
 ANN = Actor(user_id="ann", username="ann")
 BOB = Actor(user_id="bob", username="bob")
@@ -58,6 +58,23 @@ async def test_v_runs_counts_what_happened(core: Core) -> None:
         ("succeeded", 1, 1, 0, True, 2, None, True, tiny),
         ("succeeded", 2, 2, 2, True, 3, None, True, tiny),
     )
+    await core.aclose()
+
+
+async def test_costs_are_summed_where_they_are_known(tmp_path: Path) -> None:
+    core = fake_core(
+        engine=ScriptedEngine(models=("gpt-4o-mini",)),
+        home=tmp_path / "work",
+        event_log=JsonlEventLog(tmp_path),
+        analytics=analytics_of(tmp_path),
+        price_list=FixedPrices({"gpt-4o-mini": ("0", "1000000")}),
+    )
+    await run(core, ANN)
+    assert (await core.analytics.totals(owner_id="ann")).cost_usd is None
+    agent = await core.agents.ensure(BOB, CreateAgent(name="a"))
+    wish = StartRun(agent_id=agent.id, message=user_message("hi"), model="gpt-4o-mini")
+    await core.runs.wait(BOB, (await core.runs.start(BOB, wish)).id)
+    assert (await core.analytics.totals()).cost_usd == 3.0
     await core.aclose()
 
 

@@ -3,75 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.contract.conftest import NOTHING, Two, check_hidden
 
-from notebook_agents.core.core import Core
-from notebook_agents.core.users import CreateUser
 from notebook_agents_server.entries import Entry, entries
 from notebook_agents_server.mounts import DIALECT_NAMES, DIALECTS, all_routes
 from notebook_agents_server.testing import Answer, Client
 
-PASSWORD = "correct horse battery"
-NOTHING = "00000000000070008000000000000000"
 TABLES = {table.name: table for table in DIALECTS}
 MOUNTS = [(name, mount) for name in DIALECT_NAMES for mount in ("", f"/notebook-agents/{name}")]
-ENDPOINTS = """
-T-04 tektra POST /v1/auth/login public
-T-06 tektra POST /v1/agents
-T-12 tektra GET /v1/agents
-T-19 tektra GET /v1/agents/{agent_id}
-T-21 tektra PUT /v1/agents/{agent_id}
-T-22 tektra DELETE /v1/agents/{agent_id}
-T-23 tektra POST /v1/agents/{agent_id}/conversations
-T-28 tektra POST /v1/conversations/{conversation_id}/messages
-T-29 tektra GET /v1/conversations/{conversation_id}
-T-30 tektra GET /v1/tools
-T-36 tektra POST /v1/tools/{tool_id}/execute
-T-39 tektra GET /v1/models
-T-40 tektra GET /v1/models/{model_id}/status
-T-41 tektra GET /v1/health public
-T-42 tektra GET /v1/metrics
-T-43 tektra WS /v1/ws/conversations/{conversation_id}
-T-45 tektra WS /v1/ws/stream/{agent_id}
-T-81 tektra POST /v1/webhooks
-O-08 aimos POST /api/auth/register public
-O-10 aimos POST /api/auth/login public
-O-12 aimos GET /api/auth/me
-O-13 aimos GET /api/agents
-O-16 aimos POST /api/agents
-O-18 aimos GET /api/agents/{agent_id}
-O-19 aimos PUT /api/agents/{agent_id}
-O-20 aimos DELETE /api/agents/{agent_id}
-O-21 aimos POST /api/execute
-O-25 aimos GET /api/executions
-O-29 aimos GET /api/system/status
-O-31 aimos GET /api/system/metrics
-O-33 aimos GET /api/system/metrics/prometheus
-O-37 aimos WS /api/ws/{user_id}
-O-72 aimos GET /api/docs public
-O-73 aimos GET /api/redoc public
-O-74 aimos GET /api/health public
-N-03 netra POST /api/auth/login public
-N-06 netra POST /api/auth/logout
-N-08 netra GET /api/auth/me
-N-10 netra GET /api/auth/google/authorize public
-N-11 netra GET /api/auth/google/callback public
-N-13 netra POST /api/agent/execute
-N-19 netra GET /api/agent/status/{run_id}
-N-22 netra GET /api/agent/history
-N-26 netra GET /api/threads
-N-28 netra GET /api/threads/{thread_id}
-N-29 netra DELETE /api/threads/{thread_id}
-N-32 netra GET /health public
-N-35 netra GET /health/ready public
-N-37 netra GET /health/dependencies public
-N-38 netra GET /api/config public
-N-42 netra WS /ws
-"""
+ENDPOINTS = Path(__file__).with_name("endpoints.txt").read_text().splitlines()[1:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +47,7 @@ class Endpoint:
 
 ROWS = [
     Endpoint(fields[0], fields[1], fields[2], fields[3], is_public="public" in fields)
-    for fields in (line.split() for line in ENDPOINTS.strip().splitlines())
+    for fields in map(str.split, ENDPOINTS)
 ]
 BY_ROW = pytest.mark.parametrize("endpoint", ROWS, ids=lambda endpoint: endpoint.row)
 
@@ -174,43 +120,12 @@ def check_error(answer: Answer, dialect: str) -> None:
     model = TABLES[dialect].dialect.error_model
     assert model is not None
     model.model_validate(answer.json)
-    own = {"tektra": {"error"}, "netra": {"error", "request_id"}, "aimos": {"detail"}}
+    own = {"tektra": {"error"}, "netra": {"error", "request_id"}, "aimos": {"detail"},
+           "agent_c": {"detail"}, "agent_api": {"detail", "error_code", "timestamp"}}  # fmt: skip
     assert own[dialect] <= set(answer.json), answer.json
 
 
 # -- other people's things ---------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Two:
-    """Two people, and what the first has."""
-
-    ann: Client
-    bob: Client
-
-
-@pytest.fixture
-async def two(client: Client, core: Core) -> AsyncGenerator[Two, None]:
-    found = []
-    for name in ("ann", "bob"):
-        email = f"{name}@example.org"
-        await core.users.create(CreateUser(username=name, email=email, password=PASSWORD))
-        login = await client.post("/v1/auth/login", {"username": name, "password": PASSWORD})
-        found.append(client.holding(login.json["access_token"]))
-    yield Two(*found)  # noqa: PT022 - only generators run on the loop of the tests
-
-
-async def check_hidden(two: Two, verb: str, path: str, id: str, body: Any = None) -> None:
-    """Bob hears of Ann's thing what he hears of none, and Ann still has it."""
-    theirs = await two.bob.ask(verb, path.format(id), body, X_Request_ID="same")
-    none = await two.bob.ask(verb, path.format(NOTHING), body, X_Request_ID="same")
-    assert theirs.status == none.status == 404, (verb, path, theirs.body)
-    assert without_time_and_id(theirs) == without_time_and_id(none)
-
-
-def without_time_and_id(answer: Answer) -> str:
-    text = re.sub(r'"timestamp": "[^"]*"', "", answer.body.decode())
-    return re.sub(r"[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}", "ID", text)
 
 
 @pytest.mark.parametrize("mount", ["", "/notebook-agents/tektra"])

@@ -21,6 +21,7 @@ PUBLIC = {
     "/v1/health": {"GET"},
     "/v1/auth/login": {"POST"},
     "/v1/auth/refresh": {"POST"},
+    "/v1/auth/register": {"POST"},
     "/api/auth/login": {"POST"},
     "/api/auth/refresh": {"POST"},
     "/api/auth/register": {"POST"},
@@ -30,6 +31,7 @@ PUBLIC = {
     "/health": {"GET"},
     "/health/ready": {"GET"},
     "/health/dependencies": {"GET"},
+    "/health/live": {"GET"},
     "/api/config": {"GET"},
     "/docs": {"GET"},
     "/redoc": {"GET"},
@@ -47,7 +49,7 @@ def settings() -> dict[str, Any]:
 
 def path_of(pattern: str) -> str:
     """A path that the pattern matches."""
-    path = re.sub(r"\(\?:(\w+)[^)]*\)", r"\1", pattern)
+    path = re.sub(r"\(\?:([\w/]+)[^)]*\)", r"\1", pattern).removesuffix("/?")
     path = re.sub(r"\(/\.\*\)\?|/\.\+", "/anything", path)
     path = re.sub(r"\((?:\[[^]]*\]|\.)\+\)", "some-id", path)
     return path.replace("\\.", ".")
@@ -56,7 +58,7 @@ def path_of(pattern: str) -> str:
 def is_public(path: str, verb: str) -> bool:
     asked = "GET" if verb == "HEAD" else verb
     is_listed = any(path.endswith(tail) and asked in verbs for tail, verbs in PUBLIC.items())
-    return is_listed and "/engine/" not in path
+    return is_listed and not re.search("/engine/|/mcp-servers/", path)
 
 
 @pytest.mark.parametrize("pattern", [pattern for pattern, _ in ROUTES])
@@ -73,6 +75,7 @@ def test_nothing_of_ours_is_broader_than_ours() -> None:
     mine = re.compile(
         r"/(notebook-agents|v1|docs|redoc|metrics)\b"
         r"|/api/(\(\?:)?(agents?|auth|docs|execut|health|openapi|redoc|system|webhooks|ws)"
+        r"|/api/v1/(docs|openapi|redoc)|/api/(\(\?:)?v[12]\b"
         r"|/\(\?:api\|v2\)/(agent|auth|config|threads|workloads)\b|/(health|v2|ws)\b"
     )
     assert all(mine.match(pattern) for pattern, _ in ROUTES)

@@ -1,4 +1,4 @@
-"""The commands of the README, ``docs/api.md`` and ``docs/webhooks.md`` do what they say."""
+"""The commands of the README and of the pages on APIs, webhooks and sessions do what they say."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from notebook_agents.core.core import Core
-from notebook_agents.testing import fake_core
+from notebook_agents.tasks.timetable import CronTimetable
+from notebook_agents.testing import ScriptedTools, fake_core
+from notebook_agents.testing.tasks import ScriptedRunner
 from notebook_agents.webhooks.sender import HttpSender
 from notebook_agents.webhooks.targets import Guard
 from notebook_agents_server.docs_pages import Shelf
@@ -37,10 +39,18 @@ needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="no curl")
 
 @pytest.fixture
 def core(tmp_path: Path) -> Core:
-    """A core that delivers webhooks, to names that all have the same public address."""
+    """A core with tools that delivers webhooks, to names that all have the same address."""
     guard = Guard(allow_private=False, resolve=lambda _host, _port: ("93.184.216.34",))
     sender = HttpSender(lambda: [b"k" * 32], guard)
-    return fake_core(home=tmp_path / "workspaces", webhook_sender=sender)
+    names = ("python_executor", "file_reader", "shell")
+    tools = ScriptedTools({name: lambda: "done" for name in names})
+    return fake_core(
+        home=tmp_path / "workspaces",
+        webhook_sender=sender,
+        tools=tools,
+        task_runner=ScriptedRunner(),
+        timetable=CronTimetable(),
+    )
 
 
 async def run(client: Client, command: str) -> str:
@@ -92,6 +102,48 @@ async def test_the_command_of_the_page_on_webhooks_works(client: Client) -> None
     found = [each for each in commands_of("docs/webhooks.md") if "curl" in each]
     assert len(found) == 1
     assert json.loads(await run(client, found[0]))["webhook_id"]
+
+
+@needs_curl
+async def test_the_commands_of_the_page_on_sessions_work(client: Client) -> None:
+    found = [each for each in commands_of("docs/agent_api.md") if "api " in each]
+    assert len(found) == 2
+    said = await run(client, "\n".join(found))
+    assert '"text":"You said: What is in app.log?"' in said
+    assert '"compression":"gzip"' in said
+    (session,) = (await client.get("/api/v1/sessions")).json["items"]
+    assert (session["name"], session["status"]) == ("Error logs", "archived")
+
+
+@needs_curl
+async def test_the_commands_of_the_page_on_tasks_work(client: Client) -> None:
+    said = await run(client, "\n".join(commands_of("docs/tasks.md")))
+    answers = [json.loads(part) for part in re.split(r"(?<=})(?={)", said)]
+    executed, listed, _planned, schedule, paused = answers
+    assert executed["status"] in {"running", "completed"}
+    assert listed["total"] == 1
+    assert len(schedule["next_runs"]) == 3
+    assert paused["is_paused"] is True
+
+
+@needs_curl
+async def test_the_commands_of_the_page_on_agent_c_work(client: Client) -> None:
+    chat, bare = [await run(client, each) for each in commands_of("docs/agent_c.md")]
+    said = [json.loads(line) for line in chat.splitlines()]
+    assert "".join(each["data"] for each in said if each["type"] == "content")
+    assert said[-1]["type"] == "interaction_end"
+    assert '"persona_name":{"from":"default","to":"data - ana"}' in bare
+    assert bare.endswith("You said: hello")
+
+
+@needs_curl
+async def test_the_commands_of_the_page_on_files_work(client: Client) -> None:
+    (command,) = commands_of("docs/files.md")
+    given, listed = (await run(client, command)).replace("}{", "}\n{").splitlines()
+    file = json.loads(given)
+    assert (file["filename"], file["size"]) == ("sales.csv", 31)
+    (found,) = json.loads(listed)["files"]
+    assert found["id"] == file["id"]
 
 
 def test_the_page_names_every_place_that_is_there() -> None:

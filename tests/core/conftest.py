@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,29 @@ def make_core(tmp_path: Path) -> Callable[..., Core]:
         return fake_core(*script, home=tmp_path / "work", **ports)
 
     return make
+
+
+@pytest.fixture
+async def make_closed_core(
+    make_core: Callable[..., Core],
+) -> AsyncGenerator[Callable[..., Core], None]:
+    """Like make_core, for cores whose work in the background may outlive the test."""
+    made: list[Core] = []
+
+    def make(*script: Any, **ports: Any) -> Core:
+        made.append(make_core(*script, **ports))
+        return made[-1]
+
+    yield make
+    for core in made:
+        await core.aclose()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.service)])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/store.db"
+    return str(request.getfixturevalue("own_schema_url"))
 
 
 class Driver:

@@ -106,18 +106,23 @@ async def test_ensure_makes_one_agent_however_many_ask_at_once(core: Core) -> No
     assert len({agent.id for agent in agents}) == 1
 
 
-async def test_an_ensured_agent_gets_the_tools_that_are_new(make_core: Callable[..., Core]) -> None:
-    tools = ScriptedTools({"python_executor": repr})
-    core = make_core(tools=tools, store=MemoryStore())
+async def test_an_agent_made_without_a_list_of_tools_has_those_that_are_new(
+    make_core: Callable[..., Core],
+) -> None:
+    tools, store = ScriptedTools({"python_executor": repr}), MemoryStore()
+    core = make_core(tools=tools, store=store)
     wish = CreateAgent(name="notebook")
     made = await core.agents.ensure(ANN, wish)
+    renamed = await core.agents.update(ANN, made.id, AgentChanges(description="mine"))
     tools.functions["inspect_variable"] = repr
     followed = await core.agents.ensure(ANN, wish)
-    assert followed == replace(made, tools=("python_executor", "inspect_variable"))
+    assert followed == replace(renamed, tools=("python_executor", "inspect_variable"))
     assert await core.agents.get(ANN, made.id) == followed
+    assert (await core.agents.list(ANN, ListAgents())).items == (followed,)
     # A kernel with fewer tools takes none away from the others.
-    del tools.functions["python_executor"]
-    assert await core.agents.ensure(ANN, wish) == followed
+    kernel = make_core(tools=ScriptedTools({"inspect_variable": repr}), store=store)
+    assert (await kernel.agents.ensure(ANN, wish)).tools == ("inspect_variable",)
+    assert await core.agents.get(ANN, made.id) == followed
 
 
 async def test_tools_that_somebody_chose_stay_as_they_are(make_core: Callable[..., Core]) -> None:
@@ -126,7 +131,7 @@ async def test_tools_that_somebody_chose_stay_as_they_are(make_core: Callable[..
     few = CreateAgent(name="few", tools=("file_reader",))
     edited = await core.agents.ensure(ANN, CreateAgent(name="edited"))
     edited = await core.agents.update(ANN, edited.id, AgentChanges(tools=("file_reader",)))
-    own = await core.agents.create(ANN, CreateAgent(name="own"))
+    own = await core.agents.create(ANN, CreateAgent(name="own", tools=core.tools.names()))
     ensured = await core.agents.ensure(ANN, few)
     tools.functions["inspect_variable"] = repr
     assert await core.agents.ensure(ANN, few) == ensured

@@ -10,7 +10,11 @@ from typing import Any
 import pytest
 
 from notebook_agents.core.agents import AgentChanges, CreateAgent
-from notebook_agents.core.conversations import ConversationChanges, StartConversation
+from notebook_agents.core.conversations import (
+    ConversationChanges,
+    ForkConversation,
+    StartConversation,
+)
 from notebook_agents.core.core import Core
 from notebook_agents.core.errors import Conflict, InvalidRequest, NotFound
 from notebook_agents.core.messages import AttachmentPart, user_message
@@ -29,7 +33,7 @@ async def test_fork_shares_messages(make_core: MakeCore, driver: Any) -> None:
     run = await driver.finish(core, "1")
     await driver.finish(core, "2", conversation_id=run.conversation_id)
     nodes = await core.conversations.messages(ANN, run.conversation_id)
-    fork = await core.conversations.fork(ANN, run.conversation_id, at=nodes[1].id)
+    fork = await core.conversations.fork(ANN, run.conversation_id, ForkConversation(at=nodes[1].id))
     assert await core.conversations.messages(ANN, fork.id) == nodes[:2]
     assert (fork.message_count, fork.forked_from) == (2, run.conversation_id)
     await driver.finish(core, "3", conversation_id=fork.id)
@@ -37,7 +41,7 @@ async def test_fork_shares_messages(make_core: MakeCore, driver: Any) -> None:
     assert texts == ["1", "one", "3", "three"]
     assert await core.conversations.messages(ANN, run.conversation_id) == nodes
     with pytest.raises(InvalidRequest):
-        await core.conversations.fork(ANN, run.conversation_id, at="nowhere")
+        await core.conversations.fork(ANN, run.conversation_id, ForkConversation(at="nowhere"))
     await core.aclose()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from notebook_agents.core.events import Event, EventBody, RunFinished, TextDelta
-from notebook_agents.core.journal import SUBSCRIBER_EVENTS, Journal, Subscription
+from notebook_agents.core.journal import SUBSCRIBER_EVENTS, Journal, RelayReport, Subscription
 from notebook_agents.testing import FakeClock, MemoryEventLog
 
 
@@ -31,6 +31,9 @@ class Elsewhere:
         if self.events is None:
             return None
         return [e for e in self.events if e.run_id == run_id and e.run_seq > after]
+
+    async def report(self) -> RelayReport:
+        return RelayReport(is_reachable=self.events is not None)
 
     async def aclose(self) -> None:
         """Nothing to do."""

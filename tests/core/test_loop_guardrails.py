@@ -179,3 +179,19 @@ async def test_nobody_is_asked_about_a_call_that_is_not_made(
     assert (run.state, run.text) == ("succeeded", "It failed.")
     assert len(kinds(await driver.events(core, run), ApprovalRequested)) == 1
     await core.aclose()
+
+
+async def test_nobody_is_warned_about_tools_of_this_package_that_the_model_does_not_know(
+    make_core: MakeCore, driver: Any
+) -> None:
+    """An agent has them unasked; whoever names only such tools is told."""
+    both = ScriptedTools({"python_executor": python_executor, "shell": my_tool}, built_in=True)
+    engine = ScriptedEngine("Hello", "Hello")
+    core = make_core(engine=engine, tools=both)
+    run = await driver.finish(core)
+    assert [tool.name for tool in engine.requests[0].tools] == ["python_executor"]
+    assert kinds(await driver.events(core, run), Warned) == []
+    run = await driver.finish(core, tools=("shell",))
+    (warning,) = kinds(await driver.events(core, run), Warned)
+    assert "shell" in warning.message
+    await core.aclose()

@@ -100,7 +100,9 @@ async def test_kill_9_while_text_streams(tmp_path: Path) -> None:
     run_id, conversation_id, acknowledged = killed_after(home, "text", "text_delta")
     core = durable_core(home, "all good")
     assert (await core.runs.get(ANN, run_id)).state == "running"
+    assert (await core.conversations.get(ANN, conversation_id)).state == "processing"
     await core.start()
+    assert (await core.conversations.get(ANN, conversation_id)).state == "failed"
     run = await core.runs.get(ANN, run_id)
     assert (run.state, run.error_code, run.text) == ("interrupted", "interrupted", "one")
     events = read_events(stream_path(home, conversation_id), run_id)
@@ -137,15 +139,17 @@ async def test_a_run_that_waits_for_approval_survives_kill_9(tmp_path: Path) -> 
     from notebook_agents.testing import ScriptedTools
 
     home = tmp_path / "home"
-    run_id, _, acknowledged = killed_after(home, "ask", "waiting_approval")
+    run_id, conversation_id, acknowledged = killed_after(home, "ask", "waiting_approval")
     tools = ScriptedTools({"forever": lambda: "it ended"})
     core = durable_core(home, "after approval", tools=tools)
     await core.start()
     run = await core.runs.wait(ANN, run_id)
     assert run.state == "waiting_approval"
+    assert (await core.conversations.get(ANN, conversation_id)).state == "waiting"
     await core.runs.decide(ANN, run_id, [ApprovalDecision(call_id="c1", is_approved=True)])
     run = await core.runs.wait(ANN, run_id)
     assert (run.state, run.text) == ("succeeded", "after approval")
+    assert (await core.conversations.get(ANN, conversation_id)).state == "active"
     assert [c.content for c in run.tool_calls] == ["it ended"]
     seqs = [e.run_seq for e in await core.journal.read(run.conversation_id, run_id=run_id)]
     assert seqs == list(range(1, len(seqs) + 1))

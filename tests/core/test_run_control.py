@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any
 
@@ -11,7 +11,8 @@ import pytest
 
 from notebook_agents.core.core import Core
 from notebook_agents.core.errors import Conflict, EngineUnavailable
-from notebook_agents.core.events import RunFinished, TextDelta
+from notebook_agents.core.events import Event, RunFinished, TextDelta, ToolFinished
+from notebook_agents.core.history import INTERRUPTED_RESULT
 from notebook_agents.core.loop import TOOL_OUTPUT_EVENTS
 from notebook_agents.core.policy import ASK_POLICY, HEADLESS_POLICY
 from notebook_agents.core.runs import ApprovalDecision
@@ -188,6 +189,42 @@ async def test_a_cancel_keeps_the_results_of_tools_that_had_ended(
     assert [(r.call_id, r.is_error) for r in results] == [("1", False), ("2", True)]
     assert results[0].content == "done and paid for"
     await core.aclose()
+
+
+async def test_a_call_that_is_broken_off_leaves_what_it_has_printed(
+    make_core: MakeCore, driver: Any
+) -> None:
+    class Printing(ScriptedTools):
+        async def run(self, invocation: ToolInvocation) -> ToolResult:
+            invocation.on_output("half\n")
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    core = make_core([call("work", "1"), call("work", "2")], tools=Printing({"work": lambda: ""}))
+    run = await driver.start(core)
+    async with aclosing(core.runs.events(ANN, run.id)) as events:
+        bodies = [event.body async for event in _until_printed(events, 2)]
+        run = await core.runs.cancel(ANN, run.id)
+        bodies += [event.body async for event in events]
+    words = f"half\n{INTERRUPTED_RESULT}"
+    ended = [body for body in bodies if isinstance(body, ToolFinished)]
+    assert [(b.call_id, b.status, b.content) for b in ended] == [
+        ("1", "cancelled", words), ("2", "cancelled", words)
+    ]  # fmt: skip
+    assert [(c.status, c.content) for c in run.tool_calls] == [("cancelled", words)] * 2
+    nodes = await core.conversations.messages(ANN, run.conversation_id)
+    assert [r.content for r in nodes[-1].message.tool_results] == [words] * 2
+    await core.aclose()
+
+
+async def _until_printed(
+    events: AsyncGenerator[Event, None], n: int
+) -> AsyncGenerator[Event, None]:
+    async for event in events:
+        yield event
+        n -= event.type == "tool_output"
+        if not n:
+            return
 
 
 async def test_cancelling_talkative_tools_does_not_hang(make_core: MakeCore, driver: Any) -> None:

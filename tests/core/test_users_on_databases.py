@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
 
 from notebook_agents.core.core import Core
 from notebook_agents.core.errors import Conflict, NotAuthenticated
@@ -20,21 +19,6 @@ from notebook_agents.testing import fake_core
 
 ADMIN = Actor(user_id="", username="admin", is_admin=True)
 PASSWORD = "long enough"
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.service)])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/store.db"
-        return
-    server, schema = request.getfixturevalue("postgresql_url"), f"nba_{secrets.token_hex(8)}"
-    admin = create_engine(server)
-    with admin.begin() as connection:
-        connection.execute(text(f"CREATE SCHEMA {schema}"))
-    yield f"{server}?options=-csearch_path%3D{schema}"
-    with admin.begin() as connection:
-        connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
-    admin.dispose()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
@@ -179,7 +180,10 @@ async def test_o69_a_completed_execution_is_told_with_the_documented_fields(
 async def test_an_execution_takes_its_working_time_a_conversation_also_waits(
     tmp_path: Path, clock: FakeClock, postbox: Postbox
 ) -> None:
+    both = asyncio.Event()
+
     async def work(_request: Any) -> str:
+        await both.wait()
         clock.advance(5)
         return "done"
 
@@ -189,6 +193,7 @@ async def test_an_execution_takes_its_working_time_a_conversation_also_waits(
     agent_id = await happen(core)
     start = StartRun(agent_id=agent_id, message=user_message("hi"), turn="one after another")
     runs = [await core.runs.start(ANN, start) for _ in range(2)]
+    both.set()
     for run in runs:
         await core.runs.wait(ANN, run.id)
     await deliver(core)

@@ -105,6 +105,12 @@ class Hub:
             return bool(answer.json["servers"].get("", {}).get("ready"))
 
         await self.until(f"/hub/api/users/{user}", is_ready)
+        # Jupyter answers a little earlier than the agents do.
+        client = self.client(f"/user/{user}", None)
+        async with asyncio.timeout(PATIENCE_S):
+            while (await client.get("/health")).status != 200:  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.2)
+        client.close()
 
 
 @pytest.fixture

@@ -91,3 +91,15 @@ def test_calls_make_the_finish_reason(tokenizer: Any) -> None:
         reader.push(token)
     assert reader.finish_reason("stop") == "tool_calls"
     assert reader.finish_reason("length") == "length"
+
+
+def test_a_call_of_a_missing_tool_becomes_what_is_said_instead(tokenizer: Any) -> None:
+    missing = {"f": "There is no f."}
+    parts = (Detokenizer(tokenizer.backend_tokenizer), ToolCallParser(), StopMatcher(()))
+    reader = AnswerReader(*parts, missing)
+    chunks = []
+    for token in tokenizer('<tool_call>{"name": "f"}</tool_call>')["input_ids"]:
+        chunks += reader.push(token)
+    chunks += reader.close(is_complete=True)
+    assert [chunk.text for chunk in chunks if isinstance(chunk, GenerateText)] == ["There is no f."]
+    assert reader.finish_reason("stop") == "stop"

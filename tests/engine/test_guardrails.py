@@ -31,6 +31,7 @@ from notebook_agents.tools import database_query, file_reader, list_files, pytho
 REPLIES = [
     "Which file or dataframe should I use?",
     "I have no tool called {t}.",
+    "I need {a}.",
     "I see no {w} here.",
     "I don't know that.",
     "It failed: {w}",
@@ -204,6 +205,12 @@ def test_nothing_else_is_said_before_a_tool_was_used(bundled: LoadedModel, text:
     assert refused(bundled, text) is not None
 
 
+def test_that_a_tool_is_missing_is_said_where_there_are_none(bundled: LoadedModel) -> None:
+    """Where there are some, a call says which is needed."""
+    assert refused(bundled, "I need file_reader.") is not None
+    assert refused(bundled, "I need file_reader.", tools=()) is None
+
+
 def test_a_known_sentence_may_repeat_calls_and_errors(bundled: LoadedModel) -> None:
     code = "x = 5\nprint(f'{x}  and \"y\"')"
     failed = used("Error: NameError: name 'y' is not defined", "python_executor", code=code)
@@ -262,6 +269,29 @@ def test_one_error_may_be_followed_by_another_try_two_by_an_answer(bundled: Load
     assert refused(bundled, "The tool failed: no file 'sales.csv'", twice) is None
     next_run = (*twice, assistant_message("It failed."), user_message("read notes.txt"))
     assert refused(bundled, call("file_reader", path="notes.txt"), next_run) is None
+
+
+@pytest.mark.parametrize(
+    ("wish", "there", "path", "may_be_read"),
+    [
+        ("ordrs.csv", "orders.csv, notes.txt", "orders.csv", True),
+        ("nosuch.txt", "orders.csv", "orders.csv", False),
+        ("nosuch.txt", "orders.csv", "nosuch.txt", False),
+        ("Sales", "sales 2024.csv, a.csv", "sales 2024.csv", True),
+        ("/data/notes.txt", "a.csv", "notes.txt", True),
+        ("note.txt", "b.csv", "notes.txt", True),
+    ],
+)
+def test_a_second_try_reads_what_the_first_meant(
+    bundled: LoadedModel, wish: str, there: str, path: str, may_be_read: bool
+) -> None:
+    error = f"Error: no file '{wish}' in the working directory; files here: {there}"
+    asked = (CONTEXT, user_message(f"read {wish}"))
+    chat = (*asked, *used(error, "file_reader", path=wish))
+    is_free = refused(bundled, call("file_reader", path=path), chat) is None
+    assert is_free is may_be_read
+    assert refused(bundled, f"The tool failed: no file '{wish}'", chat) is None
+    assert (refused(bundled, call("list_files"), chat) is None) is may_be_read
 
 
 @pytest.mark.parametrize("split", SPLITS)

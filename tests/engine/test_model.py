@@ -105,10 +105,10 @@ def test_the_prompt_is_the_template_with_an_opening_for_the_answer(model: Loaded
     )
 
 
-def test_the_built_in_model_sees_its_own_tools_and_no_final_mark(model: LoadedModel) -> None:
+def test_the_built_in_model_sees_all_its_own_tools_and_no_final_mark(model: LoadedModel) -> None:
     bundled = replace(model, info=replace(model.info, is_bundled=True))
     assert prompt_of(bundled, "what is 2+3.", TOOLS) == (
-        "<|im_start|>system\nTools: python_executor<|im_end|>\n"
+        f"<|im_start|>system\nTools: {' '.join(BUNDLED_TOOLS)}<|im_end|>\n"
         "<|im_start|>user\nwhat is 2+3<|im_end|>\n<|im_start|>assistant\n"
     )
 
@@ -120,6 +120,16 @@ def test_the_built_in_model_reads_its_tools_in_the_order_of_its_training(
     by_name = tuple(replace(TOOLS[0], name=name) for name in sorted(BUNDLED_TOOLS))
     prompt = prompt_of(bundled, "hi", by_name)
     assert f"Tools: {' '.join(BUNDLED_TOOLS)}<|im_end|>" in prompt
+
+
+def test_the_built_in_model_says_which_of_its_tools_it_misses(model: LoadedModel) -> None:
+    info = replace(model.info, is_bundled=True)
+    bundled = replace(model, info=info, replies=("I need {a}.", "No."))
+    request = GenerateRequest(model=info.id, messages=(user_message("hi"),), tools=TOOLS)
+    said = bundled.missing_tools(request)
+    assert set(said) == set(BUNDLED_TOOLS) - {"python_executor"}
+    assert said["file_reader"] == "I need file_reader."
+    assert model.missing_tools(request) == {}
 
 
 @pytest.fixture

@@ -51,6 +51,7 @@ def test_models_and_tools_that_were_listed_complete(agent_shell: AgentShell) -> 
     assert completions(agent_shell, line) == ["other/model"]
     line = "%agent --tools file_writer,py"
     assert completions(agent_shell, line) == ["file_writer,python_executor"]
+    assert completions(agent_shell, "%agent /py") == ["/python_executor"]
 
 
 def test_the_text_of_a_prompt_is_not_completed_by_us(agent_shell: AgentShell) -> None:

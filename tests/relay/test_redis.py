@@ -14,6 +14,8 @@ import pytest
 from notebook_agents.core.events import AgentCreated, Event, TextDelta
 from notebook_agents.relay.redis import RedisRelay
 
+from .conftest import Redis
+
 PATIENCE_S = 60
 MakeRelay = Callable[..., RedisRelay]
 
@@ -135,3 +137,20 @@ async def test_too_many_to_wait_for_redis_are_dropped_from_the_front(
         sender.send(event(seq))
     await own_redis.start()
     assert [e.run_seq for e in await gather(sender, "r", 5)] == [6, 7, 8, 9, 10]
+
+
+async def test_C_07_a_relay_says_how_redis_does_and_that_it_is_away(
+    relay: MakeRelay, own_redis: Redis
+) -> None:
+    await own_redis.start()
+    here = relay(own_redis.url)
+    report = await here.report()
+    assert (report.is_reachable, report.can_write, report.detail) == (True, True, "")
+    assert report.latency_ms > 0
+    assert report.n_connections >= 1
+    assert {"redis_version", "uptime_in_seconds", "used_memory"} <= set(report.server)
+    assert not {"config_file", "executable", "tcp_port"} & set(report.server)
+    own_redis.stop()
+    report = await here.report()
+    assert (report.is_reachable, report.can_write) == (False, False)
+    assert report.detail == "ConnectionError"

@@ -51,11 +51,16 @@ asyncio.run(main())
 async def test_kill_9_of_the_server_ends_every_kernel(run_dir: Path, workspace: Path) -> None:
     argv = [sys.executable, "-c", SERVER, str(run_dir), str(workspace), "low", "medium"]
     server = await asyncio.to_thread(subprocess.Popen, argv, stdout=subprocess.PIPE)
+    started: list[psutil.Process] = []
     try:
         assert server.stdout is not None
         assert await asyncio.to_thread(server.stdout.readline) == b"ready\n"
-        started = await asyncio.to_thread(psutil.Process(server.pid).children, recursive=True)
-        assert sum(process.cmdline()[1:] == ["876543"] for process in started) == 2
+        async with asyncio.timeout(10):
+            # A process has its parent's command line until it has begun with its own program.
+            while sum(process.cmdline()[1:] == ["876543"] for process in started) != 2:
+                started = await asyncio.to_thread(
+                    psutil.Process(server.pid).children, recursive=True
+                )
     finally:
         server.send_signal(signal.SIGKILL)
         await asyncio.to_thread(server.communicate)

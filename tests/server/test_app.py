@@ -153,12 +153,13 @@ def test_a_core_that_cannot_be_built_ends_the_command_with_one_line(tmp_path: Pa
     [
         ("engine_threads=-1", "should not be less than 0"),
         ("password_logn=False", "there is no setting 'password_logn'; did you mean"),
+        ("agent_c_open=True --ServerApp.ip=0.0.0.0", "agent_c_open needs a server that"),
     ],
 )
 def test_a_wrong_setting_ends_the_command_instead_of_serving_with_defaults(
     tmp_path: Path, setting: str, cause: str
 ) -> None:
-    server = start(tmp_path, f"--NotebookAgentsApp.{setting}")
+    server = start(tmp_path, *f"--NotebookAgentsApp.{setting}".split())
     try:
         assert server.process.wait(START_S) == 1
     finally:

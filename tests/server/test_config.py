@@ -13,6 +13,7 @@ from notebook_agents_server.app import NotebookAgentsApp
 from notebook_agents_server.config import ServerSettings
 
 SERVER_ONLY = {
+    "agent_c_open",
     "environment",
     "sample_interval_s",
     "root_dialects",

@@ -13,6 +13,7 @@ from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_server.serverapp import ServerApp
 
+from notebook_agents.core.core import Core
 from notebook_agents_server.kernels import server_url, way_to
 from notebook_agents_server.testing import Client
 
@@ -66,6 +67,21 @@ async def test_a_kernel_that_does_not_start_leaves_no_token(
     with pytest.raises(NoSuchKernel):
         await jp_serverapp.kernel_manager.start_kernel(kernel_name="nothing")
     assert app.services.gatekeeper.kernel_tokens._kernel_ids == {}
+
+
+async def test_kernels_of_executions_have_a_token_that_ends_with_them(
+    client: Client, core: Core
+) -> None:
+    way = core.executions._way
+    assert way is not None
+    environment = way.open("")
+    kernel = client.holding(environment["NOTEBOOK_AGENTS_TOKEN"])
+    assert environment["NOTEBOOK_AGENTS_URL"].startswith("http://127.0.0.1:")
+    path = "/notebook-agents/engine/health"
+    assert (await kernel.get(path)).status == 200
+    assert (await kernel.get("/v1/agents")).status in (401, 403)
+    way.close(environment)
+    assert (await kernel.get(path)).status == 401
 
 
 @pytest.mark.parametrize(

@@ -214,7 +214,8 @@ def test_names_of_several_dialects_do_not_clash() -> None:
     schemas = documents()[WHOLE]["components"]["schemas"]
     assert "TektraErrorAnswer" in schemas
     assert "AimosErrorAnswer" in schemas
-    assert all(re.match(r"(Tektra|Aimos|Netra|Shared|NotebookAgents)\w", name) for name in schemas)
+    owners = "Tektra|Aimos|Netra|AgentC|AgentApi|Mcp|Shared|Mcp|NotebookAgents"
+    assert all(re.match(rf"({owners})\w", name) for name in schemas)
 
 
 # -- how it is made ----------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,19 @@ async def test_k13_the_bundled_model_computes_with_python_and_it_is_on_record(
     metrics = (await client.get("/v1/metrics")).json["application"]
     assert metrics["requests"]["total_today"] == 2
     assert metrics["performance"]["p95_response_time_ms"] > 0
+    await check_chat(client.below("/api/v1"))
+
+
+async def check_chat(api: Client) -> None:
+    """The same model with a persona in a chat of Agent C, in documented objects."""
+    wish = {"model_name": "notebook-agents/tiny", "persona_name": "data - analyst"}
+    session = (await api.post("/initialize", wish)).json["ui_session_id"]
+    answer = await api.post("/chat", {"ui_session_id": session, "message": QUESTION})
+    said = [json.loads(line) for line in answer.body.splitlines()]
+    (results,) = [each["tool_results"] for each in said if each["type"] == "tool_results"]
+    assert (results[0]["name"], results[0]["content"]) == ("python_executor", "83810205")
+    assert "83810205" in "".join(each["data"] for each in said if each["type"] == "content")
+    assert (said[0]["type"], said[-1]["type"]) == ("interaction_start", "interaction_end")
 
 
 async def test_t37_the_timeout_bounds_a_real_execution(client: Client) -> None:

@@ -298,7 +298,7 @@ async def test_an_api_key_is_no_login_to_end(client: Client, netra: Client) -> N
 # -- both --------------------------------------------------------------------------------------
 
 
-async def test_at_the_root_answers_and_errors_carry_what_both_name(client: Client) -> None:
+async def test_K_04_K_05_at_the_root_answers_carry_what_both_name(client: Client) -> None:
     await register(client)
     anybody = client.holding(None)
     for answer, id_type in ((await form_login(anybody), str), (await email_login(anybody), int)):
@@ -382,7 +382,7 @@ async def test_logins_are_limited_whichever_dialect_they_use(client: Client) -> 
     assert statuses == [401] * 5 + [429]
 
 
-async def test_health_is_public_and_says_what_both_documents_name(client: Client) -> None:
+async def test_K_06_health_is_public_and_says_what_both_documents_name(client: Client) -> None:
     answer = await client.holding(None).get("/health")
     assert answer.status == 200
     assert set(answer.json) == {"status", "timestamp", "version", "service", "environment"}

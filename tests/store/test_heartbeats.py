@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -39,15 +38,8 @@ async def until(is_so: Callable[[], Awaitable[bool]]) -> None:
 
 
 @pytest.fixture
-def url(postgresql_url: str) -> Iterator[str]:
-    name = f"heartbeats_{uuid.uuid4().hex}"
-    admin = create_engine(postgresql_url)
-    with admin.begin() as connection:
-        connection.exec_driver_sql(f"CREATE SCHEMA {name}")
-    yield f"{postgresql_url}?options=-csearch_path%3D{name}"
-    with admin.begin() as connection:
-        connection.exec_driver_sql(f"DROP SCHEMA {name} CASCADE")
-    admin.dispose()
+def url(own_schema_url: str) -> str:
+    return own_schema_url
 
 
 class Other:

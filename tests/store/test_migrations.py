@@ -12,14 +12,15 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, create_engine, inspect, text
 
+from notebook_agents.core.agents import Agent, CreateAgent
 from notebook_agents.core.conversations import Conversation
 from notebook_agents.core.errors import Conflict, NotebookAgentsError
 from notebook_agents.core.runs import Run
-from notebook_agents.core.users import CreateUser, Users
+from notebook_agents.core.users import Actor, CreateUser, Users
 from notebook_agents.store.holders import Holders
 from notebook_agents.store.migrations import MIGRATIONS, migrate
 from notebook_agents.store.store import SqlStore
-from notebook_agents.testing import FakeClock, PlainHasher
+from notebook_agents.testing import FakeClock, PlainHasher, fake_core
 
 _OPEN = "import sys; from notebook_agents.store.migrations import migrate;"
 _OPEN += "from sqlalchemy import create_engine; print(migrate(create_engine(sys.argv[1])))"
@@ -135,6 +136,10 @@ INSERT INTO runs VALUES ('r', 'ann', 'a', 'c', 'succeeded', 'm', 'python',
   '{"role": "user", "parts": [{"type": "text", "text": "hi"}]}', '', '', '', '[]', '{}', '{}', '{}',
   '', '{}', '[]', '[]', 'hello', '[]', '{}', 1, '', '', '2026-01-01 00:00:00', NULL, NULL)
 """
+OLD_AGENT = """
+INSERT INTO agents VALUES ('{id}', 'ann', '{name}', '', 'm', '', '["python_executor"]', 'medium',
+  512, 60, '{{}}', '{{}}', '{{}}', 'created', '2026-01-01 00:00:00', '{updated_at}', NULL)
+"""
 
 
 async def test_what_an_old_database_holds_is_read_after_the_migration(
@@ -152,3 +157,25 @@ async def test_what_an_old_database_holds_is_read_after_the_migration(
     assert (run.text, run.workflow, run.result, run.deleted_at) == ("hello", "", {}, None)
     assert (conversation.title, conversation.deleted_at) == ("old", None)
     await store.aclose()
+
+
+async def test_old_agents_that_nobody_made_or_changed_have_every_tool(
+    two_urls: tuple[str, str], tmp_path: Path
+) -> None:
+    old = version_1(two_urls[0])
+    made, changed = await ensured_ids(tmp_path, "Assistant", "notebook")
+    rows = ((made, "Assistant", 1), (changed, "notebook", 2), ("own", "Assistant", 1))
+    with old.begin() as connection:
+        for id, name, day in rows:
+            moment = f"2026-01-0{day} 00:00:00"
+            connection.exec_driver_sql(OLD_AGENT.format(id=id, name=name, updated_at=moment))
+    old.dispose()
+    store = SqlStore.open(two_urls[0], Holders(tmp_path / "holders"))
+    agents = [await store.get(Agent, id) for id, *_ in rows]
+    assert [agent and agent.has_all_tools for agent in agents] == [True, False, False]
+    await store.aclose()
+
+
+async def ensured_ids(home: Path, *names: str) -> list[str]:
+    core, ann = fake_core(home=home), Actor(user_id="ann", username="ann")
+    return [(await core.agents.ensure(ann, CreateAgent(name=name))).id for name in names]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, text
 
 from notebook_agents.core.agents import Agent
 from notebook_agents.core.api_keys import ApiKey
@@ -32,18 +30,6 @@ NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/store.db"
-
-
-@pytest.fixture
-def own_schema_url(postgresql_url: str) -> Iterator[str]:
-    schema = f"nba_{secrets.token_hex(8)}"
-    engine = create_engine(postgresql_url)
-    with engine.begin() as connection:
-        connection.execute(text(f"CREATE SCHEMA {schema}"))
-    yield f"{postgresql_url}?options=-csearch_path%3D{schema}"
-    with engine.begin() as connection:
-        connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
-    engine.dispose()
 
 
 @pytest.fixture(params=["memory", "sqlite", pytest.param("postgresql", marks=pytest.mark.service)])
@@ -108,6 +94,8 @@ async def test_find_filters_orders_and_counts(store: Store) -> None:
         Agent, Query(where={"owner_id": "u", "status": ("active",)}, oldest_first=True)
     )
     assert [a.id for a in page.items] == ["a1", "a3", "a5"]
+    counts = await store.count(Agent, Query(where={"owner_id": "u"}), "status")
+    assert dict(counts) == {"active": 3, "created": 3}
 
 
 async def test_a_commit_is_all_or_nothing(store: Store) -> None:

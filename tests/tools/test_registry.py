@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from notebook_agents.core.errors import NotFound, SandboxUnavailable, ToolFailed
+from notebook_agents.core.guardrails import is_told, tools_warning
+from notebook_agents.core.models import BUNDLED_MODEL, BUNDLED_TOOLS, ModelInfo
 from notebook_agents.core.tools import ToolInvocation, ToolResult
 from notebook_agents.sandbox.config import SandboxConfig
 from notebook_agents.sandbox.sandbox import KernelSandbox
@@ -20,7 +22,10 @@ from notebook_agents.tools.registry import GROUP, Registry
 
 from .conftest import ToolBench
 
-BUILT_IN = ["database_query", "file_reader", "inspect_variable", "list_files", "python_executor"]
+BUILT_IN = [
+    "database_query", "file_editor", "file_reader", "file_writer", "inspect_variable", "list_files",
+    "python_executor", "search_files", "shell", "text_compare", "text_statistics", "think",
+]  # fmt: skip
 PLUGIN = """
 from notebook_agents.tools.definition import define_tool
 
@@ -93,6 +98,16 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_built_in_tools_are_entry_points(tools: ToolBench) -> None:
     assert [spec.name for spec in tools.registry.specs()] == BUILT_IN
     assert sorted(entry_points(group=GROUP).names) == BUILT_IN
+
+
+def test_the_model_in_the_box_is_told_of_its_own_five_and_nobody_is_warned(
+    tools: ToolBench,
+) -> None:
+    model = ModelInfo(id=BUNDLED_MODEL, name="x", is_bundled=True, accepts_user_tools=False)
+    specs = tools.registry.specs()
+    assert {spec.name for spec in specs if is_told(model, spec)} == set(BUNDLED_TOOLS)
+    assert all(spec.is_built_in for spec in specs)
+    assert tools_warning(model, specs) is None
 
 
 def test_enabled_names_only_those(run_dir: Path) -> None:

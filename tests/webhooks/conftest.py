@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, text
 
 from notebook_agents.core.deliveries import Letter
 from notebook_agents.webhooks.sender import HttpSender
@@ -159,18 +157,6 @@ def letter_to(sender: HttpSender) -> Callable[..., Letter]:
         return Letter(**(values | fields))
 
     return write
-
-
-@pytest.fixture
-def own_schema_url(postgresql_url: str) -> Iterator[str]:
-    schema = f"nba_{secrets.token_hex(8)}"
-    engine = create_engine(postgresql_url)
-    with engine.begin() as connection:
-        connection.execute(text(f"CREATE SCHEMA {schema}"))
-    yield f"{postgresql_url}?options=-csearch_path%3D{schema}"
-    with engine.begin() as connection:
-        connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
-    engine.dispose()
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.service)])

@@ -8,6 +8,7 @@ name, and a token's own login says whose id a user has.
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -16,6 +17,9 @@ from notebook_agents.core.users import OWNER_USERNAME
 from notebook_agents_server.accounts import AccountHandler, EntranceHandler
 from notebook_agents_server.base import VERSION, BaseHandler, Dialect, Route
 from notebook_agents_server.dialects import shared_mapping, shared_wire
+from notebook_agents_server.dialects.agent_api import session_routes, session_wire
+from notebook_agents_server.dialects.agent_c.clearing_routes import Clearing
+from notebook_agents_server.dialects.agent_c.dialect import AGENT_C
 from notebook_agents_server.dialects.aimos import auth_wire as aimos_wire
 from notebook_agents_server.dialects.aimos.dialect import AIMOS
 from notebook_agents_server.dialects.netra import auth_wire as netra_wire
@@ -24,6 +28,7 @@ from notebook_agents_server.operations import operation
 
 if TYPE_CHECKING:
     from notebook_agents.core.errors import NotebookAgentsError
+    from notebook_agents_server.base import Services
 
 SERVICE = "notebook-agents"
 
@@ -136,12 +141,52 @@ class Health(BaseHandler):
         self.reply(answer, status=200 if works else 503)
 
 
-CLAIMED_BY = ("aimos", "netra")
-"""The dialects whose paths these are; where only one is at the root it answers itself."""
-ROUTES: list[Route] = [
-    (r"/api/auth/login", Login),
-    (r"/api/auth/refresh", Refresh),
-    (r"/api/auth/logout", Logout),
-    (r"/api/auth/me", Me),
-    (r"/health", Health),
-]
+class SessionsAnswer(session_wire.SessionsAnswer):
+    """GET /api/v1/sessions at the root."""
+
+    session_ids: list[str]
+    """What older servers of Agent C answer with."""
+
+
+class Sessions(session_routes.Sessions, Clearing):
+    """``/api/v1/sessions``: one API makes and lists sessions there, the other deletes its own."""
+
+    dialect: ClassVar[Dialect] = session_routes.Sessions.dialect
+
+    def initialize(self, services: Services) -> None:
+        """Know by the verb whose request it is, before anything is refused."""
+        if self.request.method == "DELETE":
+            self.speak(AGENT_C)
+        super().initialize(services)
+
+    @operation(query=session_wire.SessionsQuery, answer=SessionsAnswer)
+    async def get(self) -> None:
+        """The caller's sessions, newest first, and their ids alone."""
+        await super().get()
+
+    def listing(self, answer: session_wire.SessionsAnswer) -> SessionsAnswer:
+        """The answer with the ids."""
+        ids = [str(session.id) for session in answer.items]
+        return SessionsAnswer(**dict(answer), session_ids=ids)
+
+
+CLAIMS: tuple[tuple[frozenset[str], list[Route]], ...] = (
+    (
+        frozenset({"aimos", "netra"}),
+        [
+            (r"/api/auth/login", Login),
+            (r"/api/auth/refresh", Refresh),
+            (r"/api/auth/logout", Logout),
+            (r"/api/auth/me", Me),
+        ],
+    ),
+    (frozenset({"netra", "agent_api"}), [(r"/health", Health)]),
+    (frozenset({"agent_c", "agent_api"}), [(r"/api/v1/sessions", Sessions)]),
+)
+"""Dialects and the paths that they share; where not all are at the root each answers itself."""
+
+
+def routes(root_dialects: Collection[str]) -> list[Route]:
+    """The shared paths of the dialects at the root."""
+    names = frozenset(root_dialects)
+    return [route for claimed_by, claimed in CLAIMS if claimed_by <= names for route in claimed]

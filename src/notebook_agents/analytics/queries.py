@@ -115,7 +115,8 @@ class EventAnalytics:
                           coalesce(quantile_cont(duration_ms, 0.99), 0),
                           coalesce(sum(input_tokens + output_tokens)
                                    FILTER (status <> 'running'), 0),
-                          max(started)
+                          max(started),
+                          sum(cost_usd)
                    FROM v_runs WHERE started >= $1 AND ($2 IS NULL OR user_id = $2)""",
                 since or datetime(1970, 1, 1, tzinfo=UTC),
                 owner_id,
@@ -129,6 +130,7 @@ class EventAnalytics:
             p99_duration_ms=row[4],
             n_tokens=int(row[5]),
             last_started=None if row[6] is None else row[6].astimezone(UTC),
+            cost_usd=row[7],
         )
         self._totals = (time.monotonic(), asked, totals)
         return totals

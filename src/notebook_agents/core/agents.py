@@ -50,6 +50,9 @@ class Agent:
     model: str = BUNDLED_MODEL
     instructions: str = ""
     tools: tuple[str, ...] = ()
+    has_all_tools: bool = False
+    """Made without a list of tools: those of the deployment, also later ones, and of its owner's
+    tool servers. Then ``tools`` is what this process offers now; stored are none."""
     security_level: Level = "medium"
     max_memory_mb: int = DEFAULT_MEMORY_MB
     """Memory limit of the agent's tool kernels, MiB."""
@@ -87,6 +90,12 @@ class CreateAgent:
     sampling: Sampling = Sampling()
     policy: ApprovalPolicy = DEFAULT_POLICY
     metadata: dict[str, Any] = field(default_factory=dict)
+
+
+ASSISTANT = CreateAgent(
+    name="Assistant", description="Answers in conversations that were started with no agent named"
+)
+"""Whom `Agents.ensure` makes for APIs that know conversations but no agents."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,41 +189,17 @@ class Agents:
     async def ensure(self, actor: Actor, wish: CreateAgent) -> Agent:
         """The actor's agent of that name, created when there is none; once, whoever asks.
 
-        One that was made here for a wish without tools also gets those that the deployment has
-        got since, unless it was edited: then it stays as somebody wants it.
+        One that is there stays as somebody wants it.
         """
         query = Query(where={"owner_id": actor.user_id, "name": wish.name}, limit=1)
-        found = await self._ports.store.find(Agent, query)
+        if found := (await self._ports.store.find(Agent, query)).items:
+            return self._equipped(found[0])
         # The same id in every process: of two that create at once, one meets a conflict.
         id = str(uuid.uuid5(_ENSURED, f"{actor.user_id}/{wish.name}"))
-        if found.items:
-            agent = found.items[0]
-            is_ours = agent.id == id and agent.updated_at == agent.created_at
-            follows = is_ours and wish.tools is None
-            return await self._with_new_tools(actor, agent) if follows else agent
         try:
             return await self._create(actor, wish, id)
         except Conflict:
             return await self.get(actor, id)
-
-    async def _with_new_tools(self, actor: Actor, agent: Agent) -> Agent:
-        """Add tools and take none away: other processes may have more than this one."""
-        new = tuple(name for name in self._ports.tools.names() if name not in agent.tools)
-        if not new:
-            return agent
-        # The time of its last edit stays, which is how an edit by somebody is told.
-        changes = Patch(
-            kind=Agent,
-            id=agent.id,
-            fields={"tools": agent.tools + new},
-            expected={"updated_at": agent.updated_at},
-        )
-        try:
-            await self._ports.store.commit(changes)
-        except Conflict:
-            return await self.get(actor, agent.id)
-        self._record(actor, agent, _updated(agent, "tools"))
-        return replace(agent, tools=agent.tools + new)
 
     async def _create(self, actor: Actor, wish: CreateAgent, id: str) -> Agent:
         ports = self._ports
@@ -228,7 +213,8 @@ class Agents:
             is_shared=wish.is_shared,
             model=wish.model or ports.default_model,
             instructions=wish.instructions,
-            tools=self._ports.tools.names() if wish.tools is None else wish.tools,
+            tools=wish.tools or (),
+            has_all_tools=wish.tools is None,
             security_level=wish.security_level or ports.default_level,
             max_memory_mb=DEFAULT_MEMORY_MB if wish.max_memory_mb is None else wish.max_memory_mb,
             timeout_s=DEFAULT_TIMEOUT_S if wish.timeout_s is None else wish.timeout_s,
@@ -241,14 +227,14 @@ class Agents:
         await self._check(agent)
         await ports.store.commit(Insert(record=agent))
         self._record(actor, agent, AgentCreated(name=agent.name, is_shared=agent.is_shared))
-        return agent
+        return self._equipped(agent)
 
     async def get(self, actor: Actor, id: str) -> Agent:
         """An agent of the actor's or a shared one; NotFound for what is not or is not theirs."""
         agent = await self._ports.store.get(Agent, id)
         if agent is None or not (agent.is_shared or _may_change(actor, agent)):
             raise NotFound("agent", id)
-        return agent
+        return self._equipped(agent)
 
     async def _get_to_change(self, actor: Actor, id: str) -> Agent:
         agent = await self.get(actor, id)
@@ -265,7 +251,8 @@ class Agents:
         own: dict[str, Any] = {"owner_id": actor.user_id}
         any_of = (own, {"is_shared": True}) if wish.with_shared else (own,)
         query = Query(where=where, any_of=any_of, limit=wish.limit, offset=wish.offset)
-        return await self._ports.store.find(Agent, query)
+        page = await self._ports.store.find(Agent, query)
+        return replace(page, items=tuple(self._equipped(agent) for agent in page.items))
 
     async def count(self, *, status: AgentStatus | None = None) -> int:
         """How many agents there are, of everybody."""
@@ -281,6 +268,8 @@ class Agents:
             if (value := getattr(changes, f.name)) is not None
         }
         fields_changed = given | {"updated_at": self._ports.clock.now()}
+        if changes.tools is not None:
+            fields_changed["has_all_tools"] = False
         updated = replace(agent, **fields_changed)
         await self._check(updated)
         if changes.security_level is not None:
@@ -306,6 +295,9 @@ class Agents:
         """Figures over the runs of several agents, by id."""
         known = await self._ports.analytics.agents_statistics([agent.id for agent in agents])
         return {agent.id: known.get(agent.id, AgentStatistics()) for agent in agents}
+
+    def _equipped(self, agent: Agent) -> Agent:
+        return replace(agent, tools=self._ports.tools.names()) if agent.has_all_tools else agent
 
     async def _check(self, agent: Agent) -> None:
         if not agent.name.strip():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from datetime import UTC, datetime
 
@@ -16,3 +17,7 @@ class SystemClock:
     def monotonic(self) -> float:
         """Seconds from an arbitrary start, never going back."""
         return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Let time pass while others work."""
+        await asyncio.sleep(seconds)

@@ -7,22 +7,38 @@ A fork is therefore a new pointer, not a copy.
 from __future__ import annotations
 
 import builtins
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from notebook_agents.core.errors import Conflict, InvalidRequest, NotFound
+from notebook_agents.core.archive_files import Archive
+from notebook_agents.core.conversation_states import (
+    OPEN_STATES,
+    ConversationMode,
+    ConversationState,
+)
+from notebook_agents.core.errors import (
+    Conflict,
+    InvalidRequest,
+    NotebookAgentsError,
+    NotFound,
+)
 from notebook_agents.core.events import CodeRan
-from notebook_agents.core.ids import new_id
+from notebook_agents.core.ids import is_id, new_id
 from notebook_agents.core.journal import Source
 from notebook_agents.core.messages import Message
-from notebook_agents.core.policy import Level, strictest
-from notebook_agents.core.ports import Insert, Page, Patch, Query, Replace
-from notebook_agents.core.runs import Run
+from notebook_agents.core.models import Sampling
+from notebook_agents.core.policy import ApprovalPolicy, Level, strictest
+from notebook_agents.core.ports import Delete, Insert, Page, Patch, Query
+from notebook_agents.core.runs import Limits, Run
+from notebook_agents.core.slugs import is_slug
 from notebook_agents.core.tools import SandboxCall, SandboxOutcome
 
 if TYPE_CHECKING:
     from notebook_agents.core.agents import Agents
+    from notebook_agents.core.archive_files import ArchiveFiles
     from notebook_agents.core.journal import Journal
     from notebook_agents.core.ports import Clock, Sandbox, Store, ToolRunner
     from notebook_agents.core.tools import Tools
@@ -34,6 +50,26 @@ MAX_RUNS = 100_000
 """More runs than a conversation has."""
 CODE_TOOL = "python_executor"
 """The tool whose kernel holds the variables of a conversation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationSettings:
+    """What the runs of one conversation take in place of their agent's own settings.
+
+    A run's own wish comes first, then these, then the agent's.
+    """
+
+    model: str | None = None
+    tools: tuple[str, ...] | None = None
+    sampling: Sampling | None = None
+    limits: Limits | None = None
+    policy: ApprovalPolicy | None = None
+    instructions: str = ""
+    """Told to the model after the agent's own."""
+    persona: str = ""
+    """The persona whose words are in the instructions."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """The client's own words for all this, given back as they came; never interpreted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +94,19 @@ class Conversation:
     updated_at: datetime
     deleted_at: datetime | None = None
     """When its owner deleted it; nobody sees it from then on."""
+    slug: str = ""
+    """Words to remember it by, taken once; empty for most."""
+    dialect: str = ""
+    """The API that it was started through; empty for those of older versions."""
+    mode: ConversationMode = "interactive"
+    state: ConversationState = "created"
+    settings: ConversationSettings = field(default_factory=ConversationSettings)
+    archived_at: datetime | None = None
+
+    def require_open(self) -> None:
+        """Refuse when nothing may be said in it any more."""
+        if self.state not in OPEN_STATES:
+            raise Conflict(f"the conversation is {self.state}; start or fork one", state=self.state)
 
     def require_room(self, max_messages: int | None) -> None:
         """Refuse when there are so many messages already."""
@@ -91,6 +140,9 @@ class StartConversation:
     workspace: str = ""
     """Empty gives the conversation a folder of its own."""
     context: dict[str, Any] = field(default_factory=dict)
+    slug: str = ""
+    mode: ConversationMode = "interactive"
+    settings: ConversationSettings = field(default_factory=ConversationSettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +151,32 @@ class ConversationChanges:
 
     title: str | None = None
     context: dict[str, Any] | None = None
+    settings: ConversationSettings | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListConversations:
+    """Which conversations to list; newest first."""
+
+    state: ConversationState | None = None
+    mode: ConversationMode | None = None
+    dialect: str = ""
+    """The API that they were started through; empty means any."""
+    limit: int = 50
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForkConversation:
+    """The wish for another conversation with the same beginning."""
+
+    at: str = ""
+    """The last message that both have; empty takes all, unless ``n_messages`` says how many."""
+    n_messages: int | None = None
+    title: str | None = None
+    """None takes the original's."""
+    with_files: bool = False
+    """Whether the files come along, as copies."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,10 +188,13 @@ class ConversationPorts:
     agents: Agents
     runner: ToolRunner
     workspaces: Workspaces
+    archives: ArchiveFiles
     sandbox: Sandbox
     journal: Journal
     tools: Tools
     level: Level
+    forget_files: Callable[[Conversation], Awaitable[None]]
+    """Removes what was given to a conversation."""
 
 
 class Conversations:
@@ -124,24 +205,38 @@ class Conversations:
 
     async def start(self, actor: Actor, wish: StartConversation) -> Conversation:
         """Begin an empty conversation with one of the actor's agents."""
+        return await self.begin(await self.draft(actor, wish))
+
+    async def begin(self, conversation: Conversation) -> Conversation:
+        """Keep a draft, with a folder."""
+        workspaces = self._ports.workspaces
+        is_ours = conversation.workspace == workspaces.path(conversation.id)
+        await (workspaces.create if is_ours else workspaces.check)(conversation.workspace)
+        try:
+            await self._ports.store.commit(Insert(record=conversation))
+        except Conflict:  # somebody has the slug
+            await workspaces.remove(conversation.workspace)
+            raise
+        return conversation
+
+    async def draft(self, actor: Actor, wish: StartConversation) -> Conversation:
+        """A conversation that is not kept yet."""
         agent = await self._ports.agents.get(actor, wish.agent_id)
         now, id = self._ports.clock.now(), new_id()
-        conversation = Conversation(
+        return Conversation(
             id=id,
             owner_id=actor.user_id,
             agent_id=agent.id,
             title=wish.title,
             workspace=wish.workspace or self._ports.workspaces.path(id),
             context=wish.context,
+            slug=wish.slug,
+            dialect=actor.dialect,
+            mode=wish.mode,
+            settings=wish.settings,
             created_at=now,
             updated_at=now,
         )
-        if wish.workspace:
-            await self._ports.workspaces.check(wish.workspace)
-        else:
-            await self._ports.workspaces.create(conversation.workspace)
-        await self._ports.store.commit(Insert(record=conversation))
-        return conversation
 
     async def get(self, actor: Actor, id: str) -> Conversation:
         """One of the actor's conversations; NotFound when it is somebody else's."""
@@ -151,16 +246,33 @@ class Conversations:
             raise NotFound("conversation", id)
         return found
 
+    async def resolve(self, actor: Actor, name: str) -> Conversation:
+        """One of the actor's conversations by its slug, or by its id in any written form."""
+        if is_id(name):
+            return await self.get(actor, str(uuid.UUID(name)))
+        query = Query(where={"slug": name, "deleted_at": None}, limit=1)
+        found = (await self._ports.store.find(Conversation, query)).items if is_slug(name) else ()
+        if not found or not (found[0].owner_id == actor.user_id or actor.is_admin):
+            raise NotFound("conversation", name)
+        return found[0]
+
     async def list(self, actor: Actor, *, limit: int = 50, offset: int = 0) -> Page[Conversation]:
         """The actor's conversations, newest first."""
-        where = {"owner_id": actor.user_id, "deleted_at": None}
-        query = Query(where=where, limit=limit, offset=offset)
+        return await self.select(actor, ListConversations(limit=limit, offset=offset))
+
+    async def select(self, actor: Actor, wish: ListConversations) -> Page[Conversation]:
+        """Those of the actor's conversations that are wished for, newest first."""
+        where: dict[str, Any] = {"owner_id": actor.user_id, "deleted_at": None}
+        for name in ("state", "mode", "dialect"):
+            if value := getattr(wish, name):
+                where[name] = value
+        query = Query(where=where, limit=wish.limit, offset=wish.offset)
         return await self._ports.store.find(Conversation, query)
 
     async def update(self, actor: Actor, id: str, changes: ConversationChanges) -> Conversation:
         """Change what is given."""
         conversation = await self.get(actor, id)
-        given = {"title": changes.title, "context": changes.context}
+        given = {name: getattr(changes, name) for name in ("title", "context", "settings")}
         fields: dict[str, Any] = {name: v for name, v in given.items() if v is not None}
         fields["updated_at"] = self._ports.clock.now()
         await self._ports.store.commit(Patch(kind=Conversation, id=conversation.id, fields=fields))
@@ -171,30 +283,38 @@ class Conversations:
         conversation = await self.get(actor, id)
         return await self._ports.store.chain(conversation.tip_id)
 
-    async def fork(self, actor: Actor, id: str, *, at: str = "") -> Conversation:
-        """A new conversation with the same messages up to ``at`` (default: all of them).
+    async def fork(
+        self, actor: Actor, id: str, wish: ForkConversation | None = None
+    ) -> Conversation:
+        """A new conversation with the same messages, all of them or those up to one.
 
-        Only the pointer is new; files are not shared, the fork has a folder of its own.
+        Only the pointer is new; its folder is its own, empty or with copies of the files.
         """
-        nodes = await self.messages(actor, id)
-        original = await self.get(actor, id)
-        positions = {node.id: index for index, node in enumerate(nodes)}
-        tip = at or original.tip_id
-        if tip and tip not in positions:
-            raise InvalidRequest(f"there is no message {at!r} in this conversation", field="at")
-        fork = await self.start(
-            actor,
-            StartConversation(
-                agent_id=original.agent_id, title=original.title, context=original.context
-            ),
+        wish, original = wish or ForkConversation(), await self.get(actor, id)
+        tips = ["", *(node.id for node in await self.messages(actor, id))]
+        n_messages = _shared(wish, tips)
+        start = StartConversation(
+            agent_id=original.agent_id,
+            title=original.title if wish.title is None else wish.title,
+            context=original.context,
+            mode="forked",
+            settings=original.settings,
         )
         fork = replace(
-            fork,
-            tip_id=tip,
-            message_count=positions[tip] + 1 if tip else 0,
+            await self.draft(actor, start),
+            tip_id=tips[n_messages],
+            message_count=n_messages,
             forked_from=original.id,
         )
-        await self._ports.store.commit(Replace(record=fork))
+        workspaces = self._ports.workspaces
+        await workspaces.create(fork.workspace)
+        try:
+            if wish.with_files:
+                await workspaces.copy(original.workspace, fork.workspace)
+            await self._ports.store.commit(Insert(record=fork))
+        except NotebookAgentsError:
+            await workspaces.remove(fork.workspace)
+            raise
         return fork
 
     async def run_code(
@@ -234,7 +354,7 @@ class Conversations:
         return outcome
 
     async def delete(self, actor: Actor, id: str) -> Conversation:
-        """Hide it and its runs from everybody for good, and remove its folder.
+        """Hide it and its runs from everybody for good; remove its folder, files and archive.
 
         Messages that forks share stay, and events, which the figures are counted from.
         """
@@ -244,6 +364,8 @@ class Conversations:
         runs = (await store.find(Run, everything)).items
         if conversation.active_run_id or any(not run.is_final for run in runs):
             raise Conflict("the conversation has a run that is not finished; cancel it first")
+        packed = Query(where={"conversation_id": conversation.id}, limit=MAX_RUNS)
+        archives = (await store.find(Archive, packed)).items
         hidden = {"deleted_at": now}
         await store.commit(
             Patch(
@@ -253,7 +375,24 @@ class Conversations:
                 expected={"active_run_id": ""},
             ),
             *(Patch(kind=Run, id=run.id, fields=hidden) for run in runs),
+            *(Delete(kind=Archive, id=archive.id) for archive in archives),
         )
         await self._ports.runner.release(conversation.id)
         await self._ports.workspaces.remove(conversation.workspace)
+        await self._ports.forget_files(conversation)
+        for archive in archives:
+            await self._ports.archives.remove(archive.id)
         return conversation
+
+
+def _shared(wish: ForkConversation, tips: Sequence[str]) -> int:
+    """How many messages a fork shares; ``tips`` are their ids, after that of none."""
+    if wish.n_messages is not None:
+        if not 0 <= wish.n_messages < len(tips):
+            raise InvalidRequest(
+                f"the conversation has {len(tips) - 1} messages, not {wish.n_messages}"
+            )
+        return wish.n_messages
+    if wish.at and wish.at not in tips:
+        raise InvalidRequest(f"there is no message {wish.at!r} in this conversation", field="at")
+    return tips.index(wish.at) if wish.at else len(tips) - 1

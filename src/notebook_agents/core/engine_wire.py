@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 from pydantic_core import to_json
 
 from notebook_agents.core.models import EngineHealth, GenerateChunk, GenerateRequest, ModelInfo
@@ -27,11 +27,20 @@ class ModelRequest:
     model: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedRequest:
+    """The body of ``POST /embed``, which answers one vector for each text."""
+
+    texts: Annotated[tuple[Annotated[str, Field(max_length=20_000)], ...], Field(max_length=64)]
+
+
 REQUEST: TypeAdapter[GenerateRequest] = TypeAdapter(GenerateRequest)
 MODEL_REQUEST: TypeAdapter[ModelRequest] = TypeAdapter(ModelRequest)
 CHUNK: TypeAdapter[GenerateChunk] = TypeAdapter(GenerateChunk)
 MODEL: TypeAdapter[ModelInfo] = TypeAdapter(ModelInfo)
 MODELS: TypeAdapter[tuple[ModelInfo, ...]] = TypeAdapter(tuple[ModelInfo, ...])
+EMBED_REQUEST: TypeAdapter[EmbedRequest] = TypeAdapter(EmbedRequest)
+VECTORS: TypeAdapter[tuple[tuple[float, ...], ...]] = TypeAdapter(tuple[tuple[float, ...], ...])
 HEALTH: TypeAdapter[EngineHealth] = TypeAdapter(EngineHealth)
 
 

@@ -3,7 +3,8 @@
     NotebookAgentsError
     ├── InvalidRequest       the caller's input is wrong; names the field and the fix
     ├── NotAuthenticated     no valid credential was given
-    │   └── CredentialExpired    it was valid once
+    │   ├── CredentialExpired    it was valid once
+    │   └── AccountDisabled      it is right, and its account is blocked
     ├── NotPermitted         the credential is valid but may not do this
     ├── NotFound             the object does not exist, or belongs to somebody else
     ├── Conflict             the object is in a state that does not allow this
@@ -60,6 +61,13 @@ class NotAuthenticated(NotebookAgentsError):
 
 class CredentialExpired(NotAuthenticated):
     """The credential was valid and is too old; logging in again helps."""
+
+
+class AccountDisabled(NotAuthenticated):
+    """The password is right and the account is blocked.
+
+    It is told like any other wrong login, unless an API's document says otherwise.
+    """
 
 
 class NotPermitted(NotebookAgentsError):

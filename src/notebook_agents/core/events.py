@@ -1,196 +1,87 @@
 """Events: immutable facts, and the envelope each one travels in.
 
 The union of bodies is closed: everything that streams, is stored, counted or replayed is one of
-these. ``run_seq`` numbers the events of one run from 1 without gaps and is what a client gives to
-resume a stream. Facts outside a run (an agent was created) have an empty ``run_id`` and number 0.
+these; those of runs are in ``run_events``. ``run_seq`` numbers the events of one run from 1 without
+gaps and is what a client gives to resume a stream. Facts outside a run (an agent was created) have
+an empty ``run_id`` and number 0.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, TypeAdapter
 
-from notebook_agents.core.figures import Figure
-from notebook_agents.core.messages import ToolCallPart
-from notebook_agents.core.models import Usage
-from notebook_agents.core.states import FinalState, ToolStatus
+from notebook_agents.core.attachment_events import FileRead, FileReceived, FileRemoved
+from notebook_agents.core.execution_events import (
+    CellFinished,
+    CellStarted,
+    ExecutionFinished,
+    ExecutionQueued,
+    ExecutionStarted,
+)
+from notebook_agents.core.run_events import (
+    ApprovalDecided,
+    ApprovalRequested,
+    ModelFinished,
+    ModelStarted,
+    RunFinished,
+    RunQueued,
+    RunStarted,
+    TextDelta,
+    Thought,
+    ToolFinished,
+    ToolOutput,
+    ToolStarted,
+    Warned,
+    WorkflowStepFinished,
+    WorkflowStepStarted,
+)
+from notebook_agents.core.schedule_events import ScheduleFired, ScheduleSkipped
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunQueued:
-    """A run was accepted."""
-
-    model: str
-    input_chars: int = 0
-    tools: tuple[str, ...] = ()
-    policy: str = "default"
-    workflow: str = ""
-    type: Literal["run_queued"] = "run_queued"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunStarted:
-    """The run has the conversation to itself and begins to work."""
-
-    queue_ms: float = 0.0
-    type: Literal["run_started"] = "run_started"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelStarted:
-    """A model step begins."""
-
-    step: int
-    model: str
-    n_messages: int = 0
-    type: Literal["model_started"] = "model_started"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TextDelta:
-    """Text of the answer; deltas within 50 ms of each other travel together."""
-
-    step: int
-    text: str
-    n_tokens: int = 1
-    type: Literal["text_delta"] = "text_delta"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelFinished:
-    """A model step ended."""
-
-    step: int
-    model: str
-    text: str = ""
-    tool_calls: tuple[ToolCallPart, ...] = ()
-    finish_reason: str = "stop"
-    usage: Usage = Usage()
-    n_dropped: int = 0
-    queue_ms: float = 0.0
-    ttft_ms: float = 0.0
-    decode_ms: float = 0.0
-    duration_ms: float = 0.0
-    type: Literal["model_finished"] = "model_finished"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolStarted:
-    """A tool begins to run; written and synced to disk before it does."""
-
-    call_id: str
-    name: str
-    arguments: dict[str, Any] = field(default_factory=dict)
-    type: Literal["tool_started"] = "tool_started"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolOutput:
-    """Something a running tool printed."""
-
-    call_id: str
-    text: str
-    type: Literal["tool_output"] = "tool_output"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolFinished:
-    """A tool ended, one way or another."""
-
-    call_id: str
-    name: str
-    status: ToolStatus
-    content: str = ""
-    figures: tuple[Figure, ...] = ()
-    duration_ms: float = 0.0
-    error_type: str = ""
-    cpu_ms: float | None = None
-    memory_bytes: int | None = None
-    enforced_level: str = ""
-    memory_enforcement: str = ""
-    type: Literal["tool_finished"] = "tool_finished"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApprovalRequested:
-    """A tool call waits for a person."""
-
-    call_id: str
-    name: str
-    arguments: dict[str, Any] = field(default_factory=dict)
-    reason: str = ""
-    type: Literal["approval_requested"] = "approval_requested"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApprovalDecided:
-    """A person, or the policy, answered."""
-
-    call_id: str
-    is_approved: bool
-    by: str = ""
-    feedback: str = ""
-    type: Literal["approval_decided"] = "approval_decided"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Warned:
-    """Something a person should know; the run goes on."""
-
-    code: str
-    message: str
-    type: Literal["warned"] = "warned"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkflowStepStarted:
-    """A step of a workflow begins."""
-
-    step: str
-    agent: str = ""
-    """Who does it."""
-    message: str = ""
-    progress: int = 0
-    """How much of the workflow is done, in percent."""
-    type: Literal["workflow_step_started"] = "workflow_step_started"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkflowStepFinished:
-    """A step of a workflow ended."""
-
-    step: str
-    agent: str = ""
-    message: str = ""
-    """What came of it, in a sentence."""
-    progress: int = 0
-    duration_ms: float = 0.0
-    type: Literal["workflow_step_finished"] = "workflow_step_finished"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunFinished:
-    """The run ended; always its last event."""
-
-    state: FinalState
-    text: str = ""
-    usage: Usage = Usage()
-    n_steps: int = 0
-    n_tool_calls: int = 0
-    duration_ms: float = 0.0
-    """From creation to the end."""
-    work_ms: float | None = None
-    """The same without the time in which the run waited for its turn; None of older versions."""
-    error_code: str = ""
-    error_message: str = ""
-    result: dict[str, Any] = field(default_factory=dict)
-    """What a workflow computed."""
-    batch_id: str = ""
-    """The batch that the run belongs to."""
-    type: Literal["run_finished"] = "run_finished"
+__all__ = [
+    "SYSTEM_STREAM",
+    "AgentCreated",
+    "AgentDeleted",
+    "AgentUpdated",
+    "ApprovalDecided",
+    "ApprovalRequested",
+    "BatchFinished",
+    "BatchStarted",
+    "CellFinished",
+    "CellStarted",
+    "CodeRan",
+    "Event",
+    "EventBody",
+    "ExecutionFinished",
+    "ExecutionQueued",
+    "ExecutionStarted",
+    "FileRead",
+    "FileReceived",
+    "FileRemoved",
+    "MachineSampled",
+    "ModelFinished",
+    "ModelStarted",
+    "RunFinished",
+    "RunQueued",
+    "RunStarted",
+    "ScheduleFired",
+    "ScheduleSkipped",
+    "SecurityViolation",
+    "TextDelta",
+    "Thought",
+    "ToolFinished",
+    "ToolOutput",
+    "ToolStarted",
+    "Warned",
+    "WorkflowStepFinished",
+    "WorkflowStepStarted",
+    "event_from_json",
+    "event_to_json",
+    "machine_stream",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,6 +190,7 @@ EventBody: TypeAlias = Annotated[
     | ModelFinished
     | ToolStarted
     | ToolOutput
+    | Thought
     | ToolFinished
     | ApprovalRequested
     | ApprovalDecided
@@ -313,6 +205,16 @@ EventBody: TypeAlias = Annotated[
     | BatchFinished
     | MachineSampled
     | CodeRan
+    | ExecutionQueued
+    | ExecutionStarted
+    | CellStarted
+    | CellFinished
+    | ExecutionFinished
+    | FileReceived
+    | FileRead
+    | FileRemoved
+    | ScheduleFired
+    | ScheduleSkipped
     | SecurityViolation,
     Field(discriminator="type"),
 ]

@@ -12,8 +12,10 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from notebook_agents.core.events import Warned
+from notebook_agents.core.history import open_calls
 from notebook_agents.core.messages import Message, ToolCallPart, ToolResultPart
 from notebook_agents.core.models import BUNDLED_TOOLS, ModelInfo
+from notebook_agents.core.outside_tools import is_outside
 
 if TYPE_CHECKING:
     from notebook_agents.core.tools import ToolSpec
@@ -26,6 +28,7 @@ TOOLS_WARNING = (
     "the built-in model only knows its own tools and was not told of: {names}; another model can "
     "use them: %agent model NAME in a notebook, `model` of an agent or of a request elsewhere"
 )
+EXPLICIT_HINT = "; or call one yourself: /{name}"
 
 
 def is_told(model: ModelInfo, spec: ToolSpec) -> bool:
@@ -33,14 +36,28 @@ def is_told(model: ModelInfo, spec: ToolSpec) -> bool:
     return model.accepts_user_tools or spec.name in BUNDLED_TOOLS
 
 
-def tools_warning(model: ModelInfo, specs: Sequence[ToolSpec]) -> Warned | None:
-    """What the user must know when a model is not told of some tools."""
-    names = [spec.name for spec in specs if not is_told(model, spec)]
+def tools_warning(
+    model: ModelInfo, specs: Sequence[ToolSpec], history: Sequence[Message] = ()
+) -> Warned | None:
+    """What the user must know when a model is not told of some tools.
+
+    Tools of this package count only where it is told of none: an agent has them without asking.
+    Whoever calls a tool themselves need not be told.
+    """
+    if open_calls(history):
+        return None
+    untold = [spec for spec in specs if not is_told(model, spec)]
+    if len(untold) < len(specs):
+        untold = [spec for spec in untold if not spec.is_built_in]
+    names = [spec.name for spec in untold]
     if not names:
         return None
     named, n_more = ", ".join(names[:MAX_NAMED]), len(names) - MAX_NAMED
     named += f" and {n_more} more" if n_more > 0 else ""
-    return Warned(code="tools_not_sent", message=TOOLS_WARNING.format(names=named))
+    message = TOOLS_WARNING.format(names=named)
+    if outside := next((name for name in names if is_outside(name)), ""):
+        message += EXPLICIT_HINT.format(name=outside)
+    return Warned(code="tools_not_sent", message=message)
 
 
 def repetition(model: ModelInfo, call: ToolCallPart, history: Sequence[Message]) -> str:

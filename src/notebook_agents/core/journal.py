@@ -8,9 +8,9 @@ A subscriber has a bounded queue; one that falls behind is closed with a reason,
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from notebook_agents.core.errors import LimitExceeded
@@ -74,6 +74,25 @@ class Subscription:
         return self._is_behind or not self._queue.empty()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelayReport:
+    """How what several servers share does now."""
+
+    is_reachable: bool
+    can_write: bool = False
+    """Whether what was written a moment ago could be read back."""
+    latency_ms: float = 0.0
+    """Of one question and its answer."""
+    server: Mapping[str, str | int] = field(default_factory=dict)
+    """What it tells of itself: version, uptime, clients, memory."""
+    n_connections: int = 0
+    """Those this process has open."""
+    n_waiting: int = 0
+    """Events that wait to be sent."""
+    detail: str = ""
+    """One line for a person: why it does not answer."""
+
+
 class EventRelay(Protocol):
     """Carries events between the servers of a deployment, as far as they are in reach.
 
@@ -93,6 +112,10 @@ class EventRelay(Protocol):
 
     async def read(self, run_id: str, *, after: int = 0) -> Sequence[Event] | None:
         """What is shared of a run above ``after``, in order; None while it cannot be known."""
+        ...
+
+    async def report(self) -> RelayReport:
+        """How it does now; never raises, and answers soon."""
         ...
 
     async def aclose(self) -> None:

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 
 from notebook_agents.core.errors import InvalidRequest, LimitExceeded, NotebookAgentsError
 from notebook_agents.core.events import (
-    ApprovalDecided,
     ApprovalRequested,
     EventBody,
     ModelFinished,
@@ -29,6 +28,7 @@ from notebook_agents.core.events import (
     ToolStarted,
     Warned,
 )
+from notebook_agents.core.explicit_calls import result_in_words
 from notebook_agents.core.guardrails import is_told, repetition, tools_warning
 from notebook_agents.core.history import open_calls, result_part
 from notebook_agents.core.messages import (
@@ -48,7 +48,7 @@ from notebook_agents.core.models import (
     Usage,
 )
 from notebook_agents.core.policy import Level, strictest
-from notebook_agents.core.tools import ToolInvocation, ToolResult, ToolSpec, finished_body
+from notebook_agents.core.tools import ToolInvocation, ToolResult, ToolSpec, result_bodies
 
 if TYPE_CHECKING:
     from notebook_agents.core.ports import Clock, Engine, Sandbox, ToolRunner
@@ -95,7 +95,7 @@ async def agent_loop(task: LoopTask, ports: LoopPorts) -> AsyncGenerator[EventBo
     """
     model = await Models(ports.engine).get(task.run.model)
     progress = _Progress(task)
-    if not task.run.n_steps and (warning := tools_warning(model, task.specs)):
+    if not task.run.n_steps and (warning := tools_warning(model, task.specs, task.history)):
         yield warning
     while True:
         calls = open_calls(progress.history)
@@ -109,6 +109,9 @@ async def agent_loop(task: LoopTask, ports: LoopPorts) -> AsyncGenerator[EventBo
         for request in waiting:
             yield request
         if waiting:
+            return
+        if words := result_in_words(model, progress.history):
+            yield TextDelta(step=progress.n_steps, text=words)
             return
         step = (
             _tool_step(calls, task, ports) if calls else _model_step(progress, task, model, ports)
@@ -279,7 +282,7 @@ def _calls_to_ask(calls: Sequence[ToolCallPart], task: LoopTask) -> list[Approva
             call_id=call.call_id,
             name=call.name,
             arguments=call.arguments,
-            reason=f"policy {policy.name!r} asks before tools that {effects[call.name]}",
+            reason=f"policy {policy.name!r} asks before tools of effect {effects[call.name]!r}",
         )
         for call in calls
         if call.name in effects
@@ -328,7 +331,8 @@ async def _one_call(
     except NotebookAgentsError as error:
         result = _failure(error.code.upper(), error.message)
     finally:
-        bodies.put_nowait(finished_body(call.call_id, call.name, result))
+        for body in result_bodies(call.call_id, call.name, result):
+            bodies.put_nowait(body)
 
 
 async def _checked_call(
@@ -369,7 +373,7 @@ def _denial(call: ToolCallPart, spec: ToolSpec, task: LoopTask) -> str:
     policy = task.run.policy
     decision = policy.decide(spec.effect)
     if decision == "deny":
-        return f"policy {policy.name!r} does not allow tools that {spec.effect}"
+        return f"the policy {policy.name!r} does not allow tools with the effect {spec.effect!r}"
     if decision == "ask":
         answer = _decision_for(call.call_id, task.run.decisions)
         if not answer.is_approved:
@@ -384,13 +388,3 @@ def _decision_for(call_id: str, decisions: Sequence[ApprovalDecision]) -> Approv
 
 def _failure(error_type: str, message: str) -> ToolResult:
     return ToolResult(status="failed", content=f"Error: {message}", error_type=error_type)
-
-
-def decided_body(decision: ApprovalDecision, by: str) -> ApprovalDecided:
-    """The event that a person's answer becomes."""
-    return ApprovalDecided(
-        call_id=decision.call_id,
-        is_approved=decision.is_approved,
-        by=by,
-        feedback=decision.feedback,
-    )

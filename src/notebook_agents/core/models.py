@@ -48,6 +48,9 @@ class ModelInfo:
     is_bundled: bool = False
     accepts_user_tools: bool = True
     """False for a model that only knows the built-in tools it was trained on."""
+    provider: str = ""
+    """Who is paid for its answers, such as ``openai``; empty where it runs on machines of the
+    deployment."""
     updated_at: datetime | None = None
 
 

@@ -6,8 +6,9 @@ Deny by default: an effect that a policy does not name is denied. The levels are
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias, get_args
 
 Effect: TypeAlias = Literal["read", "compute", "write", "network", "external", "privileged"]
 Decision: TypeAlias = Literal["allow", "ask", "deny"]
@@ -45,6 +46,12 @@ class ApprovalPolicy:
 DEFAULT_POLICY = ApprovalPolicy()
 ASK_POLICY = ApprovalPolicy(name="ask", read="ask", compute="ask")
 ALLOW_POLICY = ApprovalPolicy(name="allow", write="allow", network="allow", external="allow")
+ACCEPT_EDITS_POLICY = ApprovalPolicy(name="accept-edits", write="allow")
+"""Lets files be written; a shell is more than that, and asks."""
+PLAN_POLICY = ApprovalPolicy(
+    name="plan", compute="deny", write="deny", network="deny", external="deny"
+)
+"""Only looks."""
 HEADLESS_POLICY = ApprovalPolicy(name="headless", write="deny", network="deny", external="deny")
 """For callers that nobody can answer: what would ask is denied."""
 
@@ -52,3 +59,15 @@ HEADLESS_POLICY = ApprovalPolicy(name="headless", write="deny", network="deny", 
 def strictest(*levels: Level) -> Level:
     """The highest of the levels that caller, tool, agent and deployment require."""
     return max(levels, key=LEVELS.index)
+
+
+def unattended(policy: ApprovalPolicy, effects: Collection[Effect]) -> ApprovalPolicy:
+    """A policy for where nobody can answer: what would ask is denied.
+
+    But for the effects of tools that somebody named one by one: naming them was the answer.
+    """
+    asked = {name: getattr(policy, name) == "ask" for name in get_args(Effect)}
+    decisions: dict[str, Decision] = {
+        name: "allow" if name in effects else "deny" for name, is_asked in asked.items() if is_asked
+    }
+    return replace(policy, name=f"{policy.name}, unattended", **decisions)

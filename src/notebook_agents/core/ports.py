@@ -131,12 +131,24 @@ class Store(Protocol):
         """The records that match, with the total count before limit and offset."""
         ...
 
+    async def count(self, kind: type[Any], query: Query, by: str) -> Mapping[Any, int]:
+        """How many records match, for each value of the field ``by`` that some have."""
+        ...
+
     async def chain(self, tip_id: str) -> list[MessageNode]:
         """The messages from the first to ``tip_id``."""
         ...
 
     async def commit(self, *changes: Change) -> None:
         """Make all changes or none."""
+        ...
+
+    async def claim(self, kind: type[T], query: Query, fields: Mapping[str, Any]) -> list[T]:
+        """Give records that match these fields and return them so, the oldest first.
+
+        Of claims made at once, in whichever process, each gets records of its own, provided that
+        the fields make a record match no more.
+        """
         ...
 
     def holder(self) -> str:
@@ -313,6 +325,8 @@ class RunTotals:
     p95_duration_ms: float = 0.0
     p99_duration_ms: float = 0.0
     n_tokens: int = 0
+    cost_usd: float | None = None
+    """None where no price is known of any of their models."""
     last_started: datetime | None = None
     """When the newest run began, whether it has ended or not."""
 

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from notebook_agents.core.conversation_states import ConversationState, left_as
 from notebook_agents.core.conversations import Conversation, MessageNode
-from notebook_agents.core.errors import Conflict, NotFound
 from notebook_agents.core.events import Event, ModelFinished, RunFinished, TextDelta, ToolFinished
 from notebook_agents.core.history import open_calls, result_part, settle
 from notebook_agents.core.ids import new_id
 from notebook_agents.core.journal import Source
 from notebook_agents.core.messages import Message, assistant_message
-from notebook_agents.core.ports import Insert, Patch, Replace
+from notebook_agents.core.ports import Change, Insert, Patch, Replace
 from notebook_agents.core.runs import Run, advance
 from notebook_agents.core.states import FinalState
 
@@ -41,19 +41,28 @@ def finished_event(run: Run) -> RunFinished:
     )
 
 
-async def close(run: Run, store: Store) -> None:
-    """Keep a final run and free its conversation; Conflict when it has another holder now."""
-    await store.commit(Replace(record=run, expected={"holder": run.holder}))
-    free = Patch(
+def moved(run: Run, state: ConversationState, **fields: str) -> Patch:
+    """The step of the conversation that a run holds."""
+    return Patch(
         kind=Conversation,
         id=run.conversation_id,
-        fields={"active_run_id": ""},
+        fields={"state": state, **fields},
         expected={"active_run_id": run.id},
     )
-    try:
-        await store.commit(free)
-    except (Conflict, NotFound):
-        return  # it never had the conversation, or the conversation was deleted
+
+
+async def close(run: Run, store: Store) -> None:
+    """Keep a final run and free its conversation; Conflict when it has another holder now.
+
+    Both in one write, so that no conversation is left behind as held by a run that has ended.
+    """
+    changes: list[Change] = [Replace(record=run, expected={"holder": run.holder})]
+    conversation = await store.get(Conversation, run.conversation_id)
+    # Without it the run never had its turn.
+    if conversation is not None and conversation.active_run_id == run.id:
+        left = left_as(run.state, run.error_code, conversation.mode)
+        changes.append(moved(run, left, active_run_id=""))
+    await store.commit(*changes)
 
 
 async def interrupt(run: Run, store: Store, journal: Journal) -> Run:

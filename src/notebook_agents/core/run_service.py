@@ -15,16 +15,16 @@ from weakref import WeakValueDictionary
 from notebook_agents.core.agents import Agent
 from notebook_agents.core.conversations import Conversation, StartConversation
 from notebook_agents.core.errors import Conflict, InvalidRequest, NotFound
-from notebook_agents.core.events import Event, RunQueued
+from notebook_agents.core.events import ApprovalDecided, Event, RunQueued
+from notebook_agents.core.explicit_calls import explicit_call, is_call
 from notebook_agents.core.following import FOLLOW_POLL_S, Following
-from notebook_agents.core.ids import new_id
-from notebook_agents.core.loop import decided_body
 from notebook_agents.core.messages import AttachmentPart
 from notebook_agents.core.orders import Orders, RunOrder, Verb
 from notebook_agents.core.ports import Insert, Page, Patch, Query, Replace
-from notebook_agents.core.run_ends import interrupt
+from notebook_agents.core.run_ends import interrupt, moved
+from notebook_agents.core.run_wishes import Place, new_run
 from notebook_agents.core.run_work import RunWorker, WorkPorts
-from notebook_agents.core.runs import ApprovalDecision, Limits, ListRuns, Run, StartRun, advance
+from notebook_agents.core.runs import ApprovalDecision, ListRuns, Run, StartRun, advance
 from notebook_agents.core.spawn import RunStopped
 from notebook_agents.core.states import OPEN_STATES
 from notebook_agents.core.workflows import find_workflow
@@ -68,18 +68,18 @@ class Runs:
     async def start(self, actor: Actor, wish: StartRun) -> Run:
         """Accept an input; the run then works in the background.
 
-        Raises NotFound, InvalidRequest (unknown model, tool or workflow) and, when ``on_busy`` is
-        ``reject``, Conflict.
+        Raises NotFound, InvalidRequest (unknown model, tool or workflow, or a call that cannot be
+        made) and, when ``on_busy`` is ``reject``, Conflict. What is refused leaves nothing.
         """
         ports = self._ports
         if not wish.message.text.strip() and len(wish.message.parts) <= 1:
             raise InvalidRequest("the message must not be empty", field="message")
-        if wish.workflow:
-            await find_workflow(ports.work.workflows, wish.workflow).check(actor, wish.parameters)
         conversation, agent = await self._place(actor, wish)
-        run = self._new_run(actor, wish, conversation, agent)
-        await ports.models.check(run.model)
-        ports.work.tools.check(wish.tools or ())
+        place = Place(actor=actor, conversation=conversation, agent=agent)
+        run = new_run(wish, place, ports.work)
+        await self._check(actor, wish, run)
+        if not wish.conversation_id:
+            await ports.conversations.begin(conversation)
         files = [part for part in wish.message.parts if isinstance(part, AttachmentPart)]
         await ports.work.workspaces.save(conversation.workspace, files)
         await self._make_room(actor, conversation, wish.on_busy)
@@ -112,8 +112,10 @@ class Runs:
         return run
 
     async def list(self, actor: Actor, wish: ListRuns) -> Page[Run]:
-        """The actor's runs, newest first."""
+        """The actor's runs, newest first; to an administrator those of anybody's conversation."""
         where: dict[str, object] = {"owner_id": actor.user_id, "deleted_at": None}
+        if wish.conversation_id and actor.is_admin:
+            del where["owner_id"]
         for name in ("conversation_id", "agent_id", "workflow"):
             if value := getattr(wish, name):
                 where[name] = value
@@ -275,10 +277,22 @@ class Runs:
             Insert(record=run), Patch(kind=Agent, id=run.agent_id, fields=used)
         )
 
+    async def _check(self, actor: Actor, wish: StartRun, run: Run) -> None:
+        work = self._ports.work
+        if wish.workflow:
+            await find_workflow(work.workflows, wish.workflow).check(actor, wish.parameters)
+        await self._ports.models.check(run.model)
+        work.tools.check(wish.tools or ())
+        if not run.workflow and is_call(run.input):
+            runner = await work.tools.runner_for(run.owner_id)
+            explicit_call([run.input], runner, run.tools)
+
     async def _place(self, actor: Actor, wish: StartRun) -> tuple[Conversation, Agent]:
+        """Where it happens; a new conversation is not kept yet."""
         ports = self._ports
         if wish.conversation_id:
             conversation = await ports.conversations.get(actor, wish.conversation_id)
+            conversation.require_open()
             conversation.require_room(wish.max_messages)
             return conversation, await ports.agents.get(
                 actor, wish.agent_id or conversation.agent_id
@@ -290,34 +304,7 @@ class Runs:
             workspace=wish.workspace,
             context=wish.context or {},
         )
-        return await ports.conversations.start(actor, start), agent
-
-    def _new_run(
-        self, actor: Actor, wish: StartRun, conversation: Conversation, agent: Agent
-    ) -> Run:
-        known = self._ports.work.tools.names()
-        # A saved agent may name a tool whose package is gone; its conversations go on without.
-        own_tools = tuple(name for name in agent.tools if name in known and not wish.workflow)
-        return Run(
-            id=new_id(),
-            owner_id=conversation.owner_id,
-            agent_id=agent.id,
-            conversation_id=conversation.id,
-            model=wish.model or agent.model,
-            dialect=actor.dialect,
-            input=wish.message,
-            holder=self._ports.work.store.holder(),
-            tools=own_tools if wish.tools is None else wish.tools,
-            sampling=wish.sampling or agent.sampling,
-            limits=wish.limits or Limits(timeout_s=agent.timeout_s),
-            policy=wish.policy or agent.policy,
-            system=wish.system,
-            metadata=wish.metadata,
-            workflow=wish.workflow,
-            parameters=wish.parameters,
-            batch_id=wish.batch_id,
-            created_at=self._ports.work.loop.clock.now(),
-        )
+        return await ports.conversations.draft(actor, start), agent
 
     async def _make_room(self, actor: Actor, conversation: Conversation, on_busy: OnBusy) -> None:
         queued = [
@@ -347,10 +334,13 @@ class Runs:
         run_seq = max(run.last_seq, events[-1].run_seq if events else 0)
         resumed = replace(advance(run, "running"), pending=(), holder=work.store.holder())
         # Only one process may answer: the stored state is compared and changed in one step.
-        await work.store.commit(Replace(record=resumed, expected={"state": "waiting_approval"}))
+        await work.store.commit(
+            Replace(record=resumed, expected={"state": "waiting_approval"}),
+            moved(resumed, "processing"),
+        )
         worker = RunWorker(resumed, agent, work, run_seq=run_seq)
         for decision in run.decisions:
-            worker.record(decided_body(decision, by))
+            worker.record(_decided(decision, by))
         if stop is not None:
             worker.signal.stop(stop)
         self._spawn(worker, None)
@@ -380,3 +370,13 @@ class Runs:
 
     def _turn(self, conversation_id: str) -> asyncio.Lock:
         return self._turns.setdefault(conversation_id, asyncio.Lock())
+
+
+def _decided(decision: ApprovalDecision, by: str) -> ApprovalDecided:
+    """The event that a person's answer becomes."""
+    return ApprovalDecided(
+        call_id=decision.call_id,
+        is_approved=decision.is_approved,
+        by=by,
+        feedback=decision.feedback,
+    )

@@ -13,6 +13,8 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from notebook_agents.core.begun_calls import BegunCalls
+from notebook_agents.core.conversation_states import OPEN_STATES
 from notebook_agents.core.conversations import Conversation, MessageNode
 from notebook_agents.core.errors import Conflict, NotebookAgentsError, NotFound
 from notebook_agents.core.events import (
@@ -24,6 +26,7 @@ from notebook_agents.core.events import (
     ToolFinished,
     ToolStarted,
 )
+from notebook_agents.core.explicit_calls import explicit_call
 from notebook_agents.core.history import answered, open_calls, result_part, settle
 from notebook_agents.core.ids import new_id
 from notebook_agents.core.loop import LoopPorts, LoopTask, agent_loop, write_words
@@ -35,9 +38,10 @@ from notebook_agents.core.messages import (
     system_message,
     user_message,
 )
+from notebook_agents.core.outside_tools import missing, offered
 from notebook_agents.core.policy import Level, strictest
 from notebook_agents.core.ports import Change, Insert, Patch, Replace
-from notebook_agents.core.run_ends import close, finished_event, interrupt, source_of
+from notebook_agents.core.run_ends import close, finished_event, interrupt, moved, source_of
 from notebook_agents.core.runs import PendingApproval, Run, advance
 from notebook_agents.core.spawn import RunStopped, StopSignal
 from notebook_agents.core.states import FinalState
@@ -97,6 +101,7 @@ class RunWorker:
         self._partial = ""
         self._open: dict[str, ToolCallPart] = {}
         self._results: list[ToolResultPart] = []
+        self._begun = BegunCalls(ports.loop.clock)
         self._pending: list[PendingApproval] = []
 
     def record(self, body: EventBody) -> None:
@@ -142,8 +147,8 @@ class RunWorker:
         claim = Patch(
             kind=Conversation,
             id=self.run.conversation_id,
-            fields={"active_run_id": self.run.id},
-            expected={"active_run_id": ""},
+            fields={"active_run_id": self.run.id, "state": "processing"},
+            expected={"active_run_id": "", "state": OPEN_STATES},
         )
         while True:
             try:
@@ -156,8 +161,9 @@ class RunWorker:
 
     async def _free_from_dead_run(self) -> None:
         store = self._ports.store
-        conversation = await store.get(Conversation, self.run.conversation_id)
-        active_id = conversation.active_run_id if conversation else ""
+        conversation = await self._conversation()
+        conversation.require_open()  # it may have been archived while the run was queued
+        active_id = conversation.active_run_id
         active = await store.get(Run, active_id)
         if active is None or active.state == "waiting_approval":
             return
@@ -197,19 +203,31 @@ class RunWorker:
                 await self._drive_loop(conversation, history)
 
     async def _drive_loop(self, conversation: Conversation, history: list[Message]) -> None:
+        tools = await self._ports.tools.runner_for(self.run.owner_id)
+        specs = offered(tools.specs(), self.run.tools)
+        if not self.run.n_steps and (warning := missing(self.run.tools, tools)):
+            self.record(warning)
+        if call := explicit_call(history, tools, self.run.tools):
+            await self._begin_with(call)
+            history.append(assistant_message("", (call,)))
         if system := await self._system(conversation.workspace):
             history.insert(0, system_message(system))
         task = LoopTask(
             run=self.run,
             history=tuple(history),
-            specs=tuple(spec for spec in self._ports.tools.specs() if spec.name in self.run.tools),
+            specs=specs,
             workspace=conversation.workspace,
             level=strictest(self._agent.security_level, self._ports.level),
             memory_bytes=self._agent.max_memory_mb << 20,
         )
-        async with aclosing(agent_loop(task, self._ports.loop)) as bodies:
+        async with aclosing(agent_loop(task, replace(self._ports.loop, tools=tools))) as bodies:
             async for body in bodies:
                 await self._absorb(body)
+
+    async def _begin_with(self, call: ToolCallPart) -> None:
+        """Keep the call that the user wrote, as if the model had made it."""
+        self._open = {call.call_id: call}
+        await self._keep_message(assistant_message("", (call,)))
 
     async def _drive_workflow(self, history: list[Message]) -> None:
         workflow = find_workflow(self._ports.workflows, self.run.workflow)
@@ -258,6 +276,7 @@ class RunWorker:
                 await self._keep_result(body)
             case ApprovalRequested():
                 self._keep_approval(body)
+        self._begun.absorb(body)
         self.record(body)
         if isinstance(body, ToolStarted):
             await self._ports.journal.sync(self._source.conversation_id)
@@ -346,7 +365,7 @@ class RunWorker:
             advance(self.run, "waiting_approval"), pending=tuple(self._pending), decisions=()
         )
         await self._ports.journal.sync(self._source.conversation_id)
-        await self._ports.store.commit(self._replaced())
+        await self._ports.store.commit(self._replaced(), moved(self.run, "waiting"))
 
     async def _finish(self, end: _End) -> None:
         if await self._is_lost():
@@ -355,6 +374,8 @@ class RunWorker:
         if self._partial:
             self.run = replace(self.run, text=self._partial)
             await self._keep_message(assistant_message(self._partial))
+        for body in self._begun.broken_off():
+            await self._absorb(body)
         if self._open:
             await self._settle()
         now = self._ports.loop.clock.now()

@@ -7,7 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from notebook_agents.core.errors import InvalidRequest, NotFound, NotPermitted
-from notebook_agents.core.events import SYSTEM_STREAM, SecurityViolation, ToolFinished, ToolStarted
+from notebook_agents.core.events import (
+    SYSTEM_STREAM,
+    SecurityViolation,
+    Thought,
+    ToolFinished,
+    ToolStarted,
+)
 from notebook_agents.core.figures import Figure
 from notebook_agents.core.ids import new_id
 from notebook_agents.core.journal import Source
@@ -18,6 +24,7 @@ from notebook_agents.core.states import ToolStatus
 if TYPE_CHECKING:
     from notebook_agents.core.journal import Journal
     from notebook_agents.core.ports import Sandbox, ToolRunner
+    from notebook_agents.core.tool_servers import ToolServers
     from notebook_agents.core.users import Actor
     from notebook_agents.core.workspaces import Workspaces
 
@@ -36,6 +43,13 @@ class ToolSpec:
     security_level: Level = "low"
     """The lowest sandbox level this tool may run at."""
     timeout_s: float = 30.0
+    module: str = ""
+    """The Python module it is made in; empty when nobody said."""
+
+    @property
+    def is_built_in(self) -> bool:
+        """Whether it comes with this package."""
+        return self.module.startswith("notebook_agents.")
 
     @property
     def schema(self) -> ToolSchema:
@@ -73,6 +87,8 @@ class ToolResult:
     """The same as data, for programs: ``output``, ``exit_code``, ``columns``, ``rows`` …"""
     figures: tuple[Figure, ...] = ()
     """What it drew, for people."""
+    thought: str = ""
+    """What the model wrote down with it, for people to read."""
     duration_ms: float = 0.0
     cpu_ms: float | None = None
     memory_bytes: int | None = None
@@ -192,6 +208,8 @@ class ToolPorts:
     workspaces: Workspaces
     level: Level = "medium"
     """The level where nobody asked for one; also the least that a direct call gets."""
+    servers: ToolServers | None = None
+    """Where further tools of single users come from."""
 
 
 class Tools:
@@ -209,15 +227,33 @@ class Tools:
         return tuple(spec.name for spec in self.specs())
 
     def check(self, names: Iterable[str]) -> None:
-        """Raise InvalidRequest on the field ``tools`` when a name is unknown."""
+        """Raise InvalidRequest on the field ``tools`` when a name is unknown.
+
+        A name or pattern such as ``time__*`` means what tool servers offer when it is used.
+        """
         known = self.names()
         for name in names:
-            if name not in known:
+            if name not in known and not (self.has_outside and "__" in name):
                 raise InvalidRequest(
                     f"there is no tool {name!r}; available: {', '.join(known)}",
                     field="tools",
                     reason="Tool not found",
                 )
+
+    @property
+    def has_outside(self) -> bool:
+        """Whether tool servers can be used here."""
+        return self._ports.servers is not None and self._ports.servers.is_offered
+
+    async def runner_for(self, user_id: str) -> ToolRunner:
+        """The tools of one user: the deployment's and those of the servers they enabled."""
+        if self._ports.servers is None:
+            return self._ports.runner
+        return await self._ports.servers.runner_for(user_id)
+
+    async def specs_for(self, actor: Actor) -> tuple[ToolSpec, ...]:
+        """What those tools are, by name."""
+        return tuple((await self.runner_for(actor.user_id)).specs())
 
     def get(self, name: str) -> ToolSpec:
         """One tool; NotFound when there is none of that name."""
@@ -239,13 +275,16 @@ class Tools:
         Raises NotFound, InvalidRequest on the arguments, NotPermitted when policy forbids it and
         SandboxUnavailable when the level cannot be enforced. A tool that fails is a result.
         """
-        ports, spec = self._ports, self.get(wish.name)
+        ports = self._ports
+        spec = await self._outside(actor, wish.name) or self.get(wish.name)
         execution_id = new_id()
         source = Source(user_id=actor.user_id, dialect=actor.dialect)
         if HEADLESS_POLICY.decide(spec.effect) != "allow":
             violation = SecurityViolation(rule="headless-policy", action=f"execute {spec.name}")
             ports.journal.record(violation, source)
-            raise NotPermitted(f"tools that {spec.effect} cannot be used without a person to ask")
+            raise NotPermitted(
+                f"tools of effect {spec.effect!r} cannot be used without a person to ask"
+            )
         arguments = ports.runner.validate(spec.name, wish.arguments)
         wanted = strictest(wish.level or ports.level, ports.level, spec.security_level)
         invocation = ToolInvocation(
@@ -261,6 +300,11 @@ class Tools:
         )
         return execution_id, await self._run(invocation, source)
 
+    async def _outside(self, actor: Actor, name: str) -> ToolSpec | None:
+        if "__" not in name:
+            return None
+        return next((spec for spec in await self.specs_for(actor) if spec.name == name), None)
+
     async def _run(self, invocation: ToolInvocation, source: Source) -> ToolResult:
         ports, call_id, name = self._ports, invocation.call_id, invocation.name
         started = ToolStarted(call_id=call_id, name=name, arguments=invocation.arguments)
@@ -275,6 +319,16 @@ class Tools:
             await ports.runner.release(call_id)
             await ports.workspaces.remove(invocation.workspace)
         return result
+
+
+def result_bodies(
+    call_id: str, name: str, result: ToolResult
+) -> tuple[Thought | ToolFinished, ...]:
+    """The events of a tool result in a run; the last ends the call."""
+    finished = finished_body(call_id, name, result)
+    if not result.thought:
+        return (finished,)
+    return Thought(call_id=call_id, text=result.thought), finished
 
 
 def finished_body(call_id: str, name: str, result: ToolResult) -> ToolFinished:

@@ -6,13 +6,20 @@ accounts of other services in `external_logins`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+from notebook_agents.core.account_rules import (
+    check_new_email,
+    check_new_username,
+    check_password,
+    check_username,
+    username_key,
+)
 from notebook_agents.core.errors import (
+    AccountDisabled,
     Conflict,
     InvalidRequest,
     NotAuthenticated,
@@ -27,18 +34,10 @@ if TYPE_CHECKING:
 
 OWNER_USERNAME = "admin"
 OWNER_EMAIL = "admin@localhost"
-HUB_DOMAIN = "hub.localhost"
-"""The e-mail domain of accounts that a Hub's users get here; nobody registers there."""
 SCOPES = ("read", "run", "write", "admin")
 """What a credential may be good for: look, start runs and tools, change things, administrate."""
 ALL_SCOPES = frozenset(SCOPES)
-MIN_PASSWORD = 8
-MAX_PASSWORD = 1024
-_MAX_EMAIL = 254
-"""RFC 5321, section 4.5.3.1.3, without the angle brackets."""
-_USERNAME = re.compile(r"[A-Za-z0-9._-]+")
-"""What strangers choose from: in other alphabets there are letters that look like these."""
-_EMAIL = re.compile(r"[^@\s\x00-\x1f<>()\[\],;:\"\\]+@[\w-]+(\.[\w-]+)*")
+_WRONG = "the username or password is wrong"
 _N_TRIES = 20
 """How often somebody else may be faster before we give up."""
 
@@ -126,6 +125,16 @@ class CreateUser:
     picture: str = ""
     is_admin: bool = False
     is_email_verified: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListUsers:
+    """Which accounts to list; None means either."""
+
+    is_admin: bool | None = None
+    is_active: bool | None = None
+    limit: int = 50
+    offset: int = 0
 
 
 class Users:
@@ -231,23 +240,30 @@ class Users:
         page = await self._store.find(User, query)
         return page.items[0] if page.items else None
 
-    async def list(self, actor: Actor, *, limit: int = 50, offset: int = 0) -> Page[User]:
-        """All accounts, the oldest first; for administrators."""
+    async def list(self, actor: Actor, wish: ListUsers | None = None) -> Page[User]:
+        """The accounts that are wished for, the oldest first; for administrators."""
         actor.require_admin()
-        return await self._store.find(User, Query(limit=limit, offset=offset, oldest_first=True))
+        wish = wish or ListUsers()
+        given = {"is_admin": wish.is_admin, "is_active": wish.is_active}
+        where = {name: value for name, value in given.items() if value is not None}
+        query = Query(where=where, limit=wish.limit, offset=wish.offset, oldest_first=True)
+        return await self._store.find(User, query)
 
     # -- proving -------------------------------------------------------------------------------
 
     async def authenticate(self, login: str, password: str) -> User:
         """The active account with these credentials.
 
-        NotAuthenticated says the same, after the same work, whichever part is wrong.
+        NotAuthenticated says the same, after the same work, whichever part is wrong; only to
+        whoever knows the password it is told apart that the account is blocked.
         """
         user = await self.find(login)
         stored = user.password_hash if user is not None else ""
         is_right = await self._hasher.verify(password, stored)
-        if user is None or not is_right or not user.is_active:
-            raise NotAuthenticated("the username or password is wrong")
+        if user is None or not is_right:
+            raise NotAuthenticated(_WRONG)
+        if not user.is_active:
+            raise AccountDisabled(_WRONG)
         return await self.note_login(user)
 
     async def note_login(self, user: User) -> User:
@@ -344,52 +360,6 @@ class Users:
         except Conflict:  # another process was faster
             return await self.get(user.id), False
         return replace(user, password_hash=hashed), True
-
-
-def username_key(username: str) -> str:
-    """What two usernames have in common when they differ in case only."""
-    return username.casefold()
-
-
-def check_username(username: str) -> None:
-    """InvalidRequest unless the name is neither too short nor too long."""
-    if len(username) < 3:
-        raise InvalidRequest("Username must be at least 3 characters", field="username")
-    if len(username) > 50:
-        raise InvalidRequest("Username must be at most 50 characters", field="username")
-
-
-def check_new_username(username: str) -> None:
-    """InvalidRequest unless a stranger may call themselves so."""
-    check_username(username)
-    if not _USERNAME.fullmatch(username):
-        raise InvalidRequest(
-            "Username must have only the letters a-z and A-Z, digits, '.', '_' and '-'",
-            field="username",
-        )
-
-
-def check_email(email: str) -> None:
-    """InvalidRequest unless it can be an address."""
-    if len(email) > _MAX_EMAIL or not _EMAIL.fullmatch(email):
-        raise InvalidRequest("Email must be an address such as ann@example.org", field="email")
-
-
-def check_new_email(email: str) -> None:
-    """InvalidRequest unless a stranger may give it as theirs."""
-    check_email(email)
-    if email.lower().rpartition("@")[2] == HUB_DOMAIN:
-        raise InvalidRequest(
-            f"Email must not be of {HUB_DOMAIN}, which is kept for a Hub's users", field="email"
-        )
-
-
-def check_password(password: str) -> None:
-    """InvalidRequest unless the password is long enough."""
-    if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
-        raise InvalidRequest(
-            f"Password must have {MIN_PASSWORD} to {MAX_PASSWORD} characters", field="password"
-        )
 
 
 def _problems(check: Callable[[str], None], text: str) -> list[tuple[str, str]]:

@@ -69,6 +69,7 @@ async def _conversation_completed(event: Event, store: Store) -> Data | None:
         "message_count": conversation.message_count if conversation else 0,
         "total_tokens": usage.input_tokens + usage.output_tokens,
         "duration_ms": round(event.body.duration_ms),
+        **({} if usage.cost_usd is None else {"cost_usd": usage.cost_usd}),
     }
 
 

@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, TypeVar
 
 from notebook_agents.core.errors import InvalidRequest
+from notebook_agents.core.folders import FolderLimits, copy_folder
 from notebook_agents.core.messages import AttachmentPart
 from notebook_agents.core.outlines import outline, outline_line
 
@@ -72,6 +73,16 @@ class Workspaces:
         """Remove one of our folders; a folder the owner named stays."""
         if self.owns(workspace):
             await _on_thread(lambda: shutil.rmtree(workspace, ignore_errors=True))
+
+    async def copy(self, source: str, workspace: str) -> None:
+        """Copy the files of one of our folders into another that is empty; no links.
+
+        Raises InvalidRequest when they are too many or too large. What its owner named is not
+        copied: it is not a conversation's own.
+        """
+        assert self.owns(workspace), "only our own folders are written to"
+        if self.owns(source):
+            await _on_thread(partial(copy_folder, source, workspace, FolderLimits()))
 
     async def save(self, workspace: str, attachments: Iterable[AttachmentPart]) -> None:
         """Write attachments of kind ``file`` into the folder under their own names."""

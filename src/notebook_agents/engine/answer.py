@@ -6,7 +6,7 @@ prose ends at a stop string. Stop strings look at prose only; a tool call is not
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from tokenizers import Tokenizer
 from tokenizers.decoders import DecodeStream
@@ -47,10 +47,18 @@ class Detokenizer:
 class AnswerReader:
     """Collects one answer and says what each token adds to it."""
 
-    def __init__(self, detokenizer: Detokenizer, parser: ToolCallParser, stop: StopMatcher) -> None:
+    def __init__(
+        self,
+        detokenizer: Detokenizer,
+        parser: ToolCallParser,
+        stop: StopMatcher,
+        missing_tools: Mapping[str, str] | None = None,
+    ) -> None:
         self._detokenizer = detokenizer
         self._parser = parser
         self._stop = stop
+        self._missing_tools = missing_tools or {}
+        """What is said in place of a call, by the name of its tool."""
         self._n_tokens = 0
         self._n_calls = 0
 
@@ -80,7 +88,9 @@ class AnswerReader:
     def _chunks(self, pieces: Iterable[str | ToolCallPart]) -> list[AnswerChunk]:
         chunks: list[AnswerChunk] = []
         for piece in pieces:
-            if isinstance(piece, ToolCallPart):
+            if isinstance(piece, ToolCallPart) and piece.name in self._missing_tools:
+                chunks += self._text(self._stop.push(self._missing_tools[piece.name]))
+            elif isinstance(piece, ToolCallPart):
                 chunks += self._text(self._stop.close())
                 chunks.append(GenerateToolCall(call=piece))
                 self._n_calls += 1

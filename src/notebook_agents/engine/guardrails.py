@@ -16,13 +16,15 @@ from notebook_agents.core.models import BUNDLED_TOOLS, ToolSchema
 from notebook_agents.engine.grammar import Grammars, literal
 from notebook_agents.engine.parser import CALL_CLOSE, CALL_OPEN
 from notebook_agents.engine.prompt import CONTEXT_LABELS, ERROR_MARK, ChatMessage
+from notebook_agents.engine.second_tries import lost_paths, second_tries
 
 MAX_ERRORS = 2
 """Errors of tools after which the model has to answer."""
 MAX_CALLS = 4
 """Calls of one turn."""
-_PLACEHOLDER = re.compile(r"(\{t\}|\{w\})")
-"""In a reply: the name of a tool, and any words of the conversation or none."""
+_PLACEHOLDER = re.compile(r"(\{[taw]\})")
+"""In a reply: the name of a tool, that of one that is not offered, and any words of the
+conversation or none."""
 _PIECE = re.compile(r"\w+|\s|[^\w\s]")
 _BETWEEN_TEXTS = "\x00"
 _GUARDED = {
@@ -47,9 +49,10 @@ _SQL_WORDS = (
 )
 """Units and formats of dates, which nobody says that way."""
 _PROSE = rf"/(?s:.+)/ & ~/(?s:.*)<\/?{CALL_OPEN[1:]}(?s:.*)/"
+_SAID_PATH = r'"\"" SAID_JSON ("/" SAID_JSON)* "\""'
 _TERMINALS = {
-    "PATH": r'"\"" SAID_JSON ("/" SAID_JSON)* "\""',
-    "FOLDER": r'PATH | "\".\""',
+    "PATH": _SAID_PATH,
+    "FOLDER": rf'{_SAID_PATH} | "\".\""',
     "NAME": r'"\"" SAID_JSON "\""',
     "QUERY": r'"\"" (SQL_CODE | SQL_NAME | SQL_VALUE)* "\""',
     "SQL_CODE": r"""/[^"'\\\x00-\x1f\x7f]/ | "\\n" """,
@@ -97,16 +100,31 @@ class Turn:
 
 def turn_grammar(turn: Turn, grammars: Grammars) -> str:
     """Calls and nothing else, or text without any."""
+    paths = _paths(turn.chat)
+    # A file that is nowhere ends the turn: what another one holds was not asked.
+    may_call = turn.may_call and paths != []
     has_replies = bool(turn.replies) and not turn.results
-    text = " | ".join(map(_reply, turn.replies)) if has_replies else _PROSE
-    rules = [f"start: {'calls | TEXT' if turn.may_call else 'TEXT'}", f"TEXT: {text}"]
-    if turn.may_call:
+    text = " | ".join(_replies(turn)) if has_replies else _PROSE
+    rules = [f"start: {'calls | TEXT' if may_call else 'TEXT'}", f"TEXT: {text}"]
+    if may_call:
         rules += [
             f'calls: call ("\\n" call){{0,{MAX_CALLS - 1}}}',
             f"call: {grammars.tag(CALL_OPEN)} body {grammars.tag(CALL_CLOSE)}",
             f"body: {' | '.join(_body(tool, grammars) for tool in turn.tools)}",
         ]
-    return "\n".join((*rules, *_terminals("\n".join(rules), turn.chat)))
+    found = _terminals("\n".join(rules), turn.chat)
+    if paths:
+        again = "PATH: " + " | ".join(
+            literal(json.dumps(path, ensure_ascii=False)) for path in paths
+        )
+        found = (again if line.startswith("PATH: ") else line for line in found)
+    return "\n".join((*rules, *found))
+
+
+def _paths(chat: Sequence[ChatMessage]) -> list[str] | None:
+    """The files that may still be read; None where none of this turn was lost."""
+    lost = lost_paths(chat)
+    return second_tries(chat, lost) if lost else None
 
 
 def said(chat: Iterable[ChatMessage]) -> list[str]:
@@ -132,8 +150,13 @@ def calls(chat: Iterable[ChatMessage]) -> list[str]:
     return [str(value) for function in functions for value in function["arguments"].values()]
 
 
+def _replies(turn: Turn) -> list[str]:
+    """What may be said; where there are tools, a call says which one is missing."""
+    return [_reply(reply) for reply in turn.replies if not (turn.tools and "{a}" in reply)]
+
+
 def _reply(reply: str) -> str:
-    kinds = {"{t}": "TOOL", "{w}": "SAID?"}
+    kinds = {"{t}": "TOOL", "{a}": "TOOL", "{w}": "SAID?"}
     parts = (part for part in _PLACEHOLDER.split(reply) if part)
     return " ".join(kinds.get(part) or literal(part) for part in parts)
 

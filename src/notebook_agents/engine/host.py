@@ -30,6 +30,8 @@ from notebook_agents.core.models import (
 from notebook_agents.engine.answer import AnswerReader, Detokenizer
 from notebook_agents.engine.catalogue import Catalogue, Entry
 from notebook_agents.engine.config import WorkerConfig, n_threads
+from notebook_agents.engine.embedding import embedding_folder, missing
+from notebook_agents.engine.encoder import Encoder
 from notebook_agents.engine.engine import StepEngine
 from notebook_agents.engine.model import LoadedModel, choose_device, download, load_model
 from notebook_agents.engine.parser import StopMatcher, ToolCallParser
@@ -56,6 +58,8 @@ class ModelHost:
         self._thread = InferenceThread(self._engine.step, on_failure)
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="loader")
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="prompts")
+        self._encoders = ThreadPoolExecutor(1, thread_name_prefix="vectors")
+        self._encoder: Encoder | None = None
         transformers.utils.logging.disable_progress_bar()
         torch.set_num_threads(n_threads(config.threads))
         self._thread.start()
@@ -119,6 +123,19 @@ class ModelHost:
         finally:
             row.is_cancelled = True
 
+    async def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+        """A vector for each text, beside what is generated; EngineUnavailable without a model."""
+        if not texts:
+            return ()
+        return await asyncio.get_running_loop().run_in_executor(self._encoders, self._encode, texts)
+
+    def _encode(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+        if self._encoder is None:
+            if (folder := embedding_folder()) is None:
+                raise missing()
+            self._encoder = Encoder(folder, choose_device(self._config.device))
+        return self._encoder.encode(texts)
+
     async def health(self) -> EngineHealth:
         """What this process holds and does."""
         return EngineHealth(
@@ -146,6 +163,7 @@ class ModelHost:
         self._thread.stop()
         self._loader.shutdown(wait=False, cancel_futures=True)
         self._writer.shutdown(wait=False, cancel_futures=True)
+        self._encoders.shutdown(wait=False, cancel_futures=True)
 
     async def _ready(self, entry: Entry, *, may_download: bool) -> LoadedModel:
         model = entry.info.id
@@ -191,6 +209,7 @@ def make_row(model: LoadedModel, request: GenerateRequest, emit: Callable[[Emiss
         Detokenizer(model.backend, model.hidden_ids),
         ToolCallParser(is_active=wants_calls),
         StopMatcher(request.sampling.stop),
+        model.missing_tools(request),
     )
     return Row(
         model=model,

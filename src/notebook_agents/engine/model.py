@@ -157,9 +157,17 @@ class LoadedModel:
     def _tools(self, request: GenerateRequest) -> Sequence[ToolSchema]:
         if not self.info.is_bundled:
             return request.tools
-        known = {tool.name: tool for tool in request.tools}
-        # In the order of its training, whatever the order of the caller.
-        return [known[name] for name in BUNDLED_TOOLS if name in known]
+        known = {tool.name: tool for tool in request.tools if tool.name in BUNDLED_TOOLS}
+        # In the order of its training, whatever the order of the caller; and all or none, because
+        # it chooses well among all of them only. `missing_tools` answers for the others.
+        return [known.get(name) or _any_call(name) for name in BUNDLED_TOOLS if known]
+
+    def missing_tools(self, request: GenerateRequest) -> dict[str, str]:
+        """What is answered, by rule, in place of a call of a tool that was not offered."""
+        offered = {tool.name for tool in request.tools}
+        said = next((reply for reply in self.replies if "{a}" in reply), "")
+        absent = [name for name in BUNDLED_TOOLS if name not in offered and said]
+        return {name: said.replace("{a}", name) for name in absent}
 
     def _ids(self, chat: list[ChatMessage], tools: Sequence[ToolSchema]) -> list[int]:
         if tools and "tools" not in self.info.capabilities:
@@ -190,6 +198,10 @@ class LoadedModel:
         if self.info.is_bundled:
             return BUNDLED_PROMPT_TOKENS
         return self.context_length - min(ANSWER_TOKENS, self.context_length // 4)
+
+
+def _any_call(name: str) -> ToolSchema:
+    return ToolSchema(name=name, description="", parameters={})
 
 
 def load_model(entry: Entry, device: str) -> LoadedModel:

@@ -90,6 +90,18 @@ class RemoteEngine:
                     return
             raise httpx2.RemoteProtocolError("the answer stopped in the middle")
 
+    async def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+        """A vector of length 1 for each text, at most 64 at once."""
+        request = engine_wire.EmbedRequest(texts=tuple(texts))
+        content = engine_wire.EMBED_REQUEST.dump_json(request)
+        async with self._reachable() as client:
+            response = await client.post("embed", content=content)
+        if not response.is_success:
+            raise _refusal(response.status_code, response.content)
+        if self._worker is not None:
+            self._worker.confirm()
+        return engine_wire.VECTORS.validate_json(response.content)
+
     async def health(self) -> EngineHealth:
         """Whether it can answer now; starts nothing and never raises."""
         if self._worker is not None and not self._worker.is_ready:

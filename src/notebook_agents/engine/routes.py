@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hmac
 import logging
+from collections.abc import Sequence
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from pydantic import TypeAdapter, ValidationError
 from tornado.iostream import StreamClosedError
@@ -21,6 +22,7 @@ from notebook_agents.core.errors import (
     NotAuthenticated,
     NotebookAgentsError,
     NotFound,
+    Unsupported,
 )
 from notebook_agents.core.models import GenerateRequest
 from notebook_agents.core.ports import Engine
@@ -141,6 +143,26 @@ class UnloadHandler(EngineHandler):
         self.set_status(204)
 
 
+@runtime_checkable
+class EmbeddingEngine(Protocol):
+    """An engine that makes vectors too."""
+
+    async def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+        """A vector for each text."""
+        ...
+
+
+class EmbedHandler(EngineHandler):
+    """``POST /embed``."""
+
+    async def post(self) -> None:
+        """Answer with a vector for each text."""
+        body: engine_wire.EmbedRequest = self.read(engine_wire.EMBED_REQUEST)
+        if not isinstance(self.engine, EmbeddingEngine):
+            raise Unsupported("this engine makes no vectors")
+        self.reply(engine_wire.VECTORS, await self.engine.embed(body.texts))
+
+
 class HealthHandler(EngineHandler):
     """``GET /health``."""
 
@@ -167,6 +189,7 @@ def make_application(engine: Engine, token: str = "") -> Application:
             ("/models", ModelsHandler, options),
             ("/load", LoadHandler, options),
             ("/unload", UnloadHandler, options),
+            ("/embed", EmbedHandler, options),
             ("/health", HealthHandler, options),
             ("/stats", StatsHandler, options),
         ],

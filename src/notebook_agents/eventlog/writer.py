@@ -15,6 +15,7 @@ from pathlib import Path
 
 from notebook_agents.core.events import Event
 from notebook_agents.core.ports import StreamChunk, StreamEnd
+from notebook_agents.core.recordings import StreamSummary
 from notebook_agents.eventlog.reader import read_chunk, read_events
 from notebook_agents.eventlog.segments import (
     hot_folder,
@@ -23,6 +24,7 @@ from notebook_agents.eventlog.segments import (
     read_log_id,
     stream_path,
 )
+from notebook_agents.eventlog.summaries import Summaries
 
 OPEN_STREAMS = 64
 """Descriptors kept open; the stream least recently written to is closed first."""
@@ -36,6 +38,7 @@ class JsonlEventLog:
         self._home = home
         self.id = read_log_id(home)
         self._open: OrderedDict[str, int] = OrderedDict()
+        self._summaries = Summaries(home)
 
     def append(self, event: Event) -> None:
         """Keep the event; once this returns a kill of the process cannot lose it."""
@@ -72,12 +75,30 @@ class JsonlEventLog:
         )
         return StreamChunk(events=tuple(events), position=position)
 
+    async def summaries(self, streams: Collection[str]) -> list[StreamSummary]:
+        """What these streams hold; those without events are left out."""
+        return await asyncio.get_running_loop().run_in_executor(None, self._summaries.of, streams)
+
+    async def files(self, stream: str) -> list[str]:
+        """The name of the stream's file, if it is there."""
+        found = await self.ends((stream,))
+        return [stream_path(self._home, end.stream).name for end in found]
+
+    async def remove(self, stream: str) -> None:
+        """Remove the stream's file; who has it open in another process notices."""
+        path = stream_path(self._home, stream)
+        if stream in self._open:
+            os.close(self._open.pop(stream))
+        await asyncio.get_running_loop().run_in_executor(None, lambda: path.unlink(missing_ok=True))
+
     async def aclose(self) -> None:
         """Close all files."""
         while self._open:
             os.close(self._open.popitem()[1])
 
     def _descriptor(self, stream: str) -> int:
+        if stream in self._open and os.fstat(self._open[stream]).st_nlink == 0:
+            os.close(self._open.pop(stream))  # another process removed the stream
         if stream in self._open:
             self._open.move_to_end(stream)
             return self._open[stream]

@@ -15,8 +15,15 @@ from notebook_agents.magics.context import frames_line
 from notebook_agents.magics.errors import AgentError, agent_error
 from notebook_agents.magics.facts import Facts, Help
 from notebook_agents.magics.model import choose_model, model_text
-from notebook_agents.magics.options import FLAGS, SUBCOMMANDS, Command, subcommand_lines
+from notebook_agents.magics.options import (
+    FLAGS,
+    SUBCOMMANDS,
+    TASK_VERBS,
+    Command,
+    subcommand_lines,
+)
 from notebook_agents.magics.settings import engine_place
+from notebook_agents.magics.tasks import task_command
 from notebook_agents.magics.transcript import BUNDLED_BADGE
 from notebook_agents.magics.waiting import Waits, until
 
@@ -46,6 +53,15 @@ Views: v_runs, v_tools, v_run_timeline. Read-only.
   %agent model default    the model of the notebook's agent again
 
 %agent reset keeps the choice; -m NAME asks another model for one prompt.""",
+    "task": "\n\n"
+    + "\n".join(f"  {verb:<11}{about}" for verb, about in TASK_VERBS.items())
+    + """
+
+  %agent task create Daily What is the total revenue in {{file}}?
+  %agent task run Daily file=data/sales.csv
+  %agent task schedule Daily 0 9 * * MON-FRI Europe/Berlin
+
+A name with spaces stands in quotes. What is scheduled runs in a server, browser or not.""",
 }
 """What else there is to say of a subcommand."""
 
@@ -65,6 +81,7 @@ def run_command(session: Session, command: Command, usage: str) -> Waits[Any]:
         "model": lambda: choose_model(session, command.argument),
         "models": lambda: _models(session),
         "tools": lambda: _tools(session),
+        "task": lambda: task_command(session, command.argument),
         "sql": lambda: _sql(session, command.argument),
     }
     return _with_core_errors(handlers[command.name]())
@@ -225,7 +242,8 @@ def _models(session: Session) -> Waits[pd.DataFrame]:
 
 
 def _tools(session: Session) -> Waits[pd.DataFrame]:
-    specs = yield from until(session.host.submit(_tool_specs))
+    actor = (yield from session.identify()).actor
+    specs = yield from until(session.host.submit(lambda core: core.tools.specs_for(actor)))
     session.known_tools = [spec.name for spec in specs]
     import pandas as pd
 
@@ -241,10 +259,6 @@ def _tools(session: Session) -> Waits[pd.DataFrame]:
             for spec in specs
         ]
     )
-
-
-async def _tool_specs(core: Core) -> Any:
-    return core.tools.specs()
 
 
 def _sql(session: Session, query: str) -> Waits[pd.DataFrame]:

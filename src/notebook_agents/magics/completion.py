@@ -1,4 +1,7 @@
-"""Tab completion on a line that begins with ``%agent``: subcommands, flags, models and tools."""
+"""Tab completion on a line that begins with ``%agent``: subcommands, flags, models and tools.
+
+Tools complete after ``--tools`` and, for calls that people write, after ``/``.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from IPython.core.completer import (
     context_matcher,
 )
 
-from notebook_agents.magics.options import DEFAULT_MODEL, FLAGS, SUBCOMMANDS
+from notebook_agents.magics.options import DEFAULT_MODEL, FLAGS, SUBCOMMANDS, TASK_VERBS
 
 _LINE = re.compile(r"\s*(?:[\w, ]+=\s*)?%%?agent\s+(?P<words>.*)$")
 
@@ -39,10 +42,14 @@ class AgentCompleter:
             names = list(self._models())
         elif before == ["model"]:
             names = [*self._models(), DEFAULT_MODEL]
+        elif before == ["task"]:
+            names = list(TASK_VERBS)
         elif previous == "--tools":
             head, comma, word = word.rpartition(",")
             names = [head + comma + name for name in self._tools()]
             word = head + comma + word
+        elif word.startswith("/") and not before:
+            names = [f"/{name}" for name in self._tools()]
         elif word.startswith("-"):
             names = [name for flag in FLAGS for name in flag.names if name.startswith("--")]
         elif not before or previous == "help":

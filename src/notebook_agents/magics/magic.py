@@ -15,15 +15,16 @@ from notebook_agents.magics.awaiting import AwaitTransformer
 from notebook_agents.magics.completion import AgentCompleter
 from notebook_agents.magics.errors import AgentError, one_line
 from notebook_agents.magics.host import CoreHost, CoreMaker
-from notebook_agents.magics.options import Command, Prompt, agent_arguments, parse
+from notebook_agents.magics.options import Command, Options, Prompt, agent_arguments, parse
 from notebook_agents.magics.questions import PromptLine
 from notebook_agents.magics.settings import default_core
 from notebook_agents.magics.waiting import Waits, await_on, block_on
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Sequence
 
     from notebook_agents.core.core import Core
+    from notebook_agents.magics.answer import Answer
     from notebook_agents.magics.session import Session
 
 BUILT_IN_MODELS = ("notebook-agents/tiny",)
@@ -65,6 +66,10 @@ class AgentMagics(Magics):
     def agent_await(self, line: str, cell: str | None = None) -> Awaitable[Any]:
         """What %agent becomes in a kernel, which awaits it; see %agent."""
         return await_on(self._serve(line, cell))
+
+    def ask(self, request: Prompt) -> Awaitable[Any]:
+        """What ``notebook_agents.ask`` becomes: a prompt like any other, its text as it is."""
+        return await_on(self._the_session().prompt(request))
 
     def install(self) -> None:
         """Make the magics known to the shell."""
@@ -158,6 +163,20 @@ def installed_magics(shell: Any) -> AgentMagics:
         shell.extension_manager.load_extension("notebook_agents")
     magics: AgentMagics = shell.magics_manager.registry["AgentMagics"]
     return magics
+
+
+def ask(
+    text: str, *, model: str | None = None, tools: Sequence[str] | None = None
+) -> Awaitable[Answer]:
+    """Ask an agent as ``%agent`` does, in a cell: ``answer = await notebook_agents.ask(text)``.
+
+    Braces in the text are text. ``tools`` are the names of the only ones it may use.
+    """
+    from IPython.core.getipython import get_ipython
+
+    options = Options(model=model, tools=None if tools is None else tuple(tools))
+    request = Prompt(text=text, options=options, is_literal=True)
+    return installed_magics(get_ipython()).ask(request)
 
 
 def use_core(make: Core | CoreMaker, *, shell: Any = None) -> None:

@@ -27,11 +27,28 @@ SUBCOMMANDS: dict[str, str] = {
     "model": "[NAME]: the model that answers in this notebook, or another one from now on",
     "models": "the models there are, for %agent model NAME and -m",
     "tools": "the tools an agent can call",
+    "task": "VERB …: saved prompts that run when you, or the clock, say so",
     "reset": "forget the conversation and start a new one",
     "version": "the installed version",
     "help": "this help, or: %agent help SUBCOMMAND",
 }
 """Reserved words; ``--`` in front makes them part of a prompt."""
+TASK_VERBS: dict[str, str] = {
+    "list": "the tasks, and when they run by themselves",
+    "create": "NAME PROMPT: save a prompt; {{name}} in it is a variable",
+    "show": "NAME: the task and its variables",
+    "run": "NAME [name=value …]: run it now and show what happens",
+    "schedule": "NAME CRON [ZONE] [name=value …]: run it by itself, in a server",
+    "unschedule": "NAME: run it only when somebody asks",
+    "next": "NAME [COUNT]: when it runs next",
+    "pause": "NAME: leave its times out until resume",
+    "resume": "NAME: go on with the next time",
+    "executions": "NAME: how often it ran, and how that ended",
+    "notebook": "NAME: the notebook of the newest execution, or of one by its id",
+    "cancel": "NAME: end the newest execution, or one by its id",
+    "delete": "NAME: forget the task and what its executions made",
+}
+"""What ``%agent task`` does; a name with spaces stands in quotes."""
 DEFAULT_MODEL = "default"
 """What ``%agent model`` takes for the model of the notebook's agent."""
 
@@ -56,6 +73,8 @@ class Prompt:
 
     text: str
     options: Options = field(default_factory=Options)
+    is_literal: bool = False
+    """Whether braces in it are text and name no variables."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,7 +230,7 @@ def _command(
     text = "\n".join(part for part in (tail.rest.strip(), (cell or "").strip()) if part)
     if name == "model":
         text = _one_name(text)
-    elif text and name not in ("sql", "help"):
+    elif text and name not in ("sql", "help", "task"):
         raise AgentError(
             f"%agent {name} takes no text; to send it as a prompt: %agent -- {name} {tail.rest}"
         )

@@ -20,6 +20,7 @@ from notebook_agents.magics.advice import Advice
 from notebook_agents.magics.answer import Answer, answer_of
 from notebook_agents.magics.approval import PersonAsker
 from notebook_agents.magics.context import frames_line
+from notebook_agents.magics.engaged import Engaged, engage
 from notebook_agents.magics.errors import NEXT_STEPS, AgentError, agent_error, one_line
 from notebook_agents.magics.figures import plotly_figures
 from notebook_agents.magics.interpolation import interpolate
@@ -57,6 +58,8 @@ class Identity:
     agent_id: str
     model: str
     """The agent's own, for prompts that name none."""
+    engaged: Engaged | None = None
+    """The execution of a task that the notebook works for."""
 
 
 class Session:
@@ -106,10 +109,14 @@ class Session:
         return self._identity
 
     def reset(self) -> None:
-        """Begin a new conversation with the next prompt; the model that was chosen stays."""
+        """Begin a new conversation with the next prompt; the model that was chosen stays.
+
+        A task's notebook has but the one of its execution.
+        """
         self.conversation_id = ""
         self.n_prompts = 0
-        self._identity = None
+        if not (self._identity and self._identity.engaged):
+            self._identity = None
         self._lent = {}
         self._advice.reset()
 
@@ -153,7 +160,7 @@ class Session:
     def _play(
         self, request: Prompt, screen: Screen, transcript: Transcript
     ) -> Waits[tuple[Turn, Run]]:
-        if self.has_moved:
+        if self.has_moved and not (self._identity and self._identity.engaged):
             self.reset()
             transcript.note("the working folder has changed, so a new conversation begins")
         try:
@@ -171,6 +178,10 @@ class Session:
     ) -> Waits[tuple[Turn, Run]]:
         self._folder = str(Path.cwd())
         identity = yield from self.identify()
+        engaged = identity.engaged
+        if engaged is not None:
+            engaged.check(request.options)
+            self.conversation_id = engaged.conversation_id
         transcript.model = request.options.model or self.model
         health = yield from until(self.host.submit(lambda core: core.models.health()))
         if transcript.model not in health.loaded_models:
@@ -183,17 +194,31 @@ class Session:
             ask=PersonAsker(is_kernel=self.is_kernel),
             transcript=transcript,
         )
+        text = self._text(request, transcript)
+        if engaged is not None:
+            known = yield from engaged.recorded(self.host, text, transcript)
+            if known is not None:
+                return turn, known
+        if request.options.tools is None or not TOOLS.isdisjoint(request.options.tools):
+            yield from self._lend_frames(request.text, identity, transcript)
+        wish = self._wish(text, request.options, identity)
+        if engaged is not None:
+            wish = yield from engaged.wish(self.host, wish)
+        run = yield from turn.play(wish)
+        self.conversation_id = run.conversation_id
+        return turn, run
+
+    def _text(self, request: Prompt, transcript: Transcript) -> str:
+        """What is asked, with variables in it."""
+        if request.is_literal:
+            return request.text
         is_tiny = transcript.model == BUNDLED_MODEL
         prompt = interpolate(request.text, self.namespace, are_frames_named=is_tiny)
         for name in prompt.unresolved:
             transcript.note(f"{{{name}}} was left as it is: there is no variable {name}")
         for name in prompt.unwritable:
             transcript.note(f"{{{name}}} was left as it is: its value cannot be written as text")
-        if request.options.tools is None or not TOOLS.isdisjoint(request.options.tools):
-            yield from self._lend_frames(request.text, identity, transcript)
-        run = yield from turn.play(self._wish(prompt.text, request.options, identity))
-        self.conversation_id = run.conversation_id
-        return turn, run
+        return prompt.text
 
     def _lend_frames(self, text: str, identity: Identity, transcript: Transcript) -> Waits[None]:
         """Copy the frames that the prompt is about to where the tools can see them."""
@@ -269,6 +294,15 @@ class Session:
 
 
 async def _identify(core: Core) -> Identity:
+    if (engaged := await engage(core)) is not None:
+        actor, conversation = engaged.engagement.actor, engaged.engagement.conversation
+        agent = await core.agents.get(actor, conversation.agent_id)
+        return Identity(
+            actor=actor,
+            agent_id=agent.id,
+            model=conversation.settings.model or agent.model,
+            engaged=engaged,
+        )
     owner, _is_new = await core.users.ensure_owner("")
     actor = Actor(
         user_id=owner.id,

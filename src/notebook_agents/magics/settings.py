@@ -6,8 +6,9 @@ environment and shares the server's model. Any other process starts an engine wo
 
 from __future__ import annotations
 
+import json
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from notebook_agents.core.core import Core
@@ -29,17 +30,24 @@ def engine_place() -> str:
     return f"shared through {url}" if url else "in a worker of this process"
 
 
+def execution_id() -> str:
+    """The execution of a task that this kernel works for, or nothing."""
+    return os.environ.get("NOTEBOOK_AGENTS_EXECUTION", "")
+
+
 def default_core() -> Core:
-    """The core of this machine's owner, with the least strict sandbox where medium cannot be."""
+    """The core of this machine's owner, with the least strict sandbox where medium cannot be.
+
+    In an execution nobody sits in front: there it is built as the server's is.
+    """
     from notebook_agents.build import BuildConfig, build_core
 
-    url = server_url()
-    return build_core(
-        BuildConfig(
-            engine_url=f"{url}{ENGINE_PATH}" if url else "",
-            engine_token=os.environ.get("NOTEBOOK_AGENTS_TOKEN", ""),
-            engine_certificate=os.environ.get("NOTEBOOK_AGENTS_CERTIFICATE", ""),
-            # The owner sits in front of it and is told on every answer.
-            sandbox_fallback="low",
-        )
-    )
+    given: dict[str, Any] = {"sandbox_fallback": "low"}
+    if execution_id():
+        told = json.loads(os.environ.get("NOTEBOOK_AGENTS_BUILD") or "{}")
+        given = {k: tuple(v) if isinstance(v, list) else v for k, v in told.items()}
+    if url := server_url():
+        given["engine_url"] = f"{url}{ENGINE_PATH}"
+        given["engine_token"] = os.environ.get("NOTEBOOK_AGENTS_TOKEN", "")
+        given["engine_certificate"] = os.environ.get("NOTEBOOK_AGENTS_CERTIFICATE", "")
+    return build_core(BuildConfig(**given), server=server_url())

@@ -21,6 +21,7 @@ from pydantic import ValidationError
 
 from notebook_agents.core.events import Event, event_from_json, event_to_json
 from notebook_agents.core.ids import new_id
+from notebook_agents.core.journal import RelayReport
 from notebook_agents.core.spawn import Supervisor
 
 PATIENCE_S = 2.0
@@ -33,6 +34,21 @@ HEALTH_CHECK_S = 15
 """How often a silent connection is tried."""
 BATCH = 200
 """Events sent at once."""
+REPORT_KEY_MS = 5000
+"""How long a key lives that only shows that Redis takes one."""
+TOLD = (
+    "redis_version",
+    "redis_mode",
+    "role",
+    "uptime_in_seconds",
+    "connected_clients",
+    "used_memory",
+    "used_memory_peak",
+    "maxmemory",
+    "total_commands_processed",
+    "instantaneous_ops_per_sec",
+)
+"""What is told of what Redis says of itself: nothing of paths, hosts and people."""
 SEND = """
 if ARGV[2] ~= '0' then
   local added = redis.pcall('XADD', KEYS[1], 'MAXLEN', ARGV[3], ARGV[2] .. '-0', 'event', ARGV[5])
@@ -124,6 +140,30 @@ class RedisRelay:
         self._came_back()
         found = (_event_of(fields[b"event"]) for _, fields in entries)
         return [event for event in found if event is not None]
+
+    async def report(self) -> RelayReport:
+        """Ask Redis how it does, and write and read a key that is gone soon."""
+        key, began = f"{self._prefix}:report:{self._own}", asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await self._redis.ping()
+                latency_s = asyncio.get_running_loop().time() - began
+                told = await self._redis.info()
+                await self._redis.set(key, "1", px=REPORT_KEY_MS)
+                can_write = await self._redis.get(key) == b"1"
+        except self._errors as error:
+            return RelayReport(
+                is_reachable=False, n_waiting=len(self._waiting), detail=type(error).__name__
+            )
+        pool = self._redis.connection_pool
+        return RelayReport(
+            is_reachable=True,
+            can_write=can_write,
+            latency_ms=latency_s * 1000,
+            server={name: told[name] for name in TOLD if name in told},
+            n_connections=len(pool._available_connections) + len(pool._in_use_connections),
+            n_waiting=len(self._waiting),
+        )
 
     async def aclose(self) -> None:
         """Send what is left unless Redis is away, and disconnect."""

@@ -7,6 +7,7 @@ release, a new one is added at the end; a test holds both ways to the same schem
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -26,14 +27,17 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from notebook_agents.core.errors import NotebookAgentsError
-from notebook_agents.store.tables import (
-    Json,
-    UtcDateTime,
-    metadata,
-    schema_version,
-)
+from notebook_agents.store.attachment_tables import m013_attachments
+from notebook_agents.store.columns import Json, UtcDateTime, metadata
+from notebook_agents.store.report_tables import m016_reports
+from notebook_agents.store.schedule_tables import m012_schedules
+from notebook_agents.store.tables import schema_version
+from notebook_agents.store.task_tables import m014_tasks
+from notebook_agents.store.tool_server_tables import m015_tool_servers
 
 Migration = Callable[[Connection], None]
+_MADE_ON_NEED = uuid.UUID("6f1b1c52-5a0e-4c8e-9c65-6d9f0a7a41d3")
+"""The name space of ids of agents that are made on first need."""
 
 
 def add_column(
@@ -202,6 +206,68 @@ def m009_usernames_without_case(connection: Connection) -> None:
     connection.exec_driver_sql("CREATE UNIQUE INDEX users_by_username_key ON users (username_key)")
 
 
+def m010_conversations_with_settings(connection: Connection) -> None:
+    """Conversations have a state, a mode, settings of their own and a name to remember them by.
+
+    Those that are there already were never anything but open.
+    """
+    for name, default in (("slug", ""), ("dialect", ""), ("mode", "interactive")):
+        add_column(connection, f"conversations.{name}", Text(), default=default)
+    add_column(connection, "conversations.state", Text(), default="active")
+    add_column(connection, "conversations.settings", Json, default="{}")
+    add_column(connection, "conversations.archived_at", UtcDateTime())
+    connection.exec_driver_sql(
+        "CREATE UNIQUE INDEX conversations_by_slug ON conversations (slug) WHERE slug <> ''"
+    )
+
+
+def m011_archives_and_templates(connection: Connection) -> None:
+    """Packed conversations, and saved starting values of new ones."""
+    moment = UtcDateTime().compile(dialect=connection.dialect)
+    json = Json.compile(dialect=connection.dialect)
+    connection.exec_driver_sql(
+        "CREATE TABLE archives (id VARCHAR(36) NOT NULL PRIMARY KEY, owner_id TEXT NOT NULL,"
+        " conversation_id TEXT NOT NULL, path TEXT NOT NULL, size_bytes BIGINT NOT NULL,"
+        " sha256 TEXT NOT NULL, n_files INTEGER NOT NULL, content_bytes BIGINT NOT NULL,"
+        f" files {json} NOT NULL, created_at {moment} NOT NULL)"
+    )
+    connection.exec_driver_sql(
+        "CREATE INDEX ix_archives_conversation_id ON archives (conversation_id)"
+    )
+    connection.exec_driver_sql(
+        "CREATE TABLE templates (id VARCHAR(36) NOT NULL PRIMARY KEY, owner_id TEXT NOT NULL,"
+        " name TEXT NOT NULL, description TEXT NOT NULL, category TEXT NOT NULL,"
+        f" category_key TEXT NOT NULL, mode TEXT NOT NULL, options {json} NOT NULL,"
+        f" is_public BOOLEAN NOT NULL, created_at {moment} NOT NULL, updated_at {moment} NOT NULL)"
+    )
+    connection.exec_driver_sql(
+        "CREATE INDEX templates_by_owner ON templates (owner_id, created_at)"
+    )
+    connection.exec_driver_sql("CREATE INDEX templates_by_category ON templates (category_key)")
+
+
+def m017_agents_with_all_tools(connection: Connection) -> None:
+    """Agents that were made on first need have every tool; conversations are counted by state."""
+    add_column(connection, "agents.has_all_tools", Boolean(), default="0")
+    made = connection.exec_driver_sql(
+        "SELECT id, owner_id, name FROM agents"
+        " WHERE updated_at = created_at AND name IN ('Assistant', 'notebook')"
+    )
+    wanted = text("UPDATE agents SET has_all_tools = true WHERE id = :id")
+    for id, owner_id, name in made.all():
+        if id == str(uuid.uuid5(_MADE_ON_NEED, f"{owner_id}/{name}")):
+            connection.execute(wanted, {"id": id})
+    connection.exec_driver_sql(
+        "CREATE INDEX conversations_by_state ON conversations (state, deleted_at)"
+    )
+
+
+def m018_why_ticks_were_skipped(connection: Connection) -> None:
+    """What a schedule says of the last tick without an execution."""
+    add_column(connection, "schedules.last_skipped_at", UtcDateTime())
+    add_column(connection, "schedules.last_skipped_reason", Text(), default="")
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     m002_workflows_and_deleted_conversations,
     m003_identity,
@@ -211,6 +277,15 @@ MIGRATIONS: tuple[Migration, ...] = (
     m007_several_servers,
     m008_external_accounts,
     m009_usernames_without_case,
+    m010_conversations_with_settings,
+    m011_archives_and_templates,
+    m012_schedules,
+    m013_attachments,
+    m014_tasks,
+    m015_tool_servers,
+    m016_reports,
+    m017_agents_with_all_tools,
+    m018_why_ticks_were_skipped,
 )
 """From version 1 on: the first brings version 1 to version 2."""
 _LOCK_KEY = 7_310_114

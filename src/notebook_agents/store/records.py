@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter
 from sqlalchemy import RowMapping, Table
 
-from notebook_agents.store.tables import TABLES, Json
+from notebook_agents.store.columns import Json
+from notebook_agents.store.tables import TABLES
 
 T = TypeVar("T")
 

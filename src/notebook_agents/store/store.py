@@ -111,6 +111,16 @@ class SqlStore:
 
         return await self._read(work)
 
+    async def count(self, kind: type[Any], query: Query, by: str) -> Mapping[Any, int]:
+        """How many records match, for each value of a field, in one query."""
+
+        def work(connection: Connection) -> Mapping[Any, int]:
+            column = table_of(kind).c[by]
+            wanted = select(column, func.count()).where(_wanted(kind, query)).group_by(column)
+            return dict(connection.execute(wanted).all())
+
+        return await self._read(work)
+
     async def chain(self, tip_id: str) -> list[MessageNode]:
         """The messages from the first to the tip, in one recursive query."""
 
@@ -139,6 +149,34 @@ class SqlStore:
                     _apply(connection, change)
 
         await asyncio.get_running_loop().run_in_executor(self._writers, work)
+
+    async def claim(self, kind: type[T], query: Query, fields: Mapping[str, Any]) -> list[T]:
+        """Change matching records that no other claim works on, in one statement."""
+
+        def work() -> list[T]:
+            table = table_of(kind)
+            oldest = (table.c.get("created_at", table.c.id), table.c.id)
+            # SQLite has no row locks and leaves these out; the lock on the file does as well.
+            free = (
+                select(table.c.id)
+                .where(_wanted(kind, query))
+                .order_by(*oldest)
+                .limit(query.limit)
+                .with_for_update(skip_locked=True)
+                .cte("free")
+            )
+            change = update(table).where(table.c.id.in_(select(free.c.id)))
+            with self._engine.begin() as connection:
+                if self.database == "sqlite":
+                    connection.exec_driver_sql("BEGIN IMMEDIATE")
+                changed = connection.execute(
+                    change.values(values_of(kind, fields)).returning(table)
+                )
+                rows = changed.mappings().all()
+            in_order = sorted(rows, key=lambda row: [row[column] for column in oldest])
+            return [record_of(kind, row) for row in in_order]
+
+        return await asyncio.get_running_loop().run_in_executor(self._writers, work)
 
     def holder(self) -> str:
         """The identity of this process."""

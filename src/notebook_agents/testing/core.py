@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from notebook_agents.core.archive_files import ArchiveFiles
 from notebook_agents.core.core import Core, CorePorts
 from notebook_agents.core.workspaces import Workspaces
 from notebook_agents.testing.engine import ScriptedEngine, Step
+from notebook_agents.testing.files import MemoryFiles
 from notebook_agents.testing.store import MemoryAnalytics, MemoryEventLog, MemoryStore
+from notebook_agents.testing.tasks import ScriptedRunner
+from notebook_agents.testing.tool_servers import FakeToolServers
 from notebook_agents.testing.tools import FakeSandbox, ScriptedTools
 
 
@@ -31,6 +36,11 @@ class FakeClock:
         """The fake seconds."""
         self.advance(self._tick_s)
         return self._seconds
+
+    async def sleep(self, seconds: float) -> None:
+        """Let time pass, and others work."""
+        self.advance(seconds)
+        await asyncio.sleep(0)
 
     def advance(self, seconds: float) -> None:
         """Let time pass."""
@@ -75,8 +85,12 @@ def fake_core(
         "sandbox": FakeSandbox(),
         "analytics": MemoryAnalytics(log if isinstance(log, MemoryEventLog) else MemoryEventLog()),
         "clock": FakeClock(),
+        "tool_servers": FakeToolServers(),
         "hasher": PlainHasher(),
+        "task_runner": ScriptedRunner(),
         "workspaces": Workspaces(home or Path("workspaces")),
+        "attachment_files": MemoryFiles(),
+        "archive_files": ArchiveFiles((home or Path("workspaces")).with_name("archives")),
     }
     known = {f.name for f in fields(CorePorts)}
     assert not (unknown := set(ports) - known), f"no such port: {unknown}"

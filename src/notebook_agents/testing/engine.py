@@ -63,7 +63,10 @@ class ScriptedEngine:
                 accepts_user_tools=False,
             )
         ]
-        infos += [ModelInfo(id=id, name=id, capabilities=("text", "tools")) for id in models]
+        infos += [
+            ModelInfo(id=id, name=id, capabilities=("text", "tools"), provider=_provider(id))
+            for id in models
+        ]
         self._models = {info.id: info for info in infos}
 
     async def models(self) -> Sequence[ModelInfo]:
@@ -119,6 +122,11 @@ class ScriptedEngine:
 
     async def aclose(self) -> None:
         """Nothing to stop."""
+
+
+def _provider(id: str) -> str:
+    """Models whose name begins like those of OpenAI pass for them."""
+    return "openai" if id.startswith("gpt-") else ""
 
 
 def _last_user_text(request: GenerateRequest) -> str:

@@ -10,10 +10,11 @@ from typing import Any, TypeVar
 
 from notebook_agents.core.agents import Agent, AgentStatistics
 from notebook_agents.core.api_keys import ApiKey
-from notebook_agents.core.conversations import MessageNode
+from notebook_agents.core.conversations import Conversation, MessageNode
 from notebook_agents.core.errors import Conflict, NotFound
 from notebook_agents.core.events import Event, RunFinished, RunQueued
 from notebook_agents.core.ids import new_id
+from notebook_agents.core.models import Usage
 from notebook_agents.core.ports import (
     Change,
     Delete,
@@ -27,6 +28,7 @@ from notebook_agents.core.ports import (
     StreamEnd,
     Table,
 )
+from notebook_agents.core.recordings import StreamSummary
 from notebook_agents.core.users import User
 
 T = TypeVar("T")
@@ -38,7 +40,9 @@ class MemoryStore:
     _UNIQUE: Mapping[type[Any], tuple[str, ...]] = {
         User: ("username", "username_key", "email", "number"),
         ApiKey: ("digest",),
+        Conversation: ("slug",),
     }
+    """Fields whose values are taken once, but for empty ones."""
 
     def __init__(self) -> None:
         self._records: dict[type[Any], dict[str, Any]] = {}
@@ -55,6 +59,11 @@ class MemoryStore:
         records.sort(key=lambda r: getattr(r, "created_at", r.id), reverse=not query.oldest_first)
         page = records[query.offset : query.offset + query.limit]
         return Page(items=tuple(page), total=len(records), limit=query.limit, offset=query.offset)
+
+    async def count(self, kind: type[Any], query: Query, by: str) -> Mapping[Any, int]:
+        """How many records match, for each value of a field."""
+        records = self._records.get(kind, {}).values()
+        return Counter(getattr(record, by) for record in records if _is_wanted(record, query))
 
     async def chain(self, tip_id: str) -> list[MessageNode]:
         """The messages up to the tip."""
@@ -80,7 +89,8 @@ class MemoryStore:
                 taken = [
                     f
                     for f in unique
-                    if any(getattr(r, f) == getattr(record, f) for r in table.values())
+                    if getattr(record, f) != ""
+                    and any(getattr(r, f) == getattr(record, f) for r in table.values())
                 ]
                 if isinstance(record, Agent) and record.is_shared:
                     shared = (agent for agent in table.values() if agent.is_shared)
@@ -109,6 +119,14 @@ class MemoryStore:
                 self._records[kind][id] = replace(self._records[kind][id], **values)
             case Delete(kind=kind, id=id):
                 self._records.get(kind, {}).pop(id, None)
+
+    async def claim(self, kind: type[T], query: Query, fields: Mapping[str, Any]) -> list[T]:
+        """Nobody else claims here."""
+        found = (await self.find(kind, replace(query, oldest_first=True))).items
+        changed = [replace(record, **fields) for record in found]  # type: ignore[type-var]
+        for record in changed:
+            self._apply(Replace(record=record))
+        return changed
 
     def holder(self) -> str:
         """This process."""
@@ -182,6 +200,28 @@ class MemoryEventLog:
         wanted = tuple(event for event in events if event.type in types)
         return StreamChunk(events=wanted, position=end.position)
 
+    async def summaries(self, streams: Collection[str]) -> list[StreamSummary]:
+        """What streams hold."""
+        found = {name: await self.read(name) for name in streams}
+        return [
+            StreamSummary(
+                stream=name,
+                first_at=events[0].ts,
+                last_at=events[-1].ts,
+                types=Counter(event.type for event in events),
+            )
+            for name, events in found.items()
+            if events
+        ]
+
+    async def files(self, stream: str) -> list[str]:
+        """A name for a stream that is there."""
+        return [f"{stream}.jsonl"] if await self.read(stream) else []
+
+    async def remove(self, stream: str) -> None:
+        """Forget a stream."""
+        self.events = [event for event in self.events if event.stream != stream]
+
     async def aclose(self) -> None:
         """Nothing to close."""
 
@@ -247,4 +287,5 @@ def _totals(ends: Sequence[RunFinished]) -> RunTotals:
         p95_duration_ms=durations[-1] if durations else 0.0,
         p99_duration_ms=durations[-1] if durations else 0.0,
         n_tokens=sum(end.usage.input_tokens + end.usage.output_tokens for end in ends),
+        cost_usd=sum((end.usage for end in ends), Usage()).cost_usd,
     )

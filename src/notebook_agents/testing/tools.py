@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from notebook_agents.core.errors import InvalidRequest, SandboxUnavailable
@@ -33,11 +33,20 @@ class ScriptedTools:
     effects: dict[str, Effect] = field(default_factory=dict)
     invocations: list[ToolInvocation] = field(default_factory=list)
     enforced_level: Level = "medium"
+    categories: dict[str, str] = field(default_factory=dict)
+    """Of tools; all others are of the category ``test``."""
+    built_in: bool = False
+    """Whether they pass for tools of this package."""
 
     def specs(self) -> Sequence[ToolSpec]:
         """A spec for each function."""
-        return tuple(
+        specs = (
             _spec(name, f, self.effects.get(name, "compute")) for name, f in self.functions.items()
+        )
+        module = "notebook_agents.tools.double" if self.built_in else ""
+        return tuple(
+            replace(spec, module=module, category=self.categories.get(spec.name, spec.category))
+            for spec in specs
         )
 
     def validate(self, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:

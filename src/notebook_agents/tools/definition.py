@@ -39,6 +39,8 @@ class ToolOutput:
     """The same as data."""
     figures: tuple[Figure, ...] = ()
     """What it drew, for people to see; bounded by whoever made them."""
+    thought: str = ""
+    """What the model wrote down, for people to read."""
     error_type: str = ""
     """Why it failed all the same; the content then begins with ``Error: ``."""
 
@@ -91,6 +93,7 @@ def define_tool(
             effect=effect,
             security_level=security_level,
             timeout_s=timeout_s,
+            module=function.__module__,
         )
         return Tool(spec, function, model, takes_context)
 

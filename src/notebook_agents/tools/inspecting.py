@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import inspect
 import re
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from types import BuiltinFunctionType, FrameType, FunctionType, MethodType, ModuleType
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from notebook_agents.core.formatting import format_number
+from notebook_agents.tools.deadlines import TooLong, limited_time
 from notebook_agents.tools.frames import (
     MAX_COLUMNS,
     array_line,
@@ -42,10 +40,6 @@ _ABSENT = object()
 
 class VariableMissing(Exception):
     """There is no variable of that name; the message says which there are."""
-
-
-class _TooLong(BaseException):
-    """Time is up; not an Exception, so that code which survives everything does not survive it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +142,11 @@ def _signature(function: Callable[..., object]) -> str:
     """``(x, y=2)``, or nothing where it cannot be told."""
     empty = inspect.Parameter.empty
     try:
-        with _limited_time():
+        with limited_time(MAX_REPR_SECONDS):
             found = inspect.signature(function)
             bare = [p.replace(annotation=empty) for p in found.parameters.values()]
             return str(found.replace(parameters=bare, return_annotation=empty))
-    except (_TooLong, Exception):  # noqa: BLE001 - the repr of a default may fail in any way
+    except (TooLong, Exception):  # noqa: BLE001 - the repr of a default may fail in any way
         return ""
 
 
@@ -164,9 +158,9 @@ def _summary(doc: object) -> str:
 def _written(write: Callable[[], str]) -> str:
     """What it returns, cut, or why there is nothing to show."""
     try:
-        with _limited_time():
+        with limited_time(MAX_REPR_SECONDS):
             return _cut(write())
-    except _TooLong:
+    except TooLong:
         return "its repr takes too long"
     except Exception as error:  # noqa: BLE001 - the repr of a value may fail in any way
         return f"its repr raised {type(error).__name__}"
@@ -176,28 +170,3 @@ def _cut(text: str) -> str:
     shown = LINE_BREAK.sub(" ", text[:MAX_READ_CHARS])
     is_whole = len(shown) <= MAX_CHARS and len(text) <= MAX_READ_CHARS
     return shown if is_whole else f"{shown[:MAX_CHARS]}{MORE}"
-
-
-@contextmanager
-def _limited_time() -> Iterator[None]:
-    """Raise _TooLong in the block when its time is up; only the main thread can be limited."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    is_over = False
-
-    def ring(_number: int, _frame: FrameType | None) -> None:
-        if not is_over:
-            raise _TooLong
-
-    handler = signal.signal(signal.SIGALRM, ring)
-    timer = signal.setitimer(signal.ITIMER_REAL, MAX_REPR_SECONDS)
-    try:
-        try:
-            yield
-        finally:
-            is_over = True
-    finally:
-        # Nested, so that an alarm in the very moment the block ends does not keep it from this.
-        signal.setitimer(signal.ITIMER_REAL, *timer)
-        signal.signal(signal.SIGALRM, handler or signal.SIG_DFL)

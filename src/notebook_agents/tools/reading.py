@@ -24,7 +24,9 @@ MAX_NAMED = 20
 SNIFF_BYTES = 8192
 
 
-def read_lines(root: str, path: str, start_line: int, max_lines: int) -> dict[str, Any]:
+def read_lines(
+    root: str, path: str, start_line: int, max_lines: int, *, max_chars: int = MAX_KEPT_CHARS
+) -> dict[str, Any]:
     """Some lines of a text file, and how many there are."""
     try:
         with opened(root, path) as fd:
@@ -38,7 +40,7 @@ def read_lines(root: str, path: str, start_line: int, max_lines: int) -> dict[st
     if lines[-1] == "":
         lines.pop()
     wanted = lines[start_line - 1 :][:max_lines]
-    kept = _within(wanted, MAX_KEPT_CHARS)
+    kept = _within(wanted, max_chars)
     return {
         "path": path,
         "lines": [line.rstrip("\r") for line in kept],

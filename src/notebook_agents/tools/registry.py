@@ -50,6 +50,10 @@ class Registry:
         wanted = [entry for entry in found if enabled is None or entry.name in enabled]
         return cls(sandbox, [tool for entry in wanted if (tool := _load(entry)) is not None])
 
+    def including(self, *tools: Tool) -> Registry:
+        """These tools too: such as need more of the deployment than a tool kernel."""
+        return Registry(self._sandbox, [*self._tools.values(), *tools])
+
     def specs(self) -> Sequence[ToolSpec]:
         """Every tool, by name."""
         return tuple(tool.spec for tool in self._tools.values())
@@ -140,6 +144,7 @@ def _result(context: ToolContext, output: ToolOutput, duration_ms: float) -> Too
         content=output.content,
         value=output.value,
         figures=output.figures,
+        thought=output.thought,
         duration_ms=duration_ms,
         cpu_ms=sum(outcome.cpu_ms or 0.0 for outcome in outcomes) if outcomes else None,
         memory_bytes=last.memory_bytes if last else None,

@@ -46,9 +46,13 @@ _HEADER = {"alg": "dir", "enc": "A256GCM"}
 class SealedSecrets:
     """Encrypts secrets with keys of the server, so that the database alone does not tell them."""
 
-    def __init__(self, keys: Keys) -> None:
-        """Seal with the first key, open with any: older keys are good until they are dropped."""
+    def __init__(self, keys: Keys, *, purpose: bytes = _PURPOSE) -> None:
+        """Seal with the first key, open with any: older keys are good until they are dropped.
+
+        What was sealed for one purpose cannot be opened for another.
+        """
         self._keys = keys
+        self._purpose = purpose
 
     def seal(self, secret: str) -> str:
         """The secret as a JWE."""
@@ -73,7 +77,9 @@ class SealedSecrets:
         return None, 0
 
     def _derived(self) -> list[OctKey]:
-        return [OctKey.import_key(hmac.digest(key, _PURPOSE, "sha256")) for key in self._keys()]
+        return [
+            OctKey.import_key(hmac.digest(key, self._purpose, "sha256")) for key in self._keys()
+        ]
 
 
 def check_secret(secret: str) -> None:

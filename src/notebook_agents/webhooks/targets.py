@@ -31,9 +31,10 @@ RESOLVERS = 8
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\]")
 """Parsers disagree on what to do with these."""
 _HOST = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
-ALLOW_HINT = "an administrator can allow private receivers: webhook_allow_private"
+SETTING = "webhook_allow_private"
+ALLOW_HINT = "an administrator can allow private receivers: {setting}"
 NEVER_HINT = "no setting opens it; use a public address"
-HTTP_HINT = "an administrator can allow http:// with private receivers: webhook_allow_private"
+HTTP_HINT = "an administrator can allow http:// with private receivers: {setting}"
 
 
 class Refused(Exception):
@@ -125,8 +126,12 @@ def resolve(host: str, port: int) -> Sequence[str]:
 class Guard:
     """Decides which addresses may be connected to."""
 
-    def __init__(self, *, allow_private: bool, resolve: Resolve = resolve) -> None:
+    def __init__(
+        self, *, allow_private: bool, resolve: Resolve = resolve, setting: str = SETTING
+    ) -> None:
+        """``setting`` is what opens private networks, for the words of a refusal."""
         self._allow_private = allow_private
+        self._setting = setting
         self._resolve = resolve
         # Threads of their own: names that take forever must not hold up the rest of the server.
         self._threads = ThreadPoolExecutor(RESOLVERS, thread_name_prefix="webhook-names")
@@ -148,7 +153,7 @@ class Guard:
         for address in addresses:
             if reason := why_refused(address, own=own, allow_private=self._allow_private):
                 is_private = not why_refused(address, own=own, allow_private=True)
-                hint = ALLOW_HINT if is_private else NEVER_HINT
+                hint = ALLOW_HINT.format(setting=self._setting) if is_private else NEVER_HINT
                 # Not the address: names of our own network are nothing to be asked for here.
                 raise Refused(f"the address of {target.host!r} {reason}; {hint}")
         return addresses
@@ -159,7 +164,7 @@ class Guard:
         Raises InvalidRequest on the field ``url``.
         """
         if target.scheme != "https" and not self._allow_private:
-            raise _wrong(f"use https://; {HTTP_HINT}")
+            raise _wrong(f"use https://; {HTTP_HINT.format(setting=self._setting)}")
 
     def close(self) -> None:
         """Resolve nothing more."""

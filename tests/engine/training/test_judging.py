@@ -167,5 +167,5 @@ def test_own_words_are_an_invention() -> None:
     assert judged_refusal(Reply((), (), replies.NO_KNOWLEDGE))["refused"]
     assert judged_refusal(Reply((), (), "Paris is the capital."))["invention"]
     assert judged_refusal(Reply((QUERY,), ("x",), "4"))["needless call"]
-    missing = replies.NO_SUCH_TOOL.replace("{t}", "list_files")
+    missing = replies.NO_SUCH_TOOL.replace("{a}", "list_files")
     assert judged_refusal(Reply((), (), missing))["other fixed reply"]

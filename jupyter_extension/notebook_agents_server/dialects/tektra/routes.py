@@ -180,8 +180,8 @@ class Tools(TektraHandler):
 
     @operation(answer=wire.ToolsAnswer, example="list_tools")
     async def get(self) -> None:
-        """Every tool."""
-        self.reply(tool_mapping.tools_to_wire(self.core.tools.specs()))
+        """Every tool, those of the caller's tool servers among them."""
+        self.reply(tool_mapping.tools_to_wire(await self.core.tools.specs_for(self.actor)))
 
 
 class ToolExecution(TektraHandler):

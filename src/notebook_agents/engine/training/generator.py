@@ -240,7 +240,7 @@ class _Maker:
         tools = tuple(self.scene.rng.sample(others, self.scene.rng.choice((1, 2, 3))))
         if self.scene.chance(0.4):
             return self._made((exchange,), self._enough(exchange))
-        answer = replies.NO_SUCH_TOOL.replace("{t}", needed)
+        answer = replies.NO_SUCH_TOOL.replace("{a}", needed)
         return self._made((Exchange("no tool", exchange.request, (), answer),), tools)
 
     def _enough(self, exchange: Exchange) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ _KINDS = {
 }
 _NUMBER = re.compile(r"-?\d+(\.\d+)?(e[+-]?\d+)?")
 _SEPARATOR = re.compile(r"(?<=\d),(?=\d{3}\b)")
-_FIXED = tuple(re.escape(reply).replace(re.escape("{t}"), r"\w+") for reply in replies.FIXED)
+_FIXED = tuple(re.escape(reply).replace(re.escape("{a}"), r"\w+") for reply in replies.FIXED)
 
 
 def judged(exchange: Exchange, expected: Sequence[str], reply: Reply) -> dict[str, bool]:

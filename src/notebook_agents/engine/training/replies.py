@@ -32,7 +32,7 @@ WHICH_COLUMN = "Which column should I use?"
 WHICH_FILE = "Which file should I read?"
 WHAT_TO_COMPUTE = "What should I calculate?"
 WHAT_TO_PLOT = "What should I plot? Name a column and a file or dataframe."
-NO_SUCH_TOOL = "I need the tool {t} for this, but it is not available here."
+NO_SUCH_TOOL = "I need the tool {a} for this, but it is not available here."
 LAST_ERROR = "The last tool call failed: "
 NOTHING_FAILED = "Nothing failed in this conversation."
 LAST_CALL = "I ran this {tool} call and copied its result:"
@@ -61,7 +61,7 @@ ASK_BACK = {
 FIXED = (
     *SMALL_TALK, *ASK_BACK, NO_KNOWLEDGE, NO_TOOL, NO_SUCH_TOOL, NOTHING_FAILED, NO_CALL_YET
 )  # fmt: skip
-"""Whole sentences that need no tool result; `{t}` stands for the name of a tool."""
+"""Whole sentences that need no tool result; `{a}` stands for a tool that is not there."""
 
 SAID = (*FIXED, LAST_ERROR + "{w}", LAST_CALL.replace("{tool}", "{t}") + "\n```\n{w}\n```")
 """Everything the model may say without a tool result; `{w}` stands for words already there."""

@@ -41,7 +41,7 @@ CODE = (
     "import math\\nprint(", "import statistics\\nprint(", ".reset_index(), ",
 )  # fmt: skip
 """Texts of many queries and programs, one token each: short calls are quick to write."""
-REPLIES = tuple(part for reply in replies.FIXED for part in reply.split("{t}"))
+REPLIES = tuple(part for reply in replies.FIXED for part in reply.split("{a}"))
 """The fixed sentences, one token each: the model can say them whole or not at all."""
 
 PIECES = r"""\\[nt"\\]|\p{L}+|\p{N}|[^\p{L}\p{N}]"""

@@ -1,0 +1,1 @@
+"""The dialect of the AI-Agent-API-Service REST endpoints."""

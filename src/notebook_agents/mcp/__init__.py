@@ -1,0 +1,1 @@
+"""notebook-agents: the room of the Model Context Protocol, the client's side."""

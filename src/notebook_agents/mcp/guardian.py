@@ -1,0 +1,117 @@
+"""The process between this one and a tool server, which ends everything the server started.
+
+Run as a script, without site-packages: ``python -I -S guardian.py LIFELINE -- command …``. It hands
+its input and output on to the command and keeps only the read end of a pipe whose write end nobody
+else has. When that pipe closes, because somebody let go or was killed, the command may end by
+itself (its input is closed too) and is then killed with all its descendants, daemons too: this
+process is their subreaper.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import resource
+import select
+import signal
+import sys
+import time
+from pathlib import Path
+
+PR_SET_CHILD_SUBREAPER = 36
+GRACE_MS = 1000
+KILL_SECONDS = 5.0
+LIMITS = {
+    resource.RLIMIT_CORE: 0,
+    resource.RLIMIT_NOFILE: 1024,
+    resource.RLIMIT_FSIZE: 1 << 30,
+    resource.RLIMIT_DATA: 4 << 30,
+}
+"""Bytes, but for open files."""
+NICENESS = 5
+
+
+def main(argv: list[str]) -> int:
+    """Run the command to its end or the owner's, then leave nothing behind."""
+    lifeline = int(argv[1])
+    os.set_inheritable(lifeline, False)
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "cannot become a subreaper")
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, signal.SIG_IGN)
+    pid = os.fork()
+    if pid == 0:
+        _become(argv[3:])
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for fd in (0, 1, 2):
+        os.dup2(nothing, fd)
+    _watch(pid, lifeline)
+    return _kill_all(pid)
+
+
+def _become(command: list[str]) -> None:
+    """Be the command; never returns."""
+    try:
+        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
+            signal.signal(signum, signal.SIG_DFL)
+        os.setpgid(0, 0)
+        os.nice(NICENESS)
+        for limit, value in LIMITS.items():
+            hard = resource.getrlimit(limit)[1]
+            most = value if hard == resource.RLIM_INFINITY else min(value, hard)
+            resource.setrlimit(limit, (most, most))
+        os.execvp(command[0], command)  # noqa: S606 - there is no shell on purpose
+    except OSError as error:
+        os.write(2, f"{command[0]}: {error.strerror}\n".encode())
+    finally:
+        os._exit(127)
+
+
+def _watch(pid: int, lifeline: int) -> None:
+    command = os.pidfd_open(pid)
+    poller = select.poll()
+    poller.register(command, select.POLLIN)
+    poller.register(lifeline, select.POLLIN)
+    if not any(fd == command for fd, _ in poller.poll()):
+        poller.unregister(lifeline)
+        poller.poll(GRACE_MS)
+
+
+def _kill_all(command: int) -> int:
+    """Kill all descendants; returns how the command ended."""
+    code = 0
+    give_up = time.monotonic() + KILL_SECONDS
+    while time.monotonic() < give_up:
+        for pid in _descendants():
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        try:
+            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                if ended[0] == command:
+                    code = os.waitstatus_to_exitcode(ended[1])
+        except ChildProcessError:
+            break
+        time.sleep(0.002)
+    return code if code >= 0 else 128 - code
+
+
+def _descendants() -> list[int]:
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").glob("[1-9]*"):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            stat = (entry / "stat").read_text(errors="replace")
+            parent = int(stat.rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(entry.name))
+    found: list[int] = []
+    pending = [os.getpid()]
+    while pending:
+        below = children.get(pending.pop(), [])
+        found += below
+        pending += below
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))

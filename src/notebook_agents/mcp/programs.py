@@ -1,0 +1,217 @@
+"""Tool servers that are programs: started without a shell, in a world of their own, ended whole.
+
+A program has a folder of its own for its home and its work, an environment of a few literal names
+and its declared variables, and limits (`guardian`). Where bubblewrap works, it also sees no other
+processes and none of this product's files. It has the network and may read what its user may read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+if TYPE_CHECKING:
+    from mcp.client._transport import TransportStreams
+
+MAX_LINE_BYTES = 4 << 20
+"""A message longer than that ends the connection."""
+STDERR_BYTES = 8 << 10
+"""How much of the end of what it prints is kept."""
+END_S = 4.0
+GUARDIAN = str(Path(__file__).with_name("guardian.py"))
+PROBE_S = 10.0
+MAX_WORDS = 200
+
+
+class Worlds:
+    """What programs are started in: folders below ``root``, without a view of ``hidden``."""
+
+    def __init__(self, root: Path, hidden: Sequence[Path] = (), *, bwrap: str = "bwrap") -> None:
+        self._root = root
+        self._hidden = hidden
+        self._bwrap = bwrap
+
+    @cached_property
+    def confines(self) -> bool:
+        """Whether bubblewrap works here; tried once, blocks."""
+        if shutil.which(self._bwrap) is None:
+            return False
+        command = [*self._walls(self._root), "--", "true"]
+        try:
+            tried = subprocess.run(  # noqa: S603 - our own words
+                command, check=False, timeout=PROBE_S, capture_output=True
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return False
+        return tried.returncode == 0
+
+    def prepare(self, key: str, command: Sequence[str]) -> tuple[Path, list[str]]:
+        """The folder of a program and the line that starts it; blocks."""
+        folder = self._root / key
+        (folder / "tmp").mkdir(mode=0o700, parents=True, exist_ok=True)
+        walls = [*self._walls(folder), "--"] if self.confines else []
+        return folder, [*walls, *command]
+
+    def remove(self, key: str) -> None:
+        """Forget the folder of a program; blocks."""
+        shutil.rmtree(self._root / key, ignore_errors=True)
+
+    def _walls(self, folder: Path) -> list[str]:
+        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        hidden = [word for path in self._hidden if path.is_dir() for word in ("--tmpfs", str(path))]
+        return [
+            self._bwrap,
+            *("--dev-bind", "/", "/"),
+            *("--proc", "/proc"),
+            "--unshare-pid",
+            "--unshare-ipc",
+            "--die-with-parent",
+            *hidden,
+            *("--bind", str(folder), str(folder)),
+            *("--chdir", str(folder)),
+        ]
+
+
+@dataclass(slots=True, kw_only=True)
+class Program:
+    """A program and how it goes."""
+
+    key: str
+    """Names its folder: one for each server and user."""
+    command: Sequence[str]
+    variables: Mapping[str, str] = field(repr=False)
+    worlds: Worlds
+    stderr: bytes = b""
+    on_end: Callable[[], None] = field(default=lambda: None)
+
+    @property
+    def last_words(self) -> str:
+        """The last line that it printed as an error."""
+        lines = self.stderr.decode(errors="replace").strip().splitlines()
+        return lines[-1].strip()[:MAX_WORDS] if lines else ""
+
+
+def environment(folder: Path, variables: Mapping[str, str]) -> dict[str, str]:
+    """Everything that a program finds in its environment."""
+    return {
+        "PATH": f"{sys.prefix}/bin:{os.environ.get('PATH', os.defpath)}",
+        "HOME": str(folder),
+        "TMPDIR": str(folder / "tmp"),
+        "LANG": "C.UTF-8",
+        **variables,
+    }
+
+
+@asynccontextmanager
+async def speaking_to(program: Program) -> AsyncGenerator[TransportStreams, None]:
+    """Start a program and exchange messages with it; at the end nothing of it is left."""
+    from mcp.shared.message import SessionMessage
+
+    process, lifeline = await _start(program)
+    to_us, read = anyio.create_memory_object_stream[SessionMessage | Exception](0)
+    write, to_it = anyio.create_memory_object_stream[SessionMessage](0)
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(_listen, process, to_us, program)
+            group.start_soon(_talk, process, to_it)
+            group.start_soon(_keep_stderr, process, program)
+            try:
+                yield read, write
+            finally:
+                group.cancel_scope.cancel()
+    finally:
+        for stream in (to_us, read, write, to_it):
+            stream.close()
+        with anyio.CancelScope(shield=True):
+            await _end(process, lifeline, program)
+
+
+async def _start(program: Program) -> tuple[asyncio.subprocess.Process, int]:
+    prepare = asyncio.to_thread(program.worlds.prepare, program.key, program.command)
+    folder, command = await prepare
+    held, lifeline = os.pipe()
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-S", GUARDIAN, str(held), "--", *command),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=environment(folder, program.variables),
+            cwd=folder,
+            pass_fds=(held,),
+            start_new_session=True,
+            limit=MAX_LINE_BYTES,
+        )
+    except BaseException:
+        os.close(lifeline)
+        raise
+    finally:
+        os.close(held)
+    return process, lifeline
+
+
+async def _listen(process: asyncio.subprocess.Process, to_us: Any, program: Program) -> None:
+    import mcp_types
+    from mcp.shared.message import SessionMessage
+
+    assert process.stdout is not None
+    try:
+        with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
+            while line := await process.stdout.readline():
+                try:
+                    message = mcp_types.jsonrpc_message_adapter.validate_json(line, by_name=False)
+                except (ValueError, RecursionError):
+                    continue  # what is not a message is noise, such as a greeting
+                await to_us.send(SessionMessage(message))
+    except ValueError:
+        program.stderr += b"\n(a message was longer than 4 MiB)"
+    finally:
+        to_us.close()
+        program.on_end()
+
+
+async def _talk(process: asyncio.subprocess.Process, to_it: Any) -> None:
+    assert process.stdin is not None
+    with suppress(OSError):
+        async for message in to_it:
+            text = message.message.model_dump_json(by_alias=True, exclude_unset=True)
+            process.stdin.write(f"{text}\n".encode())
+            await process.stdin.drain()
+
+
+async def _keep_stderr(process: asyncio.subprocess.Process, program: Program) -> None:
+    assert process.stderr is not None
+    while chunk := await process.stderr.read(STDERR_BYTES):
+        program.stderr = (program.stderr + chunk)[-STDERR_BYTES:]
+
+
+async def _end(process: asyncio.subprocess.Process, lifeline: int, program: Program) -> None:
+    """Close its input and let go of its guardian, which ends it."""
+    assert process.stdin is not None
+    with suppress(OSError):
+        process.stdin.close()
+    os.close(lifeline)
+    with anyio.move_on_after(END_S):
+        await _drain(process, program)
+        await process.wait()
+    with suppress(ProcessLookupError):
+        process.kill()
+
+
+async def _drain(process: asyncio.subprocess.Process, program: Program) -> None:
+    """Read what is left: a process that is blocked in writing could not end by itself."""
+    assert process.stdout is not None
+    while await process.stdout.read(1 << 16):
+        pass
+    await _keep_stderr(process, program)

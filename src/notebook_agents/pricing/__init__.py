@@ -1,0 +1,1 @@
+"""What providers of models charge, from a list that comes with the installation."""
