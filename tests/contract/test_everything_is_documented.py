@@ -11,7 +11,7 @@ import pytest
 from notebook_agents.analytics.queries import VIEWS
 from notebook_agents.core.events import EventBody
 from notebook_agents.eventlog.segments import COLUMNS
-from notebook_agents.magics.options import SUBCOMMANDS
+from notebook_agents.magics.subcommands import SUBCOMMANDS
 from notebook_agents_server.config import ServerSettings
 
 ROOT = Path(__file__).parents[2]
@@ -43,4 +43,4 @@ def test_every_field_of_an_event_is_described() -> None:
 
 @pytest.mark.parametrize("word", SUBCOMMANDS)
 def test_every_subcommand_says_what_it_does(word: str) -> None:
-    assert len(SUBCOMMANDS[word]) > 10
+    assert len(SUBCOMMANDS[word].about) > 10

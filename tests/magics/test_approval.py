@@ -8,6 +8,7 @@ import pytest
 
 from notebook_agents.core.events import ApprovalRequested
 from notebook_agents.magics.approval import PersonAsker, question
+from notebook_agents.magics.waiting import block_on
 
 ASKED = ApprovalRequested(
     call_id="c1", name="python_executor", arguments={"code": "a = 1\nb\x1b[2J", "timeout": 5}
@@ -38,12 +39,12 @@ def test_only_yes_allows_and_words_become_feedback(
     monkeypatch: pytest.MonkeyPatch, answer: str, is_approved: bool, feedback: str
 ) -> None:
     monkeypatch.setattr("builtins.input", lambda _question: answer)
-    decision = PersonAsker(is_kernel=True)(ASKED)
+    (decision,) = block_on(PersonAsker(is_kernel=True)([ASKED]))
     assert (decision.is_approved, decision.feedback) == (is_approved, feedback)
 
 
 def test_without_a_terminal_the_answer_is_no(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
-    decision = PersonAsker(is_kernel=False)(ASKED)
+    (decision,) = block_on(PersonAsker(is_kernel=False)([ASKED]))
     assert not decision.is_approved
     assert "nobody is there" in decision.feedback

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from tests.magics.conftest import AgentShell
 
 from notebook_agents.magics.errors import AgentError
-from notebook_agents.magics.options import FLAGS, SUBCOMMANDS
+from notebook_agents.magics.options import FLAGS
+from notebook_agents.magics.subcommands import SUBCOMMANDS
 
 
 def test_alone_it_shows_where_it_stands_and_three_examples(agent_shell: AgentShell) -> None:
@@ -60,7 +61,7 @@ def test_every_subcommand_has_help(agent_shell: AgentShell, name: str) -> None:
     by_flag = str(agent_shell.run(f"%agent {name} --help").value)
     by_word = str(agent_shell.run(f"%agent help {name}").value)
     assert by_flag == by_word
-    assert SUBCOMMANDS[name] in by_flag
+    assert SUBCOMMANDS[name].about in by_flag
 
 
 def test_the_question_mark_documents_every_flag_and_subcommand(
@@ -70,9 +71,9 @@ def test_the_question_mark_documents_every_flag_and_subcommand(
     text = capsys.readouterr().out
     for flag in FLAGS:
         assert all(name in text for name in flag.names)
-    for name, about in SUBCOMMANDS.items():
+    for name, row in SUBCOMMANDS.items():
         assert f"  {name}" in text
-        assert about in text
+        assert row.about in text
 
 
 def test_facts_are_escaped_in_a_notebook(agent_shell: AgentShell) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from notebook_agents.magics.errors import AgentError
 from notebook_agents.magics.magic import AgentMagics
-from notebook_agents.magics.options import SUBCOMMANDS, Command, Options, Prompt, parse
+from notebook_agents.magics.options import Command, Options, Prompt, parse
+from notebook_agents.magics.subcommands import SUBCOMMANDS
 
 
 def read(line: str, cell: str | None = None) -> Prompt | Command:

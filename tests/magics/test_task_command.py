@@ -10,7 +10,7 @@ import pytest
 import notebook_agents
 from notebook_agents.core.executions import Outcome
 from notebook_agents.magics.errors import AgentError
-from notebook_agents.magics.options import TASK_VERBS
+from notebook_agents.magics.subcommands import TASK_VERBS
 from notebook_agents.magics.tasks import ExecutedNotebook
 from notebook_agents.tasks.timetable import CronTimetable
 from notebook_agents.testing import fake_core

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,15 @@ from notebook_agents.eventlog.writer import JsonlEventLog
 from notebook_agents.magics.host import CoreHost
 from notebook_agents.magics.screen import TerminalScreen
 from notebook_agents.magics.turn import MAX_WAITING_EVENTS, Turn, queue
-from notebook_agents.magics.waiting import Feed, Interrupted, block_on
+from notebook_agents.magics.waiting import Feed, Interrupted, Waits, block_on
 from notebook_agents.testing import MemoryStore, ScriptedEngine, call, fake_core
 
 ACTOR = Actor(user_id="u1", username="ada")
 
 
-def allow(asked: ApprovalRequested) -> ApprovalDecision:
-    return ApprovalDecision(call_id=asked.call_id, is_approved=True)
+def allow(requests: Sequence[ApprovalRequested]) -> Waits[list[ApprovalDecision]]:
+    return [ApprovalDecision(call_id=asked.call_id, is_approved=True) for asked in requests]
+    yield
 
 
 async def make_agent(core: Core) -> str:
@@ -46,11 +48,12 @@ def test_all_calls_of_a_step_are_asked_about_before_any_is_decided(tmp_path: Pat
         event_log=JsonlEventLog(tmp_path),
         home=tmp_path / "workspaces",
     )
-    host, asked = CoreHost(lambda: core), []
+    host = CoreHost(lambda: core)
+    asked: list[str] = []
 
-    def ask(request: ApprovalRequested) -> ApprovalDecision:
-        asked.append(request.arguments["code"])
-        return allow(request)
+    def ask(requests: Sequence[ApprovalRequested]) -> Waits[list[ApprovalDecision]]:
+        asked.extend(request.arguments["code"] for request in requests)
+        return allow(requests)
 
     turn = Turn(host=host, actor=ACTOR, screen=TerminalScreen(), ask=ask)
     run = block_on(turn.play(wish_for(host)))

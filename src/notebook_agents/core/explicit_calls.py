@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from notebook_agents.core.errors import InvalidRequest
 from notebook_agents.core.ids import new_id
 from notebook_agents.core.messages import Message, ToolCallPart
-from notebook_agents.core.outside_tools import closest, is_outside, offered, why_absent
+from notebook_agents.core.outside_tools import closest, is_outside, offered
 from notebook_agents.core.tool_names import OUTSIDE_PREFIX, ours, outside
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def explicit_call(
     name = _in_our_words(match[1], known)
     found = known.get(name)
     if found is None:
-        if why := why_absent(runner, name):
+        if why := runner.why_absent(name):
             raise InvalidRequest(why, field="message")
         _refuse_unknown(name, [spec.name for spec in usable])
         return None

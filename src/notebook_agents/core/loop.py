@@ -16,9 +16,9 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from notebook_agents.core.approvals import Judgement, denial, judge, questions
 from notebook_agents.core.errors import InvalidRequest, LimitExceeded, NotebookAgentsError
 from notebook_agents.core.events import (
-    ApprovalRequested,
     EventBody,
     ModelFinished,
     ModelStarted,
@@ -52,7 +52,7 @@ from notebook_agents.core.tools import ToolInvocation, ToolResult, ToolSpec, res
 
 if TYPE_CHECKING:
     from notebook_agents.core.ports import Clock, Engine, Sandbox, ToolRunner
-    from notebook_agents.core.runs import ApprovalDecision, Run
+    from notebook_agents.core.runs import Run
     from notebook_agents.core.spawn import Supervisor
 
 DELTA_INTERVAL_S = 0.05
@@ -86,6 +86,8 @@ class LoopTask:
     memory_bytes: int
     repetitions: Mapping[str, str] = field(default_factory=dict)
     """By call id, why a call of this step is not made; the loop fills it in."""
+    judgements: Mapping[str, Judgement] = field(default_factory=dict)
+    """By call id, what the policy says of the others; the loop fills it in too."""
 
 
 async def agent_loop(task: LoopTask, ports: LoopPorts) -> AsyncGenerator[EventBody, None]:
@@ -104,8 +106,10 @@ async def agent_loop(task: LoopTask, ports: LoopPorts) -> AsyncGenerator[EventBo
             for call in calls
             if (reason := repetition(model, call, progress.history))
         }
-        task = replace(task, repetitions=reasons)
-        waiting = _calls_to_ask(calls, task)
+        made = [call for call in calls if call.call_id not in reasons]
+        judgements = await judge(made, task.run, task.specs, ports.tools)
+        task = replace(task, repetitions=reasons, judgements=judgements)
+        waiting = questions(made, task.run, judgements)
         for request in waiting:
             yield request
         if waiting:
@@ -273,26 +277,6 @@ def _step_tokens(run: Run, usage: Usage) -> int | None:
     return min((n for n in (own, left) if n is not None), default=None)
 
 
-def _calls_to_ask(calls: Sequence[ToolCallPart], task: LoopTask) -> list[ApprovalRequested]:
-    decided = {decision.call_id for decision in task.run.decisions}
-    effects = {spec.name: spec.effect for spec in task.specs}
-    policy = task.run.policy
-    return [
-        ApprovalRequested(
-            call_id=call.call_id,
-            name=call.name,
-            arguments=call.arguments,
-            reason=f"policy {policy.name!r} asks before tools of effect {effects[call.name]!r}",
-        )
-        for call in calls
-        if call.name in effects
-        and not call.invalid
-        and call.call_id not in task.repetitions
-        and policy.decide(effects[call.name]) == "ask"
-        and call.call_id not in decided
-    ]
-
-
 async def _tool_step(
     calls: Sequence[ToolCallPart], task: LoopTask, ports: LoopPorts
 ) -> AsyncGenerator[EventBody, None]:
@@ -347,8 +331,8 @@ async def _checked_call(
     if reason := task.repetitions.get(call.call_id):
         return _failure("REPEATED_CALL", reason)
     spec = specs[call.name]
-    if denial := _denial(call, spec, task):
-        return ToolResult(status="denied", content=f"Error: {denial}", error_type="DENIED")
+    if why := denial(call, task.run, task.judgements[call.call_id]):
+        return ToolResult(status="denied", content=f"Error: {why}", error_type="DENIED")
     try:
         arguments = ports.tools.validate(call.name, call.arguments)
     except InvalidRequest as error:
@@ -367,23 +351,6 @@ async def _checked_call(
             on_output=show,
         )
     )
-
-
-def _denial(call: ToolCallPart, spec: ToolSpec, task: LoopTask) -> str:
-    policy = task.run.policy
-    decision = policy.decide(spec.effect)
-    if decision == "deny":
-        return f"the policy {policy.name!r} does not allow tools with the effect {spec.effect!r}"
-    if decision == "ask":
-        answer = _decision_for(call.call_id, task.run.decisions)
-        if not answer.is_approved:
-            feedback = f": {answer.feedback}" if answer.feedback else ""
-            return f"the user did not allow this call{feedback}"
-    return ""
-
-
-def _decision_for(call_id: str, decisions: Sequence[ApprovalDecision]) -> ApprovalDecision:
-    return next(decision for decision in decisions if decision.call_id == call_id)
 
 
 def _failure(error_type: str, message: str) -> ToolResult:

@@ -19,6 +19,7 @@ from notebook_agents.core.events import Warned
 from notebook_agents.core.tools import ToolInvocation, ToolResult, ToolSpec
 
 if TYPE_CHECKING:
+    from notebook_agents.core.assessments import Assessment
     from notebook_agents.core.ports import ToolRunner
     from notebook_agents.core.tool_servers import ToolServer, ToolServers
 
@@ -180,11 +181,6 @@ def offered(specs: Iterable[ToolSpec], names: Sequence[str]) -> tuple[ToolSpec, 
     return tuple(spec for spec in specs if is_meant(spec))
 
 
-def why_absent(runner: ToolRunner, name: str) -> str:
-    """Why a runner has no tool of that name, where a tool server tells; else empty."""
-    return runner.why_absent(name) if isinstance(runner, OwnedTools) else ""
-
-
 def missing(names: Sequence[str], runner: ToolRunner) -> Warned | None:
     """What to say of names of tools from outside that mean nothing now."""
     there = [spec.name for spec in runner.specs()]
@@ -196,7 +192,7 @@ def missing(names: Sequence[str], runner: ToolRunner) -> Warned | None:
     ]
     if not absent:
         return None
-    reasons = filter(None, (why_absent(runner, name) for name in absent[:8]))
+    reasons = filter(None, (runner.why_absent(name) for name in absent[:8]))
     lines = (MISSING.format(names=", ".join(absent[:8])), *dict.fromkeys(reasons))
     return Warned(code="tools_missing", message="; ".join(lines))
 
@@ -294,6 +290,10 @@ class OwnedTools:
         if offer := self._offers.get(name):
             return self._servers.host.validate(offer.tool.parameters, arguments)
         return self._runner.validate(name, arguments)
+
+    async def assess(self, name: str, arguments: Mapping[str, Any]) -> Assessment | None:
+        """What the call would do; of tools elsewhere nothing more is known than their effect."""
+        return None if name in self._offers else await self._runner.assess(name, arguments)
 
     async def run(self, invocation: ToolInvocation) -> ToolResult:
         """Use the tool; failures are results."""

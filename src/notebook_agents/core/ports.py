@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from notebook_agents.core.agents import AgentStatistics
+    from notebook_agents.core.assessments import Assessment
     from notebook_agents.core.conversations import MessageNode
     from notebook_agents.core.events import Event
     from notebook_agents.core.models import (
@@ -294,8 +295,19 @@ class ToolRunner(Protocol):
         """The arguments with defaults filled in; InvalidRequest names the wrong one."""
         ...
 
+    async def assess(self, name: str, arguments: Mapping[str, Any]) -> Assessment | None:
+        """What the call would do, where that depends on its arguments; runs nothing.
+
+        None is the tool's own effect.
+        """
+        ...
+
     async def run(self, invocation: ToolInvocation) -> ToolResult:
         """Use the tool; failures are results. Cancelling the awaiting task stops it."""
+        ...
+
+    def why_absent(self, name: str) -> str:
+        """Why there is no tool of that name, where that is known; else empty."""
         ...
 
     async def release(self, conversation_id: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from notebook_agents.core.assessments import Finding
 from notebook_agents.core.figures import Figure
 from notebook_agents.core.messages import ToolCallPart
 from notebook_agents.core.models import Usage
@@ -123,6 +124,10 @@ class ApprovalRequested:
     name: str
     arguments: dict[str, Any] = field(default_factory=dict)
     reason: str = ""
+    effect: str = ""
+    """Of this very call; see ``core/policy.py``."""
+    findings: tuple[Finding, ...] = ()
+    """What the effect follows from."""
     type: Literal["approval_requested"] = "approval_requested"
 
 

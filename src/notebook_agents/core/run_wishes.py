@@ -63,5 +63,7 @@ def kept_tools(conversation: Conversation, agent: Agent, tools: Tools) -> tuple[
     names = agent.tools if saved is None else saved
     # What was saved may name a tool whose package is gone; the conversation goes on without it.
     kept = tuple(name for name in names if name in known or is_outside(name))
-    has_all = saved is None and agent.has_all_tools
-    return (*kept, ANY_OUTSIDE) if has_all and tools.has_outside else kept
+    if saved is not None or not agent.has_all_tools:
+        return kept
+    lent = tuple(name for name in tools.lent_names() if name not in kept)
+    return (*kept, *lent, *((ANY_OUTSIDE,) if tools.has_outside else ()))

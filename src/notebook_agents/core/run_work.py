@@ -13,6 +13,7 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from notebook_agents.core.approvals import pending
 from notebook_agents.core.begun_calls import BegunCalls
 from notebook_agents.core.conversation_states import OPEN_STATES
 from notebook_agents.core.conversations import Conversation, MessageNode
@@ -310,9 +311,8 @@ class RunWorker:
         await self._keep_message(settle(calls, self._results))
 
     def _keep_approval(self, body: ApprovalRequested) -> None:
-        now = self._ports.loop.clock.now()
-        call = self._open[body.call_id]
-        self._pending.append(PendingApproval(call=call, reason=body.reason, requested_at=now))
+        call, now = self._open[body.call_id], self._ports.loop.clock.now()
+        self._pending.append(pending(body, call, now))
 
     async def _keep_message(self, message: Message) -> None:
         if message.parts:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from notebook_agents.core.assessments import Finding
 from notebook_agents.core.errors import Conflict
 from notebook_agents.core.messages import Message, ToolCallPart
 from notebook_agents.core.models import Sampling, Usage
@@ -38,6 +39,10 @@ class PendingApproval:
     call: ToolCallPart
     reason: str
     requested_at: datetime
+    effect: str = ""
+    """Of this very call."""
+    findings: tuple[Finding, ...] = ()
+    """What the effect follows from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from notebook_agents.core.events import (
 )
 from notebook_agents.core.figures import Figure
 from notebook_agents.core.ids import new_id
+from notebook_agents.core.joined_tools import JoinedTools
 from notebook_agents.core.journal import Source
 from notebook_agents.core.models import ToolSchema
 from notebook_agents.core.policy import HEADLESS_POLICY, Effect, Level, strictest
@@ -217,10 +218,22 @@ class Tools:
 
     def __init__(self, ports: ToolPorts) -> None:
         self._ports = ports
+        self._lent: ToolRunner | None = None
+
+    def lend(self, runner: ToolRunner) -> None:
+        """Offer tools of this process, such as a notebook's, to all runs of this core.
+
+        A tool of a name that there is already stands in its place.
+        """
+        self._lent = runner
+
+    def lent_names(self) -> tuple[str, ...]:
+        """The names of those tools."""
+        return tuple(spec.name for spec in self._lent.specs()) if self._lent else ()
 
     def specs(self) -> tuple[ToolSpec, ...]:
         """Every tool, by name."""
-        return tuple(self._ports.runner.specs())
+        return tuple(self._with_lent(self._ports.runner).specs())
 
     def names(self) -> tuple[str, ...]:
         """The names of all tools."""
@@ -248,8 +261,8 @@ class Tools:
     async def runner_for(self, user_id: str) -> ToolRunner:
         """The tools of one user: the deployment's and those of the servers they enabled."""
         if self._ports.servers is None:
-            return self._ports.runner
-        return await self._ports.servers.runner_for(user_id)
+            return self._with_lent(self._ports.runner)
+        return self._with_lent(await self._ports.servers.runner_for(user_id))
 
     async def specs_for(self, actor: Actor) -> tuple[ToolSpec, ...]:
         """What those tools are, by name."""
@@ -299,6 +312,9 @@ class Tools:
             memory_bytes=wish.memory_bytes,
         )
         return execution_id, await self._run(invocation, source)
+
+    def _with_lent(self, runner: ToolRunner) -> ToolRunner:
+        return JoinedTools(self._lent, runner) if self._lent else runner
 
     async def _outside(self, actor: Actor, name: str) -> ToolSpec | None:
         if "__" not in name:

@@ -11,7 +11,7 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from notebook_agents.magics.markdown import plain
 
 if TYPE_CHECKING:
     from notebook_agents.core.events import ApprovalRequested
+    from notebook_agents.magics.waiting import Waits
 
 NOBODY_THERE = "nobody is there to allow it; the owner can pass --yes"
 
@@ -32,8 +33,12 @@ class PersonAsker:
     def __init__(self, *, is_kernel: bool) -> None:
         self._is_kernel = is_kernel
 
-    def __call__(self, asked: ApprovalRequested) -> ApprovalDecision:
-        """The person's answer, with what they wrote instead of yes as feedback."""
+    def __call__(self, requests: Sequence[ApprovalRequested]) -> Waits[list[ApprovalDecision]]:
+        """The person's answers, with what they wrote instead of yes as feedback."""
+        return [self._ask(asked) for asked in requests]
+        yield
+
+    def _ask(self, asked: ApprovalRequested) -> ApprovalDecision:
         if not self._is_kernel and not sys.stdin.isatty():
             return _denial(asked, NOBODY_THERE)
         try:

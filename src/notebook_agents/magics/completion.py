@@ -15,7 +15,8 @@ from IPython.core.completer import (
     context_matcher,
 )
 
-from notebook_agents.magics.options import DEFAULT_MODEL, FLAGS, SUBCOMMANDS, TASK_VERBS
+from notebook_agents.magics.options import DEFAULT_MODEL, FLAGS
+from notebook_agents.magics.subcommands import SUBCOMMANDS, TASK_VERBS
 
 _LINE = re.compile(r"\s*(?:[\w, ]+=\s*)?%%?agent\s+(?P<words>.*)$")
 

@@ -30,13 +30,6 @@ if TYPE_CHECKING:
 BUILT_IN_MODELS = ("notebook-agents/tiny",)
 LISTING_TIMEOUT_S = 0.5
 """How long the Tab key waits for the engine's list of models."""
-USAGE = """%agent [flags] text          ask the agent
-%%agent [flags]              the text is the cell
-%agent SUBCOMMAND            see below; %agent -- text makes any text a prompt
-x = %agent text              x.text, x.tool_calls, x.usage, x.run_id
-
-{name} puts the value of a variable in; a data frame as its columns, types and first rows.
-Tools work in a sandbox, on copies of the data frames that your text is about."""
 
 
 @magics_class
@@ -126,7 +119,7 @@ class AgentMagics(Magics):
         if isinstance(request, Command):
             from notebook_agents.magics.commands import run_command
 
-            value = yield from run_command(self._the_session(), request, USAGE)
+            value = yield from run_command(self._the_session(), request)
             if request.options.out:
                 self._the_session().namespace[request.options.out] = value
             return value

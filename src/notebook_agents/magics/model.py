@@ -13,6 +13,7 @@ from notebook_agents.magics.transcript import BUNDLED_BADGE
 from notebook_agents.magics.waiting import Waits, until
 
 if TYPE_CHECKING:
+    from notebook_agents.magics.options import Options
     from notebook_agents.magics.session import Session
 
 CHANGE = (
@@ -20,7 +21,7 @@ CHANGE = (
 )
 
 
-def choose_model(session: Session, name: str) -> Waits[Facts]:
+def choose_model(session: Session, name: str, _options: Options) -> Waits[Facts]:
     """Let ``name`` answer from now on, if one is given, and tell about the model that answers.
 
     Raises AgentError for a model that is not listed or not on this machine.

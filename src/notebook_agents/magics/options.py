@@ -17,38 +17,11 @@ from IPython.core.error import UsageError
 from IPython.core.magic_arguments import MagicArgumentParser, argument, kwds, magic_arguments
 
 from notebook_agents.magics.errors import AgentError, close_to
+from notebook_agents.magics.subcommands import SUBCOMMANDS, subcommand_lines
 
 F = TypeVar("F", bound=Callable[..., Any])
 Approval = Literal["default", "ask", "yes"]
 
-SUBCOMMANDS: dict[str, str] = {
-    "sql": "SELECT …: query everything that was recorded, as a DataFrame",
-    "status": "model, engine, sandbox, conversation, and what the next prompt will send",
-    "model": "[NAME]: the model that answers in this notebook, or another one from now on",
-    "models": "the models there are, for %agent model NAME and -m",
-    "tools": "the tools an agent can call",
-    "task": "VERB …: saved prompts that run when you, or the clock, say so",
-    "reset": "forget the conversation and start a new one",
-    "version": "the installed version",
-    "help": "this help, or: %agent help SUBCOMMAND",
-}
-"""Reserved words; ``--`` in front makes them part of a prompt."""
-TASK_VERBS: dict[str, str] = {
-    "list": "the tasks, and when they run by themselves",
-    "create": "NAME PROMPT: save a prompt; {{name}} in it is a variable",
-    "show": "NAME: the task and its variables",
-    "run": "NAME [name=value …]: run it now and show what happens",
-    "schedule": "NAME CRON [ZONE] [name=value …]: run it by itself, in a server",
-    "unschedule": "NAME: run it only when somebody asks",
-    "next": "NAME [COUNT]: when it runs next",
-    "pause": "NAME: leave its times out until resume",
-    "resume": "NAME: go on with the next time",
-    "executions": "NAME: how often it ran, and how that ended",
-    "notebook": "NAME: the notebook of the newest execution, or of one by its id",
-    "cancel": "NAME: end the newest execution, or one by its id",
-    "delete": "NAME: forget the task and what its executions made",
-}
-"""What ``%agent task`` does; a name with spaces stands in quotes."""
 DEFAULT_MODEL = "default"
 """What ``%agent model`` takes for the model of the notebook's agent."""
 
@@ -127,11 +100,6 @@ _COMMAND_FLAGS = frozenset({"-o", "--out", "--debug", "--help"})
 _SQL_COMMENT = re.compile(r"--(?!(?:out|debug|help)\b)")
 _TEXT_LIKE_FLAG = re.compile(r"-(?:$|[\d.(])")
 """A prompt may begin with a dash: a list item, a negative number."""
-
-
-def subcommand_lines() -> str:
-    """Every subcommand and what it is for."""
-    return "\n".join(f"  {name:<9}{about}" for name, about in SUBCOMMANDS.items())
 
 
 def agent_arguments(function: F) -> F:
@@ -228,9 +196,10 @@ def _command(
             raise AgentError(f"{token} means nothing for %agent {name}; leave it out")
     tokens = reader.tokens + tail.tokens
     text = "\n".join(part for part in (tail.rest.strip(), (cell or "").strip()) if part)
-    if name == "model":
-        text = _one_name(text)
-    elif text and name not in ("sql", "help", "task"):
+    takes = SUBCOMMANDS[name].takes
+    if takes == "name":
+        text = _one_name(name, text)
+    elif text and takes == "nothing":
         raise AgentError(
             f"%agent {name} takes no text; to send it as a prompt: %agent -- {name} {tail.rest}"
         )
@@ -244,13 +213,13 @@ def _command(
     )
 
 
-def _one_name(text: str) -> str:
+def _one_name(command: str, text: str) -> str:
     """The name that a text consists of; one with spaces stands in quotes."""
     quoted = re.fullmatch(r"""(["'])(.+)\1""", text)
     name = quoted[2] if quoted else text
     if not quoted and (len(text.split()) > 1 or text.startswith(("'", '"'))):
         raise AgentError(
-            f"%agent model takes one name; to send it as a prompt: %agent -- model {text}"
+            f"%agent {command} takes one name; to send it as a prompt: %agent -- {command} {text}"
         )
     return name
 

@@ -11,15 +11,13 @@ from IPython.core.displaypub import CapturingDisplayPublisher
 from notebook_agents.core.agents import CreateAgent
 from notebook_agents.core.conversations import StartConversation
 from notebook_agents.core.errors import NotebookAgentsError, NotFound
-from notebook_agents.core.messages import user_message
-from notebook_agents.core.models import BUNDLED_MODEL, Sampling
-from notebook_agents.core.policy import ALLOW_POLICY, ASK_POLICY, DEFAULT_POLICY, ApprovalPolicy
-from notebook_agents.core.runs import Limits, Run, StartRun
+from notebook_agents.core.models import BUNDLED_MODEL
+from notebook_agents.core.runs import Run
 from notebook_agents.core.users import Actor
+from notebook_agents.live.desk import Desk
 from notebook_agents.magics.advice import Advice
 from notebook_agents.magics.answer import Answer, answer_of
 from notebook_agents.magics.approval import PersonAsker
-from notebook_agents.magics.context import frames_line
 from notebook_agents.magics.engaged import Engaged, engage
 from notebook_agents.magics.errors import NEXT_STEPS, AgentError, agent_error, one_line
 from notebook_agents.magics.figures import plotly_figures
@@ -28,25 +26,20 @@ from notebook_agents.magics.lending import TOOLS, frames_in_question, lend, miss
 from notebook_agents.magics.markdown import as_markdown
 from notebook_agents.magics.screen import NotebookScreen, Screen, TerminalScreen
 from notebook_agents.magics.transcript import Transcript
-from notebook_agents.magics.turn import Turn
+from notebook_agents.magics.turn import Asker, Turn
 from notebook_agents.magics.waiting import Interrupted, Waits, attempt, until
+from notebook_agents.magics.wishes import wish_of
 
 if TYPE_CHECKING:
     from notebook_agents.core.core import Core
     from notebook_agents.magics.host import CoreHost
-    from notebook_agents.magics.options import Approval, Options, Prompt
+    from notebook_agents.magics.options import Options, Prompt
 
 AGENT_NAME = "notebook"
 INSTRUCTIONS = (
     "You help a person in a Jupyter notebook. Use the tools to compute, to query data files and to "
     "read files; answer from what they return, briefly, and say so when something failed."
 )
-POLICIES: dict[Approval, ApprovalPolicy] = {
-    "default": DEFAULT_POLICY,
-    "ask": ASK_POLICY,
-    "yes": ALLOW_POLICY,
-}
-
 T = TypeVar("T")
 
 
@@ -62,13 +55,23 @@ class Identity:
     """The execution of a task that the notebook works for."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """Where a prompt is shown, and where a person is asked."""
+
+    screen: Screen
+    ask: Asker
+
+
 class Session:
-    """What the magic remembers between cells."""
+    """What the magic remembers between cells, or a chat panel between messages."""
 
     def __init__(self, shell: Any, host: CoreHost) -> None:
         self.shell = shell
         self.host = host
         self.is_kernel = hasattr(shell, "kernel")
+        self.desk = Desk()
+        """Where tools leave what only the notebook's own thread may do."""
         self.conversation_id = ""
         self.n_prompts = 0
         self.chosen_model = ""
@@ -79,7 +82,7 @@ class Session:
         """Names seen so far, for completion."""
         self.known_tools: list[str] = []
         self._identity: Identity | None = None
-        self._folder = ""
+        self.folder = ""
         """Where the conversation's tools work."""
         self._lent: dict[str, str] = {}
         """Frames that the conversation's tools have copies of, each with its digest."""
@@ -99,7 +102,7 @@ class Session:
     @property
     def has_moved(self) -> bool:
         """Whether the notebook has left the folder that the conversation's tools work in."""
-        return bool(self.conversation_id) and str(Path.cwd()) != self._folder
+        return bool(self.conversation_id) and str(Path.cwd()) != self.folder
 
     def identify(self, *, anew: bool = False) -> Waits[Identity]:
         """The owner and the notebook's agent, looked up once unless ``anew``."""
@@ -120,17 +123,19 @@ class Session:
         self._lent = {}
         self._advice.reset()
 
-    def prompt(self, request: Prompt) -> Waits[Answer]:
+    def prompt(self, request: Prompt, stage: Stage | None = None) -> Waits[Answer]:
         """Serve one prompt: show it working, bind and return the answer.
 
+        It is shown in the running cell unless a stage is given.
         Raises AgentError when there is none and Interrupted when the person stopped it.
         """
         options = request.options
-        screen = self._screen(options)
+        stage = stage or self._cell(options)
+        screen = stage.screen
         transcript = Transcript(model=options.model or self.model)
         screen.show(transcript)
         try:
-            turn, run = yield from self._play(request, screen, transcript)
+            turn, run = yield from self._play(request, stage, transcript)
         except NotebookAgentsError as error:
             transcript.fail(error.message)
             screen.end(transcript)
@@ -158,25 +163,25 @@ class Session:
         return answer
 
     def _play(
-        self, request: Prompt, screen: Screen, transcript: Transcript
+        self, request: Prompt, stage: Stage, transcript: Transcript
     ) -> Waits[tuple[Turn, Run]]:
         if self.has_moved and not (self._identity and self._identity.engaged):
             self.reset()
             transcript.note("the working folder has changed, so a new conversation begins")
         try:
-            return (yield from self._attempt(request, screen, transcript))
+            return (yield from self._attempt(request, stage, transcript))
         except NotFound as error:
             # Another client may have deleted what this kernel remembers.
             if error.kind not in ("agent", "conversation") or transcript.blocks:
                 raise
             self.reset()
             transcript.note(f"the {error.kind} was deleted, so a new conversation begins")
-            return (yield from self._attempt(request, screen, transcript))
+            return (yield from self._attempt(request, stage, transcript))
 
     def _attempt(
-        self, request: Prompt, screen: Screen, transcript: Transcript
+        self, request: Prompt, stage: Stage, transcript: Transcript
     ) -> Waits[tuple[Turn, Run]]:
-        self._folder = str(Path.cwd())
+        self.folder = str(Path.cwd())
         identity = yield from self.identify()
         engaged = identity.engaged
         if engaged is not None:
@@ -186,12 +191,13 @@ class Session:
         health = yield from until(self.host.submit(lambda core: core.models.health()))
         if transcript.model not in health.loaded_models:
             transcript.load()
-            screen.show(transcript)
+            stage.screen.show(transcript)
         turn = Turn(
             host=self.host,
             actor=identity.actor,
-            screen=screen,
-            ask=PersonAsker(is_kernel=self.is_kernel),
+            screen=stage.screen,
+            ask=stage.ask,
+            desk=self.desk,
             transcript=transcript,
         )
         text = self._text(request, transcript)
@@ -201,7 +207,7 @@ class Session:
                 return turn, known
         if request.options.tools is None or not TOOLS.isdisjoint(request.options.tools):
             yield from self._lend_frames(request.text, identity, transcript)
-        wish = self._wish(text, request.options, identity)
+        wish = wish_of(text, request.options, self, identity)
         if engaged is not None:
             wish = yield from engaged.wish(self.host, wish)
         run = yield from turn.play(wish)
@@ -249,37 +255,20 @@ class Session:
             transcript.note(note)
 
     def _start_conversation(self, text: str, identity: Identity) -> Waits[None]:
-        wish = StartConversation(
-            agent_id=identity.agent_id, title=text[:80], workspace=self._folder
-        )
+        wish = StartConversation(agent_id=identity.agent_id, title=text[:80], workspace=self.folder)
         actor = identity.actor
         conversation = yield from until(
             self.host.submit(lambda core: core.conversations.start(actor, wish))
         )
         self.conversation_id = conversation.id
 
-    def _wish(self, text: str, options: Options, identity: Identity) -> StartRun:
-        sampling = None
-        if options.temperature is not None or options.max_tokens is not None:
-            sampling = Sampling(temperature=options.temperature, max_tokens=options.max_tokens)
-        return StartRun(
-            agent_id=identity.agent_id,
-            message=user_message(text),
-            conversation_id=self.conversation_id,
-            workspace=self._folder,
-            model=options.model or self.chosen_model or None,
-            tools=options.tools,
-            sampling=sampling,
-            limits=Limits(max_tokens=options.max_tokens) if options.max_tokens else None,
-            policy=POLICIES[options.approval],
-            system=frames_line(self.namespace),
-        )
-
-    def _screen(self, options: Options) -> Screen:
+    def _cell(self, options: Options) -> Stage:
+        ask = PersonAsker(is_kernel=self.is_kernel)
         if not self.is_kernel:
-            return TerminalScreen(is_streaming=options.is_streaming)
+            return Stage(screen=TerminalScreen(is_streaming=options.is_streaming), ask=ask)
         is_captured = isinstance(self.shell.display_pub, CapturingDisplayPublisher)
-        return NotebookScreen(is_streaming=options.is_streaming, is_captured=is_captured)
+        screen = NotebookScreen(is_streaming=options.is_streaming, is_captured=is_captured)
+        return Stage(screen=screen, ask=ask)
 
     def _answer(self, run: Run, transcript: Transcript) -> Answer:
         shell, shown_in = self.shell, self.shell.execution_count

@@ -23,7 +23,7 @@ from notebook_agents.core.task_words import (
 from notebook_agents.core.tasks import MAX_TASKS, CreateTask, ListTasks, TaskChanges
 from notebook_agents.magics.errors import AgentError, close_to
 from notebook_agents.magics.facts import Facts, Help
-from notebook_agents.magics.options import TASK_VERBS
+from notebook_agents.magics.subcommands import TASK_VERBS
 from notebook_agents.magics.waiting import Feed, Interrupted, Waits, until
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from notebook_agents.core.core import Core
     from notebook_agents.core.tasks import Task
     from notebook_agents.core.users import Actor
+    from notebook_agents.magics.options import Options
     from notebook_agents.magics.session import Session
 
 TICK_S = 0.5
@@ -66,7 +67,7 @@ class ExecutedNotebook:
         return "\n\n".join(parts)
 
 
-def task_command(session: Session, argument: str) -> Waits[Any]:
+def task_command(session: Session, argument: str, _options: Options) -> Waits[Any]:
     """Serve ``%agent task VERB …``."""
     verb, rest = _split(argument or "list")
     if verb not in TASK_VERBS:

@@ -7,7 +7,7 @@ generator of waits, so that awaiting and blocking cells behave alike.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from notebook_agents.core.events import ApprovalRequested, EventBody, TextDelta, ToolOutput
 from notebook_agents.core.runs import ApprovalDecision, PendingApproval, Run, StartRun
+from notebook_agents.live.desk import Desk, Job
 from notebook_agents.magics.transcript import Transcript
 from notebook_agents.magics.waiting import Feed, Interrupted, Waits, until
 
@@ -33,8 +34,8 @@ STOP_PATIENCE_S = 2.0
 MAX_WAITING_EVENTS = 1000
 """How many events may wait for a cell that is busy, before output of tools is left out."""
 
-Asker = Callable[[ApprovalRequested], ApprovalDecision]
-"""Asks the person whether a tool may be called; denies where nobody can answer."""
+Asker = Callable[[Sequence[ApprovalRequested]], "Waits[list[ApprovalDecision]]"]
+"""Asks the person whether tools may be called; denies where nobody can answer."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,6 +46,8 @@ class Turn:
     actor: Actor
     screen: Screen
     ask: Asker
+    desk: Desk = field(default_factory=Desk)
+    """Where tools leave what only this thread may do."""
     transcript: Transcript = field(default_factory=Transcript)
     run_id: str = ""
     is_stopped: bool = False
@@ -57,10 +60,17 @@ class Turn:
         Raises what the core raises when it cannot be started, and Interrupted when the person
         stops it before it has begun, or a second time while it is being cancelled.
         """
-        actor = self.actor
         run, is_stopped_early = yield from self._start(wish)
         self.run_id = run.id
         feed = Feed(queue)
+        self.desk.open(run.conversation_id, feed.put)
+        try:
+            return (yield from self._show(run, feed, is_stopped_early=is_stopped_early))
+        finally:
+            self.desk.close(run.conversation_id)
+
+    def _show(self, run: Run, feed: Feed, *, is_stopped_early: bool) -> Waits[Run]:
+        actor = self.actor
         finished = self.host.submit(lambda core: _follow(core, actor, run.id, feed))
         if is_stopped_early:
             self._stop()
@@ -94,13 +104,16 @@ class Turn:
 
     def _take(self, feed: Feed) -> bool:
         """Draw what has arrived; whether that was the end."""
-        items: list[EventBody | None] = feed.take()
+        items: list[EventBody | Job | None] = feed.take()
+        jobs = [item for item in items if isinstance(item, Job)]
         for body in items:
-            if body is not None:
+            if body is not None and not isinstance(body, Job):
                 self.transcript.apply(body)
         is_over = None in items
         if not is_over:
-            self.screen.show(self.transcript, has_news=bool(items))
+            self.screen.show(self.transcript, has_news=bool(items), is_urgent=bool(jobs))
+        for job in jobs:
+            job.do()
         return is_over
 
     def _decide(self) -> Waits[None]:
@@ -114,7 +127,7 @@ class Turn:
         for asked in requests:
             self.transcript.apply(asked)
         self.screen.show(self.transcript, is_urgent=True)
-        decisions = [self.ask(asked) for asked in requests]
+        decisions = yield from self.ask(requests)
         self.transcript.answer([decision.call_id for decision in decisions])
         yield from until(self.host.submit(lambda core: _answer(core, actor, run_id, decisions)))
 
@@ -134,7 +147,7 @@ class Turn:
         self.host.submit(lambda core: core.runs.cancel(actor, run_id))
 
 
-def queue(waiting: list[EventBody | None], body: EventBody | None) -> None:
+def queue(waiting: list[EventBody | Job | None], body: EventBody | Job | None) -> None:
     """Put an event behind those that a busy cell has not taken yet, without loss in the end.
 
     A text grows instead of coming in pieces; output that is too much to be shown as it comes is
@@ -171,5 +184,10 @@ async def _answer(core: Core, actor: Actor, run_id: str, decisions: list[Approva
 def _request(entry: PendingApproval) -> ApprovalRequested:
     call = entry.call
     return ApprovalRequested(
-        call_id=call.call_id, name=call.name, arguments=call.arguments, reason=entry.reason
+        call_id=call.call_id,
+        name=call.name,
+        arguments=call.arguments,
+        reason=entry.reason,
+        effect=entry.effect,
+        findings=entry.findings,
     )

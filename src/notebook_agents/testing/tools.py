@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from notebook_agents.core.assessments import Assessment
 from notebook_agents.core.errors import InvalidRequest, SandboxUnavailable
 from notebook_agents.core.policy import Effect, Level
 from notebook_agents.core.tools import (
@@ -31,6 +32,8 @@ class ScriptedTools:
 
     functions: dict[str, ToolFunction] = field(default_factory=dict)
     effects: dict[str, Effect] = field(default_factory=dict)
+    assessments: dict[str, Assessment] = field(default_factory=dict)
+    """By tool, what its calls would do beyond its effect."""
     invocations: list[ToolInvocation] = field(default_factory=list)
     enforced_level: Level = "medium"
     categories: dict[str, str] = field(default_factory=dict)
@@ -57,6 +60,14 @@ class ScriptedTools:
             raise InvalidRequest(str(error), field="parameters") from error
         bound.apply_defaults()
         return dict(bound.arguments)
+
+    async def assess(self, name: str, arguments: Mapping[str, Any]) -> Assessment | None:
+        """What ``assessments`` says of the tool; else its effect."""
+        return self.assessments.get(name)
+
+    def why_absent(self, name: str) -> str:
+        """Nothing is known of others."""
+        return ""
 
     async def run(self, invocation: ToolInvocation) -> ToolResult:
         """Call the function, within the timeout."""

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from notebook_agents.core.assessments import Assessment
 from notebook_agents.core.errors import (
     NotebookAgentsError,
     NotFound,
@@ -61,6 +62,14 @@ class Registry:
     def validate(self, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments with defaults filled in; InvalidRequest names the wrong one."""
         return self._tool(name).validate(arguments)
+
+    async def assess(self, name: str, arguments: Mapping[str, Any]) -> Assessment | None:  # noqa: ARG002
+        """What the call would do: the tool's own effect, since it runs in a sandbox."""
+        return None
+
+    def why_absent(self, name: str) -> str:  # noqa: ARG002
+        """Nothing is known of tools that are not installed."""
+        return ""
 
     async def run(self, invocation: ToolInvocation) -> ToolResult:
         """Use the tool; failures are results. Cancelling the awaiting task stops it."""

@@ -1,0 +1,40 @@
+"""A prompt with its flags as the wish for a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from notebook_agents.core.messages import user_message
+from notebook_agents.core.models import Sampling
+from notebook_agents.core.policy import ALLOW_POLICY, ASK_POLICY, DEFAULT_POLICY, ApprovalPolicy
+from notebook_agents.core.runs import Limits, StartRun
+from notebook_agents.magics.context import frames_line
+
+if TYPE_CHECKING:
+    from notebook_agents.magics.options import Approval, Options
+    from notebook_agents.magics.session import Identity, Session
+
+POLICIES: dict[Approval, ApprovalPolicy] = {
+    "default": DEFAULT_POLICY,
+    "ask": ASK_POLICY,
+    "yes": ALLOW_POLICY,
+}
+
+
+def wish_of(text: str, options: Options, session: Session, identity: Identity) -> StartRun:
+    """The run that a prompt asks for; what no flag says is the session's, then the agent's."""
+    sampling = None
+    if options.temperature is not None or options.max_tokens is not None:
+        sampling = Sampling(temperature=options.temperature, max_tokens=options.max_tokens)
+    return StartRun(
+        agent_id=identity.agent_id,
+        message=user_message(text),
+        conversation_id=session.conversation_id,
+        workspace=session.folder,
+        model=options.model or session.chosen_model or None,
+        tools=options.tools,
+        sampling=sampling,
+        limits=Limits(max_tokens=options.max_tokens) if options.max_tokens else None,
+        policy=POLICIES[options.approval],
+        system=frames_line(session.namespace),
+    )

@@ -1,0 +1,1 @@
+"""What has buttons: the chat panel and its fellows, one anywidget class per file."""
