@@ -63,7 +63,11 @@ ALLOWED = {
     "notebook_agents.client.client": "import httpx2, notebook_agents.core.errors",
     "notebook_agents.testing": "import notebook_agents.core.runs",
     "notebook_agents.build": "import notebook_agents.engine.model, notebook_agents.store.store",
-    "notebook_agents.magics": "import notebook_agents.build, notebook_agents.client.client",
+    "notebook_agents.live": "import notebook_agents.core.runs",
+    "notebook_agents.magics": (
+        "import notebook_agents.build, notebook_agents.client.client, notebook_agents.live"
+    ),
+    "notebook_agents.widgets": "import notebook_agents.magics, notebook_agents.live",
     "notebook_agents_server": "",
     "notebook_agents_server.account_commands": "import notebook_agents.build",
     "notebook_agents_server.app": "import notebook_agents.build, notebook_agents_server.dialects",
@@ -87,6 +91,8 @@ REFUSED = [
     ("layers", "notebook_agents.core.errors", "notebook_agents.tools"),
     ("layers", "notebook_agents.sandbox", "notebook_agents.store.store"),
     ("layers", "notebook_agents.build", "notebook_agents.magics"),
+    ("layers", "notebook_agents.live", "notebook_agents.magics"),
+    ("adapters", "notebook_agents.live", "notebook_agents.sandbox"),
     ("layers", "notebook_agents.relay", "notebook_agents.eventlog"),
     ("layers", "notebook_agents.pricing", "notebook_agents.store.store"),
     ("adapters", "notebook_agents_server.base", "notebook_agents.pricing"),
