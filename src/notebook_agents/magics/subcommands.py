@@ -43,6 +43,10 @@ class Subcommand:
     """One line; where the word takes something, that first."""
     handler: str
     """``module:function`` in this package."""
+    aliases: tuple[str, ...] = ()
+    """Other words for it, reserved as well."""
+    switches: tuple[str, ...] = ()
+    """Flags of its own; a text that begins with one is left to the handler as it is."""
     takes: Takes = "nothing"
     """What may follow: nothing, one name that may stand in quotes, or any text."""
     more: str = ""
@@ -108,6 +112,11 @@ A name with spaces stands in quotes. What is scheduled runs in a server, browser
     ),
 }
 """Reserved words; ``--`` in front makes them part of a prompt."""
+
+WORDS: dict[str, str] = {
+    word: name for name, row in SUBCOMMANDS.items() for word in (name, *row.aliases)
+}
+"""Every reserved word, aliases too, and the subcommand that it stands for."""
 
 
 def subcommand_lines() -> str:

@@ -11,7 +11,7 @@ from notebook_agents.core.runs import Limits, StartRun
 from notebook_agents.magics.context import frames_line
 
 if TYPE_CHECKING:
-    from notebook_agents.magics.options import Approval, Options
+    from notebook_agents.magics.flags import Approval, Options
     from notebook_agents.magics.session import Identity, Session
 
 POLICIES: dict[Approval, ApprovalPolicy] = {
