@@ -45,6 +45,11 @@ async def kernel(tmp_path: Path) -> AsyncIterator[Kernel]:
     client = AsyncKernelClient()
     client.load_connection_file(str(file))
     client.start_channels()
+    # A heartbeat that is stopped before its thread has begun never ends: it opens sockets in a
+    # circle until the process has no descriptors left.
+    async with asyncio.timeout(10):
+        while not client.hb_channel.is_beating():  # noqa: ASYNC110 - there is nothing to wait on
+            await asyncio.sleep(0.01)
     yield client, events, over
     client.stop_channels()
     client.context.destroy(linger=0)
