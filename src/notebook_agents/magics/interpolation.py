@@ -3,7 +3,8 @@
 Only a name followed by attributes and subscripts is looked up, never a call, and only when it
 resolves. Code, JSON and LaTeX in a prompt are therefore left alone and nothing ever raises.
 ``{{`` writes one ``{``, and the ``}}`` that closes it writes one ``}``. Values are put in once and
-not scanned again, so braces inside a value cannot pull in another one.
+not scanned again, so braces inside a value cannot pull in another one. The explicit forms
+``@name``, ``@cell:n``, ``@file:path`` and ``&function`` are in ``references.py``.
 """
 
 from __future__ import annotations
@@ -12,11 +13,17 @@ import ast
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from notebook_agents.magics.pictures import Picture, picture_of, plotly_words
+from notebook_agents.magics.references import Found, Sources, find
 from notebook_agents.magics.values import is_frame, value_text
 
 _REFERENCE = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*|\[[^\[\]{}\n]+\])*")
+_SIGN = re.compile(r"[{}@$&]")
+SIGNS = "@$&"
+"""What explicit references begin with."""
 _BARE_NAME = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 
 
@@ -31,6 +38,13 @@ class Interpolated:
     """What looks like a variable, names none, and was left as it stood."""
     unwritable: tuple[str, ...] = ()
     """Variables whose value cannot be written as text, left as they stood too."""
+    pictures: tuple[Picture, ...] = ()
+    """Plots and images, for a model that sees; the text tells of each."""
+    functions: tuple[tuple[str, Callable[..., Any]], ...] = ()
+    """What the model may call, by name."""
+    problems: tuple[str, ...] = ()
+    """Explicit references that mean nothing; the prompt must not be sent."""
+    notes: tuple[str, ...] = ()
 
 
 def interpolate(
@@ -42,20 +56,23 @@ def interpolate(
 ) -> Interpolated:
     """Put variables of ``namespace`` in; each value takes at most ``max_chars`` characters.
 
-    With ``are_frames_named`` a data frame becomes its own name: for a model that is told the
-    frames' columns in a line of their own and was not trained to read more.
+    With ``are_frames_named`` a data frame becomes its own name, and so does a file: for a model
+    that is told the frames' columns in a line of their own and was not trained to read more.
     """
 
-    def look_up(reference: str) -> tuple[bool, str | None]:
-        """Whether there is such a variable, and the text it becomes."""
+    def look_up(reference: str) -> tuple[bool, str | None, Picture | None]:
+        """Whether there is such a variable, the text it becomes, and what it looks like."""
         is_found, value = resolve(reference, namespace)
         if not is_found:
-            return False, None
+            return False, None, None
         if are_frames_named and reference.isidentifier() and is_frame(value):
-            return True, reference
-        return True, _written(value, max_chars)
+            return True, reference, None
+        return True, *_written(reference, value, max_chars)
 
-    scan = _Scan(text, look_up)
+    sources = Sources(
+        names=namespace, write=look_up, folder=Path.cwd(), are_files_named=are_frames_named
+    )
+    scan = _Scan(text, sources)
     while scan.position < len(text):
         scan.step()
     return Interpolated(
@@ -63,34 +80,50 @@ def interpolate(
         replaced=tuple(scan.replaced),
         unresolved=tuple(scan.unresolved),
         unwritable=tuple(scan.unwritable),
+        pictures=tuple(scan.pictures),
+        functions=tuple(found.function for found in scan.found if found.function),
+        problems=tuple(found.problem for found in scan.found if found.problem),
+        notes=tuple(found.note for found in scan.found if found.note),
     )
 
 
 class _Scan:
-    """Goes through a prompt once, from brace to brace."""
+    """Goes through a prompt once, from sign to sign."""
 
-    def __init__(self, text: str, look_up: Callable[[str], tuple[bool, str | None]]) -> None:
+    def __init__(self, text: str, sources: Sources) -> None:
         self.position = 0
         self.pieces: list[str] = []
         self.replaced: list[str] = []
         self.unresolved: list[str] = []
         self.unwritable: list[str] = []
+        self.pictures: list[Picture] = []
+        self.found: list[Found] = []
         self._text = text
-        self._look_up = look_up
+        self._sources = sources
         self._open_braces: list[str] = []
 
     def step(self) -> None:
-        """Take one brace, one reference, or the text up to the next brace."""
+        """Take one brace, one reference, or the text up to the next sign."""
         if self._text.startswith("{{", self.position):
             self._open("{{")
         elif self._text[self.position] == "{":
             self._open_or_replace()
         elif self._text[self.position] == "}":
             self._close()
-        else:
-            end = _next_brace(self._text, self.position)
+        elif self._text[self.position] not in SIGNS or not self._take_explicit():
+            end = _next_sign(self._text, self.position + 1)
             self.pieces.append(self._text[self.position : end])
             self.position = end
+
+    def _take_explicit(self) -> bool:
+        found = find(self._text, self.position, self._sources)
+        if found is None:
+            return False
+        self.found.append(found)
+        self.pieces.append(found.text)
+        self.pictures += [found.picture] if found.picture else []
+        self.position += found.length
+        return True
 
     def _open(self, brace: str) -> None:
         self._open_braces.append(brace)
@@ -99,8 +132,11 @@ class _Scan:
 
     def _open_or_replace(self) -> None:
         reference = _reference_at(self._text, self.position + 1)
-        is_found, written = self._look_up(reference) if reference else (False, None)
+        is_found, written, picture = (
+            self._sources.write(reference) if reference else (False, None, None)
+        )
         if written is not None:
+            self.pictures += [picture] if picture else []
             self.pieces.append(written)
             self.replaced.append(reference)
             self.position += len(reference) + 2
@@ -130,11 +166,16 @@ def resolve(reference: str, namespace: Mapping[str, Any]) -> tuple[bool, Any]:
         return False, None
 
 
-def _written(value: Any, max_chars: int) -> str | None:
+def _written(reference: str, value: Any, max_chars: int) -> tuple[str | None, Picture | None]:
     try:
-        return value_text(value, max_chars=max_chars)
+        if words := plotly_words(value):
+            return f"[{reference}: {words}]", None
+        picture = picture_of(value)
+        if picture is not None:
+            return f"[{reference}: {picture.about}]", picture
+        return value_text(value, max_chars=max_chars), None
     except Exception:  # noqa: BLE001 - a __str__ of the user's may raise anything
-        return None
+        return None, None
 
 
 def _value_of(node: ast.expr, namespace: Mapping[str, Any]) -> Any:
@@ -165,6 +206,6 @@ def _reference_at(text: str, start: int) -> str:
     return found[0]
 
 
-def _next_brace(text: str, start: int) -> int:
-    found = re.compile(r"[{}]").search(text, start)
+def _next_sign(text: str, start: int) -> int:
+    found = _SIGN.search(text, start)
     return found.start() if found else len(text)

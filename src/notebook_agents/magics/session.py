@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,13 +16,14 @@ from notebook_agents.core.models import BUNDLED_MODEL
 from notebook_agents.core.runs import Run
 from notebook_agents.core.users import Actor
 from notebook_agents.live.desk import Desk
+from notebook_agents.live.functions import Functions
 from notebook_agents.magics.advice import Advice
 from notebook_agents.magics.answer import Answer, answer_of
 from notebook_agents.magics.approval import PersonAsker
+from notebook_agents.magics.asking import what_is_asked
 from notebook_agents.magics.engaged import Engaged, engage
 from notebook_agents.magics.errors import NEXT_STEPS, AgentError, agent_error, one_line
 from notebook_agents.magics.figures import plotly_figures
-from notebook_agents.magics.interpolation import interpolate
 from notebook_agents.magics.lending import TOOLS, frames_in_question, lend, missing, pack
 from notebook_agents.magics.markdown import as_markdown
 from notebook_agents.magics.screen import NotebookScreen, Screen, TerminalScreen
@@ -72,6 +74,10 @@ class Session:
         self.is_kernel = hasattr(shell, "kernel")
         self.desk = Desk()
         """Where tools leave what only the notebook's own thread may do."""
+        self.functions = Functions(shell.user_ns, self.desk)
+        """Those of the notebook that prompts have offered to the model."""
+        self.errors: Mapping[int, object] = {}
+        """By cell number, what failed there, as ``Err`` in prompts."""
         self.conversation_id = ""
         self.n_prompts = 0
         self.chosen_model = ""
@@ -200,7 +206,8 @@ class Session:
             desk=self.desk,
             transcript=transcript,
         )
-        text = self._text(request, transcript)
+        asked = yield from what_is_asked(request, self, transcript)
+        text = asked.text
         if engaged is not None:
             known = yield from engaged.recorded(self.host, text, transcript)
             if known is not None:
@@ -208,23 +215,12 @@ class Session:
         if request.options.tools is None or not TOOLS.isdisjoint(request.options.tools):
             yield from self._lend_frames(request.text, identity, transcript)
         wish = wish_of(text, request.options, self, identity)
+        wish = replace(wish, message=asked.message)
         if engaged is not None:
             wish = yield from engaged.wish(self.host, wish)
         run = yield from turn.play(wish)
         self.conversation_id = run.conversation_id
         return turn, run
-
-    def _text(self, request: Prompt, transcript: Transcript) -> str:
-        """What is asked, with variables in it."""
-        if request.is_literal:
-            return request.text
-        is_tiny = transcript.model == BUNDLED_MODEL
-        prompt = interpolate(request.text, self.namespace, are_frames_named=is_tiny)
-        for name in prompt.unresolved:
-            transcript.note(f"{{{name}}} was left as it is: there is no variable {name}")
-        for name in prompt.unwritable:
-            transcript.note(f"{{{name}}} was left as it is: its value cannot be written as text")
-        return prompt.text
 
     def _lend_frames(self, text: str, identity: Identity, transcript: Transcript) -> Waits[None]:
         """Copy the frames that the prompt is about to where the tools can see them."""

@@ -1,0 +1,96 @@
+"""What is asked in the end: the prompt with everything in it that it names."""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from notebook_agents.core.errors import NotebookAgentsError
+from notebook_agents.core.messages import AttachmentPart, Message, user_message
+from notebook_agents.core.models import BUNDLED_MODEL
+from notebook_agents.magics.errors import AgentError
+from notebook_agents.magics.interpolation import Interpolated, interpolate
+from notebook_agents.magics.waiting import Waits, until
+
+if TYPE_CHECKING:
+    from notebook_agents.core.core import Core
+    from notebook_agents.magics.options import Prompt
+    from notebook_agents.magics.pictures import Picture
+    from notebook_agents.magics.session import Session
+    from notebook_agents.magics.transcript import Transcript
+
+SEES = "vision"
+"""The capability of models that take images."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A prompt, ready to be sent."""
+
+    text: str
+    pictures: tuple[Picture, ...] = ()
+
+    @property
+    def message(self) -> Message:
+        """What goes into the conversation."""
+        return user_message(self.text, [_attachment(picture) for picture in self.pictures])
+
+
+def what_is_asked(request: Prompt, session: Session, transcript: Transcript) -> Waits[Asked]:
+    """Put variables, cells, files and functions in; what was left out is noted.
+
+    Raises AgentError when the prompt names something explicitly that is not there.
+    """
+    if request.is_literal:
+        return Asked(text=request.text)
+    is_tiny = transcript.model == BUNDLED_MODEL
+    names = ChainMap({"Err": session.errors}, session.namespace)
+    prompt = interpolate(request.text, names, are_frames_named=is_tiny)
+    if prompt.problems:
+        raise AgentError("; ".join(prompt.problems))
+    for note in _notes(prompt):
+        transcript.note(note)
+    yield from _offer(prompt, session)
+    model, pictures = transcript.model, prompt.pictures
+    if pictures and not (yield from until(session.host.submit(lambda core: _sees(core, model)))):
+        transcript.note(f"{model} does not see images; it was told in words what there is")
+        pictures = ()
+    return Asked(text=prompt.text, pictures=pictures)
+
+
+def _notes(prompt: Interpolated) -> list[str]:
+    left = "was left as it is"
+    return [
+        *(f"{{{name}}} {left}: there is no variable {name}" for name in prompt.unresolved),
+        *(f"{{{name}}} {left}: its value cannot be written as text" for name in prompt.unwritable),
+        *prompt.notes,
+    ]
+
+
+def _offer(prompt: Interpolated, session: Session) -> Waits[None]:
+    """Let the model call the functions that the prompt names, from now on."""
+    if not prompt.functions:
+        return
+    for name, function in prompt.functions:
+        try:
+            session.functions.offer(name, function)
+        except NotebookAgentsError as error:
+            raise AgentError(error.message) from error
+    functions = session.functions
+
+    async def lend(core: Core) -> None:
+        core.tools.lend(functions)
+
+    yield from until(session.host.submit(lend))
+
+
+async def _sees(core: Core, model: str) -> bool:
+    infos: list[Any] = list(await core.models.list())
+    return any(info.id == model and SEES in info.capabilities for info in infos)
+
+
+def _attachment(picture: Picture) -> AttachmentPart:
+    return AttachmentPart(
+        kind="image", content=picture.content, name=picture.about, media_type=picture.media_type
+    )
