@@ -31,6 +31,13 @@ def answered(history: Sequence[Message]) -> list[Message]:
     ]
 
 
+def recent(history: Sequence[Message], n: int | None) -> list[Message]:
+    """The last question with what followed, and ``n`` earlier ones with theirs; None keeps all."""
+    asked = [place for place, message in enumerate(history) if message.role == "user"]
+    is_all = n is None or n >= len(asked) - 1
+    return list(history) if is_all else list(history[asked[-(n or 0) - 1] :])
+
+
 def settle(calls: Sequence[ToolCallPart], results: Sequence[ToolResultPart] = ()) -> Message:
     """The tool message for calls of which only some have a result; the others were interrupted.
 

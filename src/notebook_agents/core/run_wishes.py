@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from notebook_agents.core.ids import new_id
@@ -40,7 +40,7 @@ def new_run(wish: StartRun, place: Place, ports: WorkPorts) -> Run:
         holder=ports.store.holder(),
         tools=_tools(wish, place, ports.tools),
         sampling=wish.sampling or settings.sampling or agent.sampling,
-        limits=wish.limits or settings.limits or Limits(timeout_s=agent.timeout_s),
+        limits=_limits(wish, place),
         policy=wish.policy or settings.policy or agent.policy,
         system="\n".join(filter(None, (settings.instructions, wish.system))),
         metadata=wish.metadata,
@@ -49,6 +49,12 @@ def new_run(wish: StartRun, place: Place, ports: WorkPorts) -> Run:
         batch_id=wish.batch_id,
         created_at=ports.loop.clock.now(),
     )
+
+
+def _limits(wish: StartRun, place: Place) -> Limits:
+    default = Limits(timeout_s=place.agent.timeout_s)
+    limits = wish.limits or place.conversation.settings.limits or default
+    return limits if wish.history is None else replace(limits, max_history=wish.history)
 
 
 def _tools(wish: StartRun, place: Place, tools: Tools) -> tuple[str, ...]:

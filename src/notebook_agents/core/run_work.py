@@ -28,7 +28,7 @@ from notebook_agents.core.events import (
     ToolStarted,
 )
 from notebook_agents.core.explicit_calls import explicit_call
-from notebook_agents.core.history import answered, open_calls, result_part, settle
+from notebook_agents.core.history import answered, open_calls, recent, result_part, settle
 from notebook_agents.core.ids import new_id
 from notebook_agents.core.loop import LoopPorts, LoopTask, agent_loop, write_words
 from notebook_agents.core.messages import (
@@ -196,7 +196,7 @@ class RunWorker:
         self._tip_id = conversation.tip_id
         chain = await self._ports.store.chain(conversation.tip_id)
         self._open = {call.call_id: call for call in open_calls([n.message for n in chain])}
-        history = answered([node.message for node in chain])
+        history = recent(answered([n.message for n in chain]), self.run.limits.max_history)
         async with asyncio.timeout(self.run.limits.timeout_s):
             if self.run.workflow:
                 await self._drive_workflow(history)

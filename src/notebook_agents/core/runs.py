@@ -30,6 +30,10 @@ class Limits:
     timeout_s: float = 300.0
     """Wall clock, waiting for approval not counted."""
     max_cost_usd: float | None = None
+    max_history: int | None = None
+    """Earlier questions that the model is told of, with their answers; None is all that fit.
+
+    This one ends nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +156,8 @@ class StartRun:
     """A workflow to run in place of the agent loop."""
     parameters: dict[str, Any] = field(default_factory=dict)
     """What the workflow is asked for beside the message; JSON values."""
+    history: int | None = None
+    """Earlier questions that the model is told of, with their answers; None is as `limits` say."""
     max_messages: int | None = None
     """Refuse when the conversation has so many messages already."""
     batch_id: str = ""
