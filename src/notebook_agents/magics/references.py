@@ -68,7 +68,7 @@ def find(text: str, position: int, sources: Sources) -> Found | None:
     sign = text[position]
     if sign == "$":
         match = _QUOTED.match(text, position)
-        return _value(match[1].strip(), len(match[0]), sources) if match else None
+        return _value(match[1].strip(), len(match[0]), sources, is_exact=True) if match else None
     if (position and text[position - 1] not in _BEFORE) or _is_in_code(text, position):
         return None
     if _ESCAPED.match(text, position):
@@ -85,7 +85,7 @@ def find(text: str, position: int, sources: Sources) -> Found | None:
     return _value(match[1], len(match[0]), sources)
 
 
-def _value(reference: str, length: int, sources: Sources) -> Found:
+def _value(reference: str, length: int, sources: Sources, *, is_exact: bool = False) -> Found:
     """The longest reference that is there: ``@df.Then`` may be ``@df``, a stop and a word."""
     tried = reference
     while tried:
@@ -96,7 +96,7 @@ def _value(reference: str, length: int, sources: Sources) -> Found:
                 problem = f"the value of {tried} cannot be written as text"
                 return Found(length=length, text="", problem=problem)
             return Found(length=length, text=written, picture=picture)
-        tried = tried.rpartition(".")[0]
+        tried = "" if is_exact else tried.rpartition(".")[0]
     name = re.split(r"[.\[]", reference)[0]
     return Found(length=length, text="", problem=_no_variable(name, reference, sources.names))
 
@@ -147,7 +147,7 @@ def _cell(number: int, length: int, sources: Sources) -> Found:
 
 def _file(match: re.Match[str], sources: Sources) -> Found:
     quoted = match[1] or match[2]
-    name = quoted or match[3].rstrip(".,;:!?)")
+    name = quoted or match[3].rstrip(".,;:!?)") or match[3]
     length = len(match[0]) - (0 if quoted else len(match[3]) - len(name))
     path = (sources.folder / Path(name).expanduser()).resolve()
     if not path.is_file():
