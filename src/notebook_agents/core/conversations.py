@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import builtins
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ from notebook_agents.core.errors import (
     NotFound,
 )
 from notebook_agents.core.events import CodeRan
+from notebook_agents.core.forks import shared
 from notebook_agents.core.ids import is_id, new_id
 from notebook_agents.core.journal import Source
 from notebook_agents.core.messages import Message
@@ -68,6 +69,8 @@ class ConversationSettings:
     """Told to the model after the agent's own."""
     persona: str = ""
     """The persona whose words are in the instructions."""
+    hidden_runs: tuple[str, ...] = ()
+    """Runs whose question and answer stay, but are no longer told to the model."""
     options: dict[str, Any] = field(default_factory=dict)
     """The client's own words for all this, given back as they came; never interpreted."""
 
@@ -177,6 +180,8 @@ class ForkConversation:
     """None takes the original's."""
     with_files: bool = False
     """Whether the files come along, as copies."""
+    in_place: bool = False
+    """Whether it works in the same folder, where that is one of its owner."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,14 +293,18 @@ class Conversations:
     ) -> Conversation:
         """A new conversation with the same messages, all of them or those up to one.
 
-        Only the pointer is new; its folder is its own, empty or with copies of the files.
+        Only the pointer is new; its folder is its own, empty or with copies of the files, unless it
+        is to work where the original does.
         """
         wish, original = wish or ForkConversation(), await self.get(actor, id)
         tips = ["", *(node.id for node in await self.messages(actor, id))]
-        n_messages = _shared(wish, tips)
+        n_messages = shared(wish, tips)
+        workspaces = self._ports.workspaces
+        stays = wish.in_place and not workspaces.owns(original.workspace)
         start = StartConversation(
             agent_id=original.agent_id,
             title=original.title if wish.title is None else wish.title,
+            workspace=original.workspace if stays else "",
             context=original.context,
             mode="forked",
             settings=original.settings,
@@ -306,10 +315,9 @@ class Conversations:
             message_count=n_messages,
             forked_from=original.id,
         )
-        workspaces = self._ports.workspaces
-        await workspaces.create(fork.workspace)
+        await (workspaces.check if stays else workspaces.create)(fork.workspace)
         try:
-            if wish.with_files:
+            if wish.with_files and not stays:
                 await workspaces.copy(original.workspace, fork.workspace)
             await self._ports.store.commit(Insert(record=fork))
         except NotebookAgentsError:
@@ -383,16 +391,3 @@ class Conversations:
         for archive in archives:
             await self._ports.archives.remove(archive.id)
         return conversation
-
-
-def _shared(wish: ForkConversation, tips: Sequence[str]) -> int:
-    """How many messages a fork shares; ``tips`` are their ids, after that of none."""
-    if wish.n_messages is not None:
-        if not 0 <= wish.n_messages < len(tips):
-            raise InvalidRequest(
-                f"the conversation has {len(tips) - 1} messages, not {wish.n_messages}"
-            )
-        return wish.n_messages
-    if wish.at and wish.at not in tips:
-        raise InvalidRequest(f"there is no message {wish.at!r} in this conversation", field="at")
-    return tips.index(wish.at) if wish.at else len(tips) - 1

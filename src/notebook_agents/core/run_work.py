@@ -196,7 +196,8 @@ class RunWorker:
         self._tip_id = conversation.tip_id
         chain = await self._ports.store.chain(conversation.tip_id)
         self._open = {call.call_id: call for call in open_calls([n.message for n in chain])}
-        history = recent(answered([n.message for n in chain]), self.run.limits.max_history)
+        told = [n.message for n in chain if n.run_id not in conversation.settings.hidden_runs]
+        history = recent(answered(told), self.run.limits.max_history)
         async with asyncio.timeout(self.run.limits.timeout_s):
             if self.run.workflow:
                 await self._drive_workflow(history)
