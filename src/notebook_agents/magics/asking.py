@@ -30,11 +30,13 @@ class Asked:
 
     text: str
     pictures: tuple[Picture, ...] = ()
+    parts: tuple[AttachmentPart, ...] = ()
+    """What was sent along."""
 
     @property
     def message(self) -> Message:
         """What goes into the conversation."""
-        return user_message(self.text, [_attachment(picture) for picture in self.pictures])
+        return user_message(self.text, [*self.parts, *map(_attachment, self.pictures)])
 
 
 def what_is_asked(request: Prompt, session: Session, transcript: Transcript) -> Waits[Asked]:
@@ -43,7 +45,7 @@ def what_is_asked(request: Prompt, session: Session, transcript: Transcript) -> 
     Raises AgentError when the prompt names something explicitly that is not there.
     """
     if request.is_literal:
-        return Asked(text=request.text)
+        return Asked(text=request.text, parts=request.parts)
     is_tiny = transcript.model == BUNDLED_MODEL
     names = ChainMap({"Err": session.errors}, session.namespace)
     prompt = interpolate(request.text, names, are_frames_named=is_tiny)
@@ -56,7 +58,7 @@ def what_is_asked(request: Prompt, session: Session, transcript: Transcript) -> 
     if pictures and not (yield from until(session.host.submit(lambda core: _sees(core, model)))):
         transcript.note(f"{model} does not see images; it was told in words what there is")
         pictures = ()
-    return Asked(text=prompt.text, pictures=pictures)
+    return Asked(text=prompt.text, pictures=pictures, parts=request.parts)
 
 
 def _notes(prompt: Interpolated) -> list[str]:

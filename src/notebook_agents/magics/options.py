@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from IPython.core.magic_arguments import MagicArgumentParser, argument, kwds, magic_arguments
 
+from notebook_agents.core.messages import AttachmentPart
 from notebook_agents.magics.errors import AgentError, close_to
 from notebook_agents.magics.flags import FLAG_BY_NAME, FLAGS, Options, options_of
 from notebook_agents.magics.subcommands import SUBCOMMANDS, WORDS, subcommand_lines
@@ -35,6 +36,8 @@ class Prompt:
     options: Options = field(default_factory=Options)
     is_literal: bool = False
     """Whether braces in it are text and name no variables."""
+    parts: tuple[AttachmentPart, ...] = ()
+    """Files and pictures that are sent along."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,6 +42,8 @@ INSTRUCTIONS = (
     "You help a person in a Jupyter notebook. Use the tools to compute, to query data files and to "
     "read files; answer from what they return, briefly, and say so when something failed."
 )
+TYPED = "typed"
+"""Where a run keeps what the person wrote, when the model was told it in other words."""
 T = TypeVar("T")
 
 
@@ -215,7 +217,8 @@ class Session:
         if request.options.tools is None or not TOOLS.isdisjoint(request.options.tools):
             yield from self._lend_frames(request.text, identity, transcript)
         wish = wish_of(text, request.options, self, identity)
-        wish = replace(wish, message=asked.message)
+        typed = {} if text == request.text else {TYPED: request.text}
+        wish = replace(wish, message=asked.message, metadata={**wish.metadata, **typed})
         if engaged is not None:
             wish = yield from engaged.wish(self.host, wish)
         run = yield from turn.play(wish)
