@@ -15,6 +15,7 @@ from notebook_agents.magics.awaiting import AwaitTransformer
 from notebook_agents.magics.completion import AgentCompleter
 from notebook_agents.magics.errors import AgentError, one_line
 from notebook_agents.magics.host import CoreHost, CoreMaker
+from notebook_agents.magics.mentions import MentionCompleter
 from notebook_agents.magics.options import Command, Options, Prompt, agent_arguments, parse
 from notebook_agents.magics.questions import PromptLine
 from notebook_agents.magics.settings import default_core
@@ -42,6 +43,7 @@ class AgentMagics(Magics):
         self._host = CoreHost(default_core)
         self._awaits = AwaitTransformer() if hasattr(shell, "kernel") else None
         self._completer = AgentCompleter(models=self._model_names, tools=self._tool_names)
+        self._mentions = MentionCompleter(shell.user_ns)
 
     @no_var_expand
     @line_cell_magic
@@ -71,7 +73,7 @@ class AgentMagics(Magics):
         logging.getLogger("notebook_agents").addHandler(logging.NullHandler())
         shell.register_magics(self)
         shell.input_transformer_manager.token_transformers.insert(0, PromptLine)
-        shell.Completer.custom_matchers.append(self._completer.match)
+        shell.Completer.custom_matchers += [self._completer.match, self._mentions.match]
         if self._awaits is not None:
             self._awaits.register(shell)
 
@@ -84,7 +86,8 @@ class AgentMagics(Magics):
             manager.magics["cell"].pop(name, None)
         manager.registry.pop(type(self).__name__, None)
         shell.input_transformer_manager.token_transformers.remove(PromptLine)
-        shell.Completer.custom_matchers.remove(self._completer.match)
+        for completer in (self._completer, self._mentions):
+            shell.Completer.custom_matchers.remove(completer.match)
         if self._awaits is not None:
             self._awaits.unregister(shell)
         self._host.close()
