@@ -23,7 +23,7 @@ def completions(agent_shell: AgentShell, line: str) -> list[str]:
     [
         ("%agent st", ["status"]),
         ("%%agent --mo", ["--model"]),
-        ("r = %agent --no", ["--no-stream", "--no-tools"]),
+        ("r = %agent --no", ["--no-history", "--no-stream", "--no-tools"]),
         ("%agent -m note", ["notebook-agents/tiny"]),
         ("%agent help s", ["sql", "status"]),
         ("%agent mod", ["model", "models"]),

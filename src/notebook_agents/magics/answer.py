@@ -8,6 +8,7 @@ from typing import Any
 
 from notebook_agents.core.models import Usage
 from notebook_agents.core.runs import Run
+from notebook_agents.magics.code_blocks import code_in
 from notebook_agents.magics.markdown import safe_markdown
 
 
@@ -39,12 +40,19 @@ class Answer:
     run_id: str = ""
     model: str = ""
     state: str = "succeeded"
+    value: Any = None
+    """What the answer is as JSON, where ``-f json`` was asked for."""
     footer: str = ""
     markdown: str = field(default="", repr=False)
     """The answer as it was shown, sanitised."""
     is_on_screen: Callable[[], bool] = field(default=lambda: False, repr=False, compare=False)
     is_rich: bool = field(default=False, repr=False, compare=False)
     """Whether it was shown in a notebook, which needs no prompt line of its own."""
+
+    @property
+    def code(self) -> str:
+        """The code in it: all code blocks, one below the other."""
+        return code_in(self.text)
 
     def __str__(self) -> str:
         return self.text

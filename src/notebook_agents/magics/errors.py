@@ -60,9 +60,38 @@ NEXT_STEPS: dict[str, str] = {
 """The next step for an error code where its own message names none."""
 
 
+STEPS_BY_CAUSE: dict[str, str] = {
+    "raise max_steps": "allow more with --max-steps N, or ask for less at once",
+    "raise max_tokens": "allow more with --max-tokens N, or ask for less at once",
+    "time limit": "ask for less at once, or start afresh with: %agent reset",
+    "out of GPU memory": "choose a smaller model: %agent list",
+    "engine_url": "start the server again, or see: %agent status",
+    "hf download": "then ask again",
+    "installation": "see: %agent models",
+}
+"""The next step for causes that have one of their own, by words in them."""
+
+
 def agent_error(error: NotebookAgentsError) -> AgentError:
     """The core's error as the cell's one line."""
-    return AgentError(one_line(error.message, NEXT_STEPS.get(error.code, "")))
+    cause = error.message
+    for words, step in STEPS_BY_CAUSE.items():
+        if words in cause:
+            return AgentError(one_line(cause, step))
+    return AgentError(one_line(cause, NEXT_STEPS.get(error.code, "")))
+
+
+def run_error(code: str, cause: str) -> AgentError:
+    """Why a run has no answer, as the cell's one line."""
+    return AgentError(one_line(cause, next_step(code, cause)))
+
+
+def next_step(code: str, cause: str) -> str:
+    """What helps where the cause does not say so itself."""
+    for words, step in STEPS_BY_CAUSE.items():
+        if words in cause:
+            return step
+    return NEXT_STEPS.get(code, "see: %agent status")
 
 
 def one_line(cause: str, next_step: str = "") -> str:

@@ -7,7 +7,7 @@ means that nobody said anything: then ``%config AgentMagics`` decides, then the 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from IPython.core.error import UsageError
 from IPython.core.magic_arguments import MagicArgumentParser
@@ -15,6 +15,8 @@ from IPython.core.magic_arguments import MagicArgumentParser
 from notebook_agents.magics.errors import AgentError
 
 Approval = Literal["default", "ask", "yes"]
+Format = Literal["markdown", "text", "code", "json", "html", "math"]
+FORMATS: tuple[Format, ...] = get_args(Format)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +26,13 @@ class Options:
     model: str | None = None
     temperature: float | None = None
     max_tokens: int | None = None
+    max_steps: int | None = None
+    history: int | None = None
+    """Earlier questions that are sent along."""
+    persona: str | None = None
+    system: str | None = None
+    """Instructions of this prompt."""
+    format: Format | None = None
     out: str = ""
     is_streaming: bool = True
     tools: tuple[str, ...] | None = None
@@ -37,6 +46,8 @@ class Flag:
 
     names: tuple[str, ...]
     settings: dict[str, Any]
+    bounds: tuple[float, float | None] | None = None
+    """Smallest and greatest value."""
 
     @property
     def takes_value(self) -> bool:
@@ -49,14 +60,32 @@ FLAGS: tuple[Flag, ...] = (
     Flag(
         ("-t", "--temperature"),
         {"type": float, "help": "Randomness, 0 (always the likeliest word) to 2."},
+        (0, 2),
     ),
-    Flag(("--max-tokens",), {"type": int, "help": "Longest answer, in tokens."}),
+    Flag(("--max-tokens",), {"type": int, "help": "Longest answer, in tokens."}, (1, None)),
     Flag(
         ("-o", "--out"), {"metavar": "VAR", "default": "", "help": "Also bind the result to VAR."}
     ),
     Flag(
         ("--no-stream",),
         {"action": "store_true", "help": "Show the answer only when it is complete."},
+    ),
+    Flag(
+        ("-f", "--format"),
+        {"choices": FORMATS, "help": f"Form of the answer: {', '.join(FORMATS)}."},
+    ),
+    Flag(("-p", "--persona"), {"help": "Persona whose instructions this prompt has."}),
+    Flag(("--system",), {"metavar": "TEXT", "help": "Instructions for this prompt, in quotes."}),
+    Flag(
+        ("--history",),
+        {"type": int, "metavar": "N", "help": "Send N earlier questions with their answers."},
+        (0, None),
+    ),
+    Flag(("--no-history",), {"action": "store_true", "help": "Send no earlier question."}),
+    Flag(
+        ("--max-steps",),
+        {"type": int, "metavar": "N", "help": "Most model steps, with tool calls in between."},
+        (1, None),
     ),
     Flag(("--tools",), {"metavar": "A,B", "help": "Only these tools, by name."}),
     Flag(("--no-tools",), {"action": "store_true", "help": "No tools: the model just answers."}),
@@ -66,6 +95,12 @@ FLAGS: tuple[Flag, ...] = (
     Flag(("--help",), {"action": "store_true", "help": "Show this help."}),
 )
 FLAG_BY_NAME = {name: flag for flag in FLAGS for name in flag.names}
+CONTRADICTIONS: tuple[frozenset[str], ...] = (
+    frozenset({"--tools", "--no-tools"}),
+    frozenset({"--history", "--no-history"}),
+    frozenset({"--yes", "--ask"}),
+)
+"""Of each of these, one at most."""
 
 
 def options_of(parser: MagicArgumentParser, tokens: list[str]) -> Options:
@@ -74,24 +109,42 @@ def options_of(parser: MagicArgumentParser, tokens: list[str]) -> Options:
         values = parser.parse_args(tokens)
     except UsageError as error:
         raise AgentError(f"{error}; see: %agent --help") from error
-    if values.temperature is not None and not 0 <= values.temperature <= 2:
-        raise AgentError(f"--temperature must be from 0 to 2, not {values.temperature:g}")
-    if values.max_tokens is not None and values.max_tokens < 1:
-        raise AgentError(f"--max-tokens must be at least 1, not {values.max_tokens}")
+    for flag in FLAGS:
+        _check_bounds(flag, values)
+    for names in CONTRADICTIONS:
+        _check_one(names, tokens)
     if values.out and not values.out.isidentifier():
         raise AgentError(f"-o needs the name of a variable, not {values.out!r}")
-    if values.no_tools and values.tools is not None:
-        raise AgentError("--tools and --no-tools contradict each other; keep one")
-    if values.yes and values.ask:
-        raise AgentError("--yes and --ask contradict each other; keep one")
-    names = tuple(name.strip() for name in (values.tools or "").split(",") if name.strip())
+    tools = tuple(name.strip() for name in (values.tools or "").split(",") if name.strip())
     return Options(
         model=values.model,
         temperature=values.temperature,
         max_tokens=values.max_tokens,
+        max_steps=values.max_steps,
+        history=0 if values.no_history else values.history,
+        persona=values.persona,
+        system=values.system,
+        format=values.format,
         out=values.out,
         is_streaming=not values.no_stream,
-        tools=() if values.no_tools else (names if values.tools is not None else None),
+        tools=() if values.no_tools else (tools if values.tools is not None else None),
         approval="yes" if values.yes else "ask" if values.ask else "default",
         debug=values.debug,
     )
+
+
+def _check_bounds(flag: Flag, values: Any) -> None:
+    name = flag.names[-1]
+    value = getattr(values, name.strip("-").replace("-", "_"))
+    if flag.bounds is None or value is None:
+        return
+    least, most = flag.bounds
+    if value < least or (most is not None and value > most):
+        must = f"at least {least:g}" if most is None else f"from {least:g} to {most:g}"
+        raise AgentError(f"{name} must be {must}, not {value:g}")
+
+
+def _check_one(names: frozenset[str], tokens: list[str]) -> None:
+    given = [token for token in dict.fromkeys(tokens) if token in names]
+    if len(given) > 1:
+        raise AgentError(f"{' and '.join(given)} contradict each other; keep one")

@@ -17,6 +17,7 @@ from notebook_agents.magics.errors import AgentError, one_line
 from notebook_agents.magics.host import CoreHost, CoreMaker
 from notebook_agents.magics.mentions import MentionCompleter
 from notebook_agents.magics.options import Command, Options, Prompt, agent_arguments, parse
+from notebook_agents.magics.preferences import Preferences
 from notebook_agents.magics.questions import PromptLine
 from notebook_agents.magics.settings import default_core
 from notebook_agents.magics.waiting import Waits, await_on, block_on
@@ -34,7 +35,7 @@ LISTING_TIMEOUT_S = 0.5
 
 
 @magics_class
-class AgentMagics(Magics):
+class AgentMagics(Magics, Preferences):
     """The magics of one shell, with their session."""
 
     def __init__(self, shell: Any) -> None:
@@ -132,7 +133,7 @@ class AgentMagics(Magics):
         if self._session is None:
             from notebook_agents.magics.session import Session
 
-            self._session = Session(self.shell, self._host)
+            self._session = Session(self.shell, self._host, self)
         return self._session
 
     def _model_names(self) -> list[str]:

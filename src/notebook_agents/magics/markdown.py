@@ -79,17 +79,23 @@ def as_markdown(transcript: Transcript, *, has_text: bool = True) -> str:
         if isinstance(block, ToolBlock):
             parts.append(tool_markdown(block))
         elif block.text.strip() and (has_text or is_over):
-            parts.append(safe_markdown(block.text.strip("\n")))
+            parts.append(_in_form(block.text.strip("\n"), transcript))
     if transcript.state == "cancelled":
         parts.append("**■ stopped**")
     for number, figure in enumerate(transcript.figures, start=1):
         parts.append(f"<small>Figure {number}: {in_markdown(figure.label)}</small>")
     parts += [f"<small>⚠ {in_markdown(note)}</small>" for note in transcript.notes]
-    if is_over:
-        parts.append(f"<small>{in_markdown(transcript.summary)}</small>")
-    else:
-        parts.append(f"<small>{in_markdown(transcript.phase)}{_elapsed(transcript)}</small>")
+    last = transcript.summary if is_over else f"{transcript.phase}{transcript.waiting}"
+    if last:
+        parts.append(f"<small>{in_markdown(last)}</small>")
     return "\n\n".join(parts)
+
+
+def _in_form(text: str, transcript: Transcript) -> str:
+    # Imported here because forms are made of what this file offers.
+    from notebook_agents.magics.formats import text_markdown
+
+    return text_markdown(text, transcript.format, is_over=bool(transcript.state))
 
 
 def tool_markdown(block: ToolBlock) -> str:
@@ -135,10 +141,6 @@ def _clipped(text: str) -> str:
     if len(text) <= MAX_RESULT_CHARS:
         return text
     return f"{text[:MAX_RESULT_CHARS]}\n… {len(text) - MAX_RESULT_CHARS:,} more characters"
-
-
-def _elapsed(transcript: Transcript) -> str:
-    return f" {transcript.seconds:.0f} s" if transcript.seconds >= 1 else ""
 
 
 def _safe_inline(text: str) -> str:

@@ -18,14 +18,15 @@ from notebook_agents.core.users import Actor
 from notebook_agents.live.desk import Desk
 from notebook_agents.live.functions import Functions
 from notebook_agents.magics.advice import Advice
-from notebook_agents.magics.answer import Answer, answer_of
+from notebook_agents.magics.aliases import Aliases
 from notebook_agents.magics.approval import PersonAsker
 from notebook_agents.magics.asking import what_is_asked
+from notebook_agents.magics.endings import end
 from notebook_agents.magics.engaged import Engaged, engage
-from notebook_agents.magics.errors import NEXT_STEPS, AgentError, agent_error, one_line
-from notebook_agents.magics.figures import plotly_figures
+from notebook_agents.magics.errors import agent_error
+from notebook_agents.magics.instructions import instructions_of
 from notebook_agents.magics.lending import TOOLS, frames_in_question, lend, missing, pack
-from notebook_agents.magics.markdown import as_markdown
+from notebook_agents.magics.preferences import Preferences
 from notebook_agents.magics.screen import NotebookScreen, Screen, TerminalScreen
 from notebook_agents.magics.transcript import Transcript
 from notebook_agents.magics.turn import Asker, Turn
@@ -34,6 +35,7 @@ from notebook_agents.magics.wishes import wish_of
 
 if TYPE_CHECKING:
     from notebook_agents.core.core import Core
+    from notebook_agents.magics.answer import Answer
     from notebook_agents.magics.host import CoreHost
     from notebook_agents.magics.options import Options, Prompt
 
@@ -55,6 +57,8 @@ class Identity:
     agent_id: str
     model: str
     """The agent's own, for prompts that name none."""
+    timeout_s: float = 300.0
+    """The agent's limit of one run."""
     engaged: Engaged | None = None
     """The execution of a task that the notebook works for."""
 
@@ -70,9 +74,12 @@ class Stage:
 class Session:
     """What the magic remembers between cells, or a chat panel between messages."""
 
-    def __init__(self, shell: Any, host: CoreHost) -> None:
+    def __init__(self, shell: Any, host: CoreHost, preferences: Preferences | None = None) -> None:
         self.shell = shell
         self.host = host
+        self.preferences = preferences or Preferences()
+        """What holds where no flag says otherwise."""
+        self.aliases = Aliases(shell)
         self.is_kernel = hasattr(shell, "kernel")
         self.desk = Desk()
         """Where tools leave what only the notebook's own thread may do."""
@@ -89,6 +96,8 @@ class Session:
         self.known_models: list[str] = []
         """Names seen so far, for completion."""
         self.known_tools: list[str] = []
+        self.known_personas: list[str] = []
+        self.last_answer: Answer | None = None
         self._identity: Identity | None = None
         self.folder = ""
         """Where the conversation's tools work."""
@@ -105,7 +114,12 @@ class Session:
     @property
     def model(self) -> str:
         """The model that the next prompt goes to unless it names one."""
-        return self.chosen_model or self.default_model
+        return self.wished_model or self.default_model
+
+    @property
+    def wished_model(self) -> str:
+        """The model that was chosen or configured; empty leaves it to the notebook's agent."""
+        return self.chosen_model or self.aliases.resolve(self.preferences.model)
 
     @property
     def has_moved(self) -> bool:
@@ -137,10 +151,15 @@ class Session:
         It is shown in the running cell unless a stage is given.
         Raises AgentError when there is none and Interrupted when the person stopped it.
         """
-        options = request.options
+        options = self._settled(request.options)
+        request = replace(request, options=options)
         stage = stage or self._cell(options)
         screen = stage.screen
-        transcript = Transcript(model=options.model or self.model)
+        transcript = Transcript(
+            model=options.model or self.model,
+            format=options.format or "markdown",
+            has_footer=self.preferences.footer,
+        )
         screen.show(transcript)
         try:
             turn, run = yield from self._play(request, stage, transcript)
@@ -158,17 +177,13 @@ class Session:
             raise
         for note in self._advice.after(transcript):
             transcript.note(note)
-        screen.end(transcript)
         self.n_prompts += 1
-        answer = self._answer(run, transcript)
-        if options.out:
-            self.namespace[options.out] = answer
-        if turn.is_stopped and run.state == "cancelled":
-            raise Interrupted
-        if run.state != "succeeded":
-            cause = run.error_message or f"the run ended as {run.state}"
-            raise AgentError(one_line(cause, NEXT_STEPS.get(run.error_code, "see: %agent status")))
-        return answer
+        return (yield from end(self, options, run, turn))
+
+    def _settled(self, options: Options) -> Options:
+        """The options with what no flag said, and the model that an alias stands for."""
+        filled = self.preferences.fill(options)
+        return replace(filled, model=self.aliases.resolve(filled.model)) if filled.model else filled
 
     def _play(
         self, request: Prompt, stage: Stage, transcript: Transcript
@@ -218,6 +233,8 @@ class Session:
             yield from self._lend_frames(request.text, identity, transcript)
         wish = wish_of(text, request.options, self, identity)
         typed = {} if text == request.text else {TYPED: request.text}
+        told = yield from instructions_of(self, request.options)
+        wish = replace(wish, system="\n".join(filter(None, (told, wish.system))))
         wish = replace(wish, message=asked.message, metadata={**wish.metadata, **typed})
         if engaged is not None:
             wish = yield from engaged.wish(self.host, wish)
@@ -269,17 +286,6 @@ class Session:
         screen = NotebookScreen(is_streaming=options.is_streaming, is_captured=is_captured)
         return Stage(screen=screen, ask=ask)
 
-    def _answer(self, run: Run, transcript: Transcript) -> Answer:
-        shell, shown_in = self.shell, self.shell.execution_count
-        return answer_of(
-            run,
-            figures=plotly_figures(transcript.figures),
-            footer=transcript.summary,
-            markdown=as_markdown(transcript),
-            is_on_screen=lambda: bool(shell.execution_count == shown_in),
-            is_rich=self.is_kernel,
-        )
-
 
 async def _identify(core: Core) -> Identity:
     if (engaged := await engage(core)) is not None:
@@ -289,6 +295,7 @@ async def _identify(core: Core) -> Identity:
             actor=actor,
             agent_id=agent.id,
             model=conversation.settings.model or agent.model,
+            timeout_s=agent.timeout_s,
             engaged=engaged,
         )
     owner, _is_new = await core.users.ensure_owner("")
@@ -305,4 +312,4 @@ async def _identify(core: Core) -> Identity:
             name=AGENT_NAME, description="Serves %agent in notebooks", instructions=INSTRUCTIONS
         ),
     )
-    return Identity(actor=actor, agent_id=agent.id, model=agent.model)
+    return Identity(actor=actor, agent_id=agent.id, model=agent.model, timeout_s=agent.timeout_s)

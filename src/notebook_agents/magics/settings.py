@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 ENGINE_PATH = "/notebook-agents/engine"
 """Where a server offers its engine to its kernels, below its base URL."""
+MAGIC_PREFIX = "NOTEBOOK_AGENTS_MAGIC_"
+"""What the variables begin with that set traits of AgentMagics."""
 
 
 def server_url() -> str:
@@ -33,6 +35,16 @@ def engine_place() -> str:
 def execution_id() -> str:
     """The execution of a task that this kernel works for, or nothing."""
     return os.environ.get("NOTEBOOK_AGENTS_EXECUTION", "")
+
+
+def magic_variable_name(trait: str) -> str:
+    """The variable of the environment that sets a trait of AgentMagics."""
+    return f"{MAGIC_PREFIX}{trait.upper()}"
+
+
+def magic_variable(trait: str) -> str | None:
+    """What the environment says of a trait, or None."""
+    return os.environ.get(magic_variable_name(trait))
 
 
 def default_core() -> Core:

@@ -22,8 +22,12 @@ from notebook_agents.core.events import (
 )
 from notebook_agents.core.figures import Figure
 from notebook_agents.core.models import BUNDLED_MODEL, Usage
+from notebook_agents.magics.flags import Format
 
 BUNDLED_BADGE = "built-in demo model"
+STILL_WORKING_S = 30.0
+"""Without any news for so long, people want to know that it goes on."""
+STILL_WORKING = " · still working; ■ or Ctrl-C stops it"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -72,6 +76,14 @@ class Transcript:
     """Calls that the person answered before the events about them arrived."""
     usage: Usage = Usage()
     decode_ms: float = 0.0
+    gpu: str = ""
+    """What the engine's GPU holds, where it has one."""
+    format: Format = "markdown"
+    """In which form the answer was wished for."""
+    has_footer: bool = True
+    """Whether the last line of an answer says what it took."""
+    heard_at: float = field(default_factory=time.monotonic)
+    """When the last event came."""
     state: str = ""
     """How the run ended; empty while it goes on."""
     error: str = ""
@@ -91,6 +103,8 @@ class Transcript:
     @property
     def summary(self) -> str:
         """The last line of a run that is over: what it took, or how it failed."""
+        if not self.has_footer and self.state == "succeeded":
+            return ""
         mark = "" if self.state in ("succeeded", "cancelled") else f"✗ {self.state} · "
         return mark + self.footer if self.has_worked else f"{mark}no answer"
 
@@ -112,12 +126,22 @@ class Transcript:
         parts.append(f"{self.usage.input_tokens:,} in / {self.usage.output_tokens:,} out")
         if self.decode_ms > 0:
             parts.append(f"{self.usage.output_tokens / self.decode_ms * 1000:.0f} tok/s")
-        if self.usage.cost_usd is not None:
-            parts.append(f"${self.usage.cost_usd:.4f}")
+        if self.gpu:
+            parts.append(self.gpu)
         n_tools = len(self.tools)
         if n_tools:
             parts.append(f"{n_tools} tool{'s' if n_tools > 1 else ''}")
+        if self.usage.cost_usd is not None:
+            parts.append(f"${self.usage.cost_usd:.4f}")
         return " · ".join(parts)
+
+    @property
+    def waiting(self) -> str:
+        """How long it takes so far, for the line that says what is happening; at first nothing."""
+        if self.seconds < 1:
+            return ""
+        is_quiet = time.monotonic() - self.heard_at >= STILL_WORKING_S
+        return f" {self.seconds:.0f} s{STILL_WORKING if is_quiet else ''}"
 
     def load(self) -> None:
         """Say that the model is being loaded."""
@@ -126,6 +150,7 @@ class Transcript:
 
     def apply(self, body: EventBody) -> None:
         """Take one event in."""
+        self.heard_at = time.monotonic()
         match body:
             case ModelStarted():
                 self.model = body.model

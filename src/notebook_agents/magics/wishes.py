@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from notebook_agents.core.messages import user_message
@@ -23,18 +24,23 @@ POLICIES: dict[Approval, ApprovalPolicy] = {
 
 def wish_of(text: str, options: Options, session: Session, identity: Identity) -> StartRun:
     """The run that a prompt asks for; what no flag says is the session's, then the agent's."""
-    sampling = None
+    sampling, limits = None, None
     if options.temperature is not None or options.max_tokens is not None:
         sampling = Sampling(temperature=options.temperature, max_tokens=options.max_tokens)
+    if options.max_tokens is not None or options.max_steps is not None:
+        limits = Limits(timeout_s=identity.timeout_s, max_tokens=options.max_tokens)
+    if limits is not None and options.max_steps is not None:
+        limits = replace(limits, max_steps=options.max_steps)
     return StartRun(
         agent_id=identity.agent_id,
         message=user_message(text),
         conversation_id=session.conversation_id,
         workspace=session.folder,
-        model=options.model or session.chosen_model or None,
+        model=options.model or session.wished_model or None,
         tools=options.tools,
         sampling=sampling,
-        limits=Limits(max_tokens=options.max_tokens) if options.max_tokens else None,
+        limits=limits,
+        history=options.history,
         policy=POLICIES[options.approval],
         system=frames_line(session.namespace),
     )

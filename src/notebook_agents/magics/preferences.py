@@ -1,0 +1,115 @@
+"""What ``%agent`` does where no flag says otherwise: the traits of ``AgentMagics``.
+
+A flag comes first, then ``%config AgentMagics.x`` or ``%agent config x=…``, then a configuration
+file such as ``ipython_config.py``, then ``NOTEBOOK_AGENTS_MAGIC_X`` of the environment, then the
+default. A new trait is one attribute here; it is then known to ``%agent config``, to the
+environment and to the Tab key.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from traitlets import Bool, Enum, Float, Int, TraitError, Unicode
+from traitlets.config import Config, Configurable
+
+from notebook_agents.magics.flags import FORMATS, Options
+from notebook_agents.magics.settings import magic_variable, magic_variable_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+DEFAULT_HISTORY = 5
+
+
+class Preferences(Configurable):
+    """The traits and where each value comes from."""
+
+    model = Unicode(help="Model of prompts that name none; empty: the notebook agent's own.").tag(
+        config=True
+    )
+    temperature = Float(
+        None, allow_none=True, min=0.0, max=2.0, help="Randomness, 0 to 2; None: the model's own."
+    ).tag(config=True)
+    max_tokens = Int(
+        None, allow_none=True, min=1, help="Longest answer, in tokens; None: the model's own."
+    ).tag(config=True)
+    max_steps = Int(
+        None, allow_none=True, min=1, help="Most model steps of one prompt; None: 10."
+    ).tag(config=True)
+    history = Int(
+        DEFAULT_HISTORY,
+        allow_none=True,
+        min=0,
+        help="Earlier questions, with their answers, sent along; None: all that fit.",
+    ).tag(config=True)
+    persona = Unicode(help="Persona whose instructions every prompt has; empty: none.").tag(
+        config=True
+    )
+    system = Unicode(help="Instructions that every prompt has; empty: none.").tag(config=True)
+    format = Enum(list(FORMATS), "markdown", help=f"Form of answers: {', '.join(FORMATS)}.").tag(
+        config=True
+    )
+    stream = Bool(True, help="Whether an answer is shown while it is written.").tag(config=True)
+    footer = Bool(True, help="Whether a line below an answer says what it took.").tag(config=True)
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._sources: dict[str, str] = {}
+        """Of each value that is not the default, who said so."""
+        told: Any = self._find_my_config(self.config)
+        for name in self.names():
+            if name in told:
+                self._sources[name] = "the configuration"
+            elif (text := magic_variable(name)) is not None:
+                self._take(name, text)
+        self.observe(self._note, names=self.names())
+
+    def names(self) -> Sequence[str]:
+        """The traits, in the order in which they are written."""
+        return tuple(Configurable.trait_names(self, config=True))
+
+    def source(self, name: str) -> str:
+        """Who says what a trait is, for people."""
+        return self._sources.get(name, "the default")
+
+    def about(self, name: str) -> str:
+        """What a trait is for."""
+        return str(self.traits()[name].help)
+
+    def set(self, name: str, text: str) -> None:
+        """Set a trait to what a person wrote; TraitError when that is no value for it."""
+        try:
+            value = self.traits()[name].from_string(text)
+            self.update_config(Config({type(self).__name__: {name: value}}))
+        except (ValueError, TraitError) as error:
+            raise TraitError(f"{text!r} is no value for {name}: {self.about(name)}") from error
+        self._sources[name] = "%agent config"
+
+    def fill(self, options: Options) -> Options:
+        """The options of a prompt, with what no flag said."""
+        unsaid = {
+            name: getattr(self, name)
+            for name in ("temperature", "max_tokens", "max_steps", "history", "persona", "system")
+            if getattr(options, name) is None
+        }
+        return replace(
+            options,
+            **unsaid,
+            format=options.format or self.format,
+            is_streaming=options.is_streaming and self.stream,
+        )
+
+    def _take(self, name: str, text: str) -> None:
+        variable = magic_variable_name(name)
+        try:
+            self.set(name, text)
+        except TraitError as error:
+            sys.stderr.write(f"{variable} is left out: {error}\n")
+        else:
+            self._sources[name] = variable
+
+    def _note(self, change: Any) -> None:
+        self._sources[change["name"]] = "%config"
