@@ -1,0 +1,399 @@
+"""Checkpoints: what a run of an agent changes in the notebook can be taken back.
+
+Before code runs in the kernel, the contents of what it could change are kept; afterwards only what
+did change stays. Undoing puts names back to the objects they stood for, and contents back into
+those objects, so that two names for one object stay two names for one. It is a change itself, and
+can be undone (redone) alike.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from notebook_agents.live.checkpoints_changes import (
+    ABSENT,
+    Absent,
+    Cause,
+    Change,
+    Changes,
+    Coverage,
+    Scope,
+    Undone,
+)
+from notebook_agents.live.checkpoints_files import (
+    Blobs,
+    FileChange,
+    FileWork,
+    finished,
+    is_as_left,
+    put_back,
+    reversed_change,
+)
+from notebook_agents.live.checkpoints_kept import Kept
+from notebook_agents.live.checkpoints_memory import Memory, Room
+from notebook_agents.live.checkpoints_watch import Watcher
+from notebook_agents.live.copies_kinds import ATOMS
+
+__all__ = ["Cause", "Checkpoints", "Scope", "Work"]
+
+RUN_BYTES = 256 << 20
+"""Copies of one run."""
+TOTAL_BYTES = 1 << 30
+"""Copies of all runs of a kernel; beyond it the oldest are given up."""
+MAX_CHANGES = 100
+_HISTORY = re.compile(r"_{1,3}|_\d+|_i{1,3}|_i\d+|_[io]h|_dh|__\w+__")
+"""Names in which IPython keeps what was typed and shown."""
+_OF_IPYTHON = frozenset({"In", "Out", "get_ipython", "exit", "quit", "open", "display"})
+
+
+@dataclass(slots=True)
+class Limits:
+    """How much is kept, in bytes."""
+
+    run_bytes: int = RUN_BYTES
+    total_bytes: int = TOTAL_BYTES
+
+
+@dataclass(slots=True)
+class Work:
+    """One piece of work that is being watched, and what it came to."""
+
+    changes: Changes | None = None
+    """None while it goes on."""
+    change: Change | None = None
+    """What undo will take back; None when nothing changed."""
+
+    @property
+    def note(self) -> str:
+        """What changed, in one line; empty when nothing did."""
+        return f"{self.changes} (undo: %agent undo)" if self.changes else ""
+
+
+class Checkpoints:
+    """The changes that can be taken back in one kernel, newest last.
+
+    All of it happens on the thread that runs the cells.
+    """
+
+    def __init__(self, namespace: Callable[[], dict[str, Any]], home: Path | None) -> None:
+        self._namespace = namespace
+        self._blobs = Blobs(home / "undo" / "files") if home else None
+        self._kept = Kept(home / "undo" / "changes") if home else None
+        self._watcher = Watcher()
+        self._done: list[Change] = []
+        self._undone: list[Change] = []
+        self._n_made = 0
+        self.n_dropped = 0
+        """Changes that were given up for want of room."""
+        self.limits = Limits()
+        self.on_made: Callable[[Change], None] = lambda _change: None
+        """Is told of each change that can be taken back."""
+        self.on_undone: Callable[[Undone], None] = lambda _undone: None
+
+    def preview(self, scope: Scope) -> Coverage:
+        """What could be taken back if code of this scope ran now; nothing is copied."""
+        memory = Memory(Room(self.limits.run_bytes), is_copying=False)
+        memory.add(self._in_scope(scope))
+        return Coverage(saved=memory.saved, unsaved=memory.unsaved)
+
+    @contextmanager
+    def around(self, scope: Scope, cause: Cause) -> Iterator[Work]:
+        """Keep what the work inside could change, and afterwards what it did change.
+
+        What was changed until it failed, or was stopped, counts as well.
+        """
+        work = Work()
+        try:
+            with self._recorded(scope, cause, work):
+                yield work
+        finally:
+            if work.change is not None:
+                self._undone.clear()
+                self._push(self._done, work.change)
+                self.on_made(work.change)
+
+    def history(self) -> list[Change]:
+        """What can be taken back, newest first; file changes of earlier kernels come last."""
+        return [*reversed(self._done), *self._former()]
+
+    def of_calls(self, call_ids: set[str]) -> list[Change]:
+        """The changes of these tool calls, newest first."""
+        return [change for change in self.history() if change.cause.call_id in call_ids]
+
+    def undo(self, change: Change, *, is_forced: bool = False) -> Undone:
+        """Take a change back, but for what the person changed since, unless forced."""
+        undone = self._revert(change, self._done, self._undone, is_forced=is_forced)
+        if self._kept and not undone.conflicts:
+            self._kept.remove(change)
+        self.on_undone(undone)
+        return undone
+
+    def redo(self, *, is_forced: bool = False) -> Undone | None:
+        """Take the last undo back; None when there is none."""
+        if not self._undone:
+            return None
+        undone = self._revert(
+            self._undone[-1], self._undone, self._done, is_forced=is_forced, verb="redone"
+        )
+        if self._kept and self._done:
+            self._kept.write(self._done[-1])
+        self.on_undone(undone)
+        return undone
+
+    def _revert(
+        self,
+        change: Change,
+        source: list[Change],
+        target: list[Change],
+        *,
+        is_forced: bool,
+        verb: str = "undone",
+    ) -> Undone:
+        undone = Undone(number=change.number, cause=change.cause, verb=verb)
+        names, files = _conflicts(change, self._namespace())
+        skipped = frozenset() if is_forced else names
+        kept_files = frozenset() if is_forced else files
+        undone.conflicts = sorted({*skipped, *kept_files})
+        work = Work()
+        scope = Scope(names=frozenset({*change.before, *change.changes.changed}))
+        targets = [memento.target for memento, _names in change.contents]
+        with self._recorded(scope, change.cause, work, targets=targets, has_files=False):
+            self._restore(change, skipped, undone)
+        reverse = self._restore_files(change, kept_files, undone)
+        source[:] = [known for known in source if known is not change]
+        left = _left(change, skipped, kept_files)
+        if left is not None:
+            source.append(left)
+        if work.change is not None or reverse:
+            back = work.change or Change(
+                number=change.number, cause=change.cause, at=_now(), changes=Changes()
+            )
+            changes = _with_files(back.changes, reverse)
+            self._push(
+                target,
+                replace(
+                    back, number=change.number, files=reverse, folder=change.folder, changes=changes
+                ),
+            )
+        return undone
+
+    def _restore(self, change: Change, skipped: frozenset[str], undone: Undone) -> None:
+        namespace = self._namespace()
+        restored: set[str] = set()
+        for memento, names in change.contents:
+            if not names & skipped:
+                try:
+                    memento.restore()
+                    restored |= names & set(change.changes.changed)
+                except Exception as error:  # noqa: BLE001 - restoring may run anybody's code
+                    undone.failures.append(f"{', '.join(sorted(names))}: {error}")
+        for name, value in change.before.items():
+            if name in skipped:
+                continue
+            if isinstance(value, Absent):
+                if namespace.pop(name, ABSENT) is not ABSENT:
+                    undone.removed.append(name)
+            else:
+                namespace[name] = value
+                restored.add(name)
+        undone.restored = sorted(restored)
+        undone.failures += [
+            f"what changed inside {entry}" for entry in change.unsaved if entry.name not in restored
+        ]
+
+    def _restore_files(
+        self, change: Change, skipped: frozenset[str], undone: Undone
+    ) -> tuple[FileChange, ...]:
+        """Put files back; the change that this is."""
+        if self._blobs is None:
+            return ()
+        folder = Path(change.folder)
+        wanted = []
+        for entry in change.files:
+            if entry.can_be_undone and entry.path not in skipped:
+                wanted.append(entry)
+            elif entry.path not in skipped:
+                reason = change.file_reasons.get(entry.path) or "it was not kept"
+                undone.failures.append(f"file {entry.path}: {reason}")
+        started = [reversed_change(folder, entry, self._blobs) for entry in wanted]
+        for path, what in put_back(folder, wanted, self._blobs).items():
+            if what.startswith("! "):
+                undone.failures.append(f"file {path}: {what[2:]}")
+            else:
+                undone.files[path] = what
+        _remove_empty(folder, change.new_folders)
+        return tuple(finished(folder, entry) for entry in started)
+
+    @contextmanager
+    def _recorded(
+        self,
+        scope: Scope,
+        cause: Cause,
+        work: Work,
+        *,
+        targets: list[Any] | None = None,
+        has_files: bool = True,
+    ) -> Iterator[None]:
+        before = self._visible()
+        memory = Memory(Room(self.limits.run_bytes))
+        memory.add(self._in_scope(scope))
+        memory.hold(targets or ())
+        files = None
+        if has_files and self._blobs is not None:
+            files = FileWork(Path.cwd().resolve(), self._blobs, self.limits.run_bytes)
+        try:
+            if files is None:
+                yield
+            else:
+                with files.watched(self._watcher, scope.files):
+                    yield
+        finally:
+            change = self._seal(cause, before, memory, files)
+            work.changes = change.changes
+            work.change = change if change.changes else None
+
+    def _seal(
+        self, cause: Cause, before: dict[str, Any], memory: Memory, files: FileWork | None
+    ) -> Change:
+        """What is different now, with what is needed to take it back."""
+        now = self._visible()
+        rebound = {
+            name
+            for name in before.keys() | now.keys()
+            if not _is_same(before.get(name, ABSENT), now.get(name, ABSENT))
+        }
+        contents = tuple(
+            (memento, frozenset(memory.names_of([memento]))) for memento in memory.changed()
+        )
+        inside = {name for _memento, names in contents for name in names}
+        file_changes = files.changes() if files else ()
+        changes = Changes(
+            added=tuple(sorted(now.keys() - before.keys())),
+            removed=tuple(sorted(before.keys() - now.keys())),
+            changed=tuple(sorted((rebound | inside) & before.keys() & now.keys())),
+        )
+        later = Memory(Room(self.limits.run_bytes))
+        later.add({name: now[name] for name in (rebound | inside) if name in now})
+        later.hold(memento.target for memento, _names in contents)
+        self._n_made += 1
+        return Change(
+            number=self._n_made,
+            cause=cause,
+            at=_now(),
+            changes=_with_files(changes, file_changes),
+            folder=str(files.folder) if files else "",
+            before={name: before.get(name, ABSENT) for name in rebound},
+            after={name: now.get(name, ABSENT) for name in rebound},
+            contents=contents,
+            later=later,
+            files=file_changes,
+            new_folders=files.new_folders() if files else (),
+            unsaved=tuple(entry for entry in memory.unsaved if entry.name not in rebound),
+            file_reasons=files.reasons if files else {},
+        )
+
+    def _push(self, stack: list[Change], change: Change) -> None:
+        stack.append(change)
+        while len(self._done) > 1 and (
+            len(self._done) > MAX_CHANGES
+            or sum(known.size_bytes for known in (*self._done, *self._undone))
+            > self.limits.total_bytes
+        ):
+            del self._done[0]
+            self.n_dropped += 1
+        if self._kept and stack is self._done:
+            self._kept.write(change)
+
+    def _former(self) -> list[Change]:
+        return self._kept.former() if self._kept else []
+
+    def _in_scope(self, scope: Scope) -> dict[str, Any]:
+        visible = self._visible()
+        if scope.names is None:
+            return visible
+        return {name: value for name, value in visible.items() if name in scope.names}
+
+    def _visible(self) -> dict[str, Any]:
+        return {
+            name: value
+            for name, value in self._namespace().items()
+            if name not in _OF_IPYTHON and not _HISTORY.fullmatch(name)
+        }
+
+
+def _is_same(some: Any, other: Any) -> bool:
+    """Whether a name stands for the same; equal numbers and texts are."""
+    if some is other:
+        return True
+    if type(some) is not type(other) or type(some) not in ATOMS:
+        return False
+    return bool(some == other)
+
+
+def _conflicts(
+    change: Change, namespace: Mapping[str, Any]
+) -> tuple[frozenset[str], frozenset[str]]:
+    """The variables and the files that the person changed since."""
+    names = {
+        name
+        for name, value in change.after.items()
+        if not _is_same(namespace.get(name, ABSENT), value)
+    }
+    if change.later is not None:
+        involved = {*change.before, *change.changes.changed}
+        names |= change.later.names_of(change.later.changed()) & involved
+    folder = Path(change.folder)
+    files = {
+        entry.path for entry in change.files if not is_as_left(folder / entry.path, entry.after)
+    }
+    return frozenset(names), frozenset(files)
+
+
+def _left(change: Change, names: frozenset[str], files: frozenset[str]) -> Change | None:
+    """The part of a change that could not be taken back for the person's own changes."""
+    if not names and not files:
+        return None
+    return replace(
+        change,
+        before={name: value for name, value in change.before.items() if name in names},
+        after={name: value for name, value in change.after.items() if name in names},
+        contents=tuple(entry for entry in change.contents if entry[1] & names),
+        files=tuple(entry for entry in change.files if entry.path in files),
+        changes=_only(change.changes, names | files),
+    )
+
+
+def _only(changes: Changes, names: frozenset[str]) -> Changes:
+    return Changes(
+        **{
+            kind: tuple(name for name in getattr(changes, kind) if name in names)
+            for kind in Changes.__slots__
+        }
+    )
+
+
+def _with_files(changes: Changes, files: tuple[FileChange, ...]) -> Changes:
+    return replace(
+        changes,
+        files_added=tuple(entry.path for entry in files if entry.before is None),
+        files_removed=tuple(entry.path for entry in files if entry.after is None),
+        files_changed=tuple(entry.path for entry in files if entry.before and entry.after),
+    )
+
+
+def _remove_empty(folder: Path, names: tuple[str, ...]) -> None:
+    for name in names:
+        try:
+            (folder / name).rmdir()
+        except OSError:
+            continue
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
