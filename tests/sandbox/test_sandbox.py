@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from notebook_agents.core.errors import InvalidRequest, SandboxUnavailable
+from notebook_agents.core.spawn import Supervisor
 
 from .conftest import Bench, MakeBench, until
 
@@ -203,7 +204,24 @@ async def test_ten_calls_in_turn_leave_nothing_behind(bench: Bench, run_dir: Pat
     assert not list(run_dir.glob("nba-*/*/kernel.json"))
 
 
-async def test_four_conversations_at_once(make_bench: MakeBench) -> None:
+async def test_four_conversations_at_once(make_bench: MakeBench, run_dir: Path) -> None:
     bench = make_bench()
     outcomes = await asyncio.gather(*(bench.run(f"{n} + 1", key=f"{n}") for n in range(4)))
     assert [outcome.output for outcome in outcomes] == [f"{n + 1}\n" for n in range(4)]
+    assert len(list(run_dir.glob("nba-*"))) == 1
+    await bench.sandbox.aclose()
+    assert not list(run_dir.iterdir())
+
+
+async def test_a_first_call_that_is_cancelled_leaves_nothing(
+    make_bench: MakeBench, run_dir: Path
+) -> None:
+    bench = make_bench()
+    await bench.sandbox.levels()
+    call = Supervisor().spawn(bench.run("1"), name="call")
+    while not list(run_dir.iterdir()):  # noqa: ASYNC110 - a thread makes it, and nothing tells
+        await asyncio.sleep(0)
+    call.cancel()
+    await asyncio.wait([call])
+    await bench.sandbox.aclose()
+    assert not list(run_dir.iterdir())

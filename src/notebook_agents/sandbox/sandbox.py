@@ -53,6 +53,7 @@ class KernelSandbox:
         self._probing = asyncio.Lock()
         self._context: zmq.asyncio.Context | None = None
         self._run_dir: RunDir | None = None
+        self._opening = asyncio.Lock()
         self._warden = Warden()
         self._endings: set[asyncio.Future[Remains]] = set()
 
@@ -132,12 +133,11 @@ class KernelSandbox:
             if _fits(slot.kernel.plan, call) and slot.kernel.is_alive:
                 return slot.kernel
             self._end(slot)
-        if self._run_dir is None:
-            self._run_dir = await finish(RunDir, self._config.run_dir)
+        run_dir = await self._opened_run_dir()
         if self._context is None:
             self._context = zmq.asyncio.Context()
         self._make_room()
-        kernel = ToolKernel(await finish(self._plan, self._run_dir, call), self._budget)
+        kernel = ToolKernel(await finish(self._plan, run_dir, call), self._budget)
         slot.kernel = kernel
         try:
             await kernel.start(self._context)
@@ -147,6 +147,18 @@ class KernelSandbox:
         assert kernel.watched is not None
         self._warden.watch(kernel.watched)
         return kernel
+
+    async def _opened_run_dir(self) -> RunDir:
+        """The one folder of this process, however many calls come first at once."""
+        async with self._opening:
+            # Assigned on the thread: a call that is cancelled meanwhile must not lose the folder.
+            if self._run_dir is None:
+                return await finish(self._open_run_dir)
+            return self._run_dir
+
+    def _open_run_dir(self) -> RunDir:
+        self._run_dir = RunDir(self._config.run_dir)
+        return self._run_dir
 
     def _plan(self, run_dir: RunDir, call: SandboxCall) -> LaunchPlan:
         config = self._config
