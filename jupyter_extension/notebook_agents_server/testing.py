@@ -23,6 +23,7 @@ from notebook_agents_server.counters import MemoryCounters
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
+    from tornado.iostream import IOStream
 
     from notebook_agents.core.core import Core
     from notebook_agents_server.base import Services
@@ -85,6 +86,13 @@ class Socket:
     """A WebSocket that speaks JSON."""
 
     connection: WebSocketClientConnection
+    _stream: IOStream = field(init=False)
+
+    def __post_init__(self) -> None:
+        protocol = self.connection.protocol
+        assert protocol is not None
+        assert protocol.stream is not None
+        self._stream = protocol.stream
 
     async def send(self, frame: Any) -> None:
         """Send one frame."""
@@ -114,6 +122,11 @@ class Socket:
         """Leave."""
         self.connection.close()
 
+    def hang_up(self) -> None:
+        """Leave without waiting for what the server still says."""
+        self.close()
+        self._stream.close()
+
 
 @dataclass(frozen=True, slots=True)
 class Client:
@@ -141,7 +154,7 @@ class Client:
     def close(self) -> None:
         """Close every socket that is still open, and the HTTP client."""
         for socket in self.sockets:
-            socket.close()
+            socket.hang_up()
         self.http.close()
 
     async def ask(self, verb: str, path: str, body: Any = None, **headers: str) -> Answer:

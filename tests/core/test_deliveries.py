@@ -232,6 +232,8 @@ async def test_what_was_recorded_before_a_kill_is_told_by_the_next_process(
     again = fake_core(**ports, event_log=JsonlEventLog(tmp_path), webhook_sender=postbox)
     await deliver(again)
     assert len(postbox.letters) == 1
+    for killed in (first, server, again):
+        await killed._ports.event_log.aclose()
 
 
 async def test_a_claim_that_ran_out_is_taken_over_and_its_late_result_does_not_count(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -85,6 +86,7 @@ async def test_streams_and_lines_longer_than_a_chunk_are_read_whole(tmp_path: Pa
 def test_a_line_that_is_not_whole_is_left_for_later(tmp_path: Path) -> None:
     log = JsonlEventLog(tmp_path)
     log.append(event(AgentCreated(name="a")))
+    asyncio.run(log.aclose())
     path = stream_path(tmp_path, "c")
     whole = path.stat().st_size
     with path.open("ab") as file:

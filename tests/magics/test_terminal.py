@@ -79,6 +79,7 @@ class Terminal:
                     break
             except OSError:
                 break
+        os.close(self.fd)
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
