@@ -133,6 +133,10 @@ class Reports:
             raise
         return report
 
+    async def render(self, actor: Actor, wish: CreateReport) -> bytes:
+        """The file that `create` would make, without keeping it."""
+        return await self._files().render(await self._document(actor, wish), wish.format)
+
     async def list(self, actor: Actor, *, limit: int = 50, offset: int = 0) -> Page[Report]:
         """The actor's reports, newest first."""
         query = Query(where={"owner_id": actor.user_id}, limit=limit, offset=offset)

@@ -6,6 +6,7 @@ Workers do the work in the background; this is the door to them.
 from __future__ import annotations
 
 import asyncio
+import builtins
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
@@ -220,6 +221,12 @@ class Runs:
         # The newest first: none of them gets its turn because an older one ends.
         for run in (await self.list(actor, wish)).items:
             await self.cancel(actor, run.id)
+
+    async def cancel_here(self, actor: Actor) -> builtins.list[Run]:
+        """Stop every run of the actor that this process has, and say which those were."""
+        holder, wish = self._ports.work.store.holder(), ListRuns(states=OPEN_STATES, limit=MAX_RUNS)
+        here = [run for run in (await self.list(actor, wish)).items if run.holder == holder]
+        return [await self.cancel(actor, run.id) for run in here]
 
     async def decide(self, actor: Actor, id: str, decisions: Sequence[ApprovalDecision]) -> Run:
         """Answer the pending tool calls of a run and let it go on.

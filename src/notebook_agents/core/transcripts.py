@@ -11,13 +11,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from notebook_agents.core.conversations import MessageNode
+from notebook_agents.core.ids import new_id
 from notebook_agents.core.models import Usage
-from notebook_agents.core.ports import Query
+from notebook_agents.core.ports import Insert, Query
 from notebook_agents.core.runs import Run
 from notebook_agents.core.states import ToolStatus
 
 if TYPE_CHECKING:
-    from notebook_agents.core.conversations import Conversation, Conversations, MessageNode
+    from notebook_agents.core.conversations import Conversation, Conversations, StartConversation
+    from notebook_agents.core.messages import Message
     from notebook_agents.core.ports import Store
     from notebook_agents.core.users import Actor
 
@@ -119,6 +122,30 @@ class Transcripts:
             where = {"id": shared, "owner_id": conversation.owner_id}
             runs |= {run.id: run for run in await self._runs(where)}
         return Transcript(conversation=conversation, nodes=nodes, runs=runs)
+
+    async def begin(
+        self, actor: Actor, wish: StartConversation, messages: Sequence[Message]
+    ) -> Conversation:
+        """A new conversation in which these messages were said already."""
+        draft = await self._conversations.draft(actor, wish)
+        nodes: list[MessageNode] = []
+        for message in messages:
+            nodes.append(
+                MessageNode(
+                    id=new_id(),
+                    parent_id=nodes[-1].id if nodes else "",
+                    conversation_id=draft.id,
+                    run_id="",
+                    created_at=draft.created_at,
+                    message=message,
+                )
+            )
+        tip_id = nodes[-1].id if nodes else ""
+        begun = await self._conversations.begin(
+            replace(draft, tip_id=tip_id, message_count=len(nodes))
+        )
+        await self._store.commit(*(Insert(record=node) for node in nodes))
+        return begun
 
     async def _runs(self, where: Mapping[str, Any]) -> Sequence[Run]:
         return (await self._store.find(Run, Query(where=where, limit=MAX_RUNS))).items
