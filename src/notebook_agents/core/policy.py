@@ -15,6 +15,8 @@ Decision: TypeAlias = Literal["allow", "ask", "deny"]
 Level: TypeAlias = Literal["low", "medium", "high"]
 OnBusy: TypeAlias = Literal["reject", "enqueue", "interrupt", "rollback"]
 
+EFFECTS: tuple[Effect, ...] = get_args(Effect)
+"""Least first."""
 LEVELS: tuple[Level, ...] = ("low", "medium", "high")
 """Weakest first. ``low`` is process isolation, not a sandbox."""
 

@@ -1,0 +1,96 @@
+"""The arguments of a call, and what those say that are code themselves: SQL, commands, queries."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+
+from notebook_agents.core.code_expressions import Expressions
+from notebook_agents.core.code_knowledge import (
+    Known,
+)
+from notebook_agents.core.code_names import NEW, UNKNOWN, Value
+from notebook_agents.core.code_reading import words_of
+from notebook_agents.core.command_effects import assess_command
+from notebook_agents.core.sql_effects import assess_sql
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The arguments of a call."""
+
+    node: ast.Call
+    values: tuple[Value, ...]
+    named: dict[str, Value]
+
+    def at(self, position: int, keyword: str = "") -> Value | None:
+        """An argument by position or name."""
+        if keyword and keyword in self.named:
+            return self.named[keyword]
+        return self.values[position] if 0 <= position < len(self.values) else None
+
+    def shown(self, position: int, keyword: str = "") -> str:
+        """The code of an argument, for people."""
+        found: ast.expr | None = None
+        if 0 <= position < len(self.node.args):
+            found = self.node.args[position]
+        found = next((k.value for k in self.node.keywords if keyword and k.arg == keyword), found)
+        value = self.at(position, keyword)
+        if value is not None and value.text is not None:
+            return " ".join(value.text.split())[:80]
+        return words_of(found) if found is not None else "something"
+
+    @property
+    def all(self) -> tuple[Value, ...]:
+        """Every argument."""
+        return (*self.values, *self.named.values())
+
+
+class Arguments(Expressions):
+    """Reads what calls are given."""
+
+    def _check_inplace(self, base: Value, words: str, given: Given) -> None:
+        for keyword in given.node.keywords:
+            is_off = isinstance(keyword.value, ast.Constant) and not keyword.value.value
+            if keyword.arg == "inplace" and not is_off:
+                self.change(
+                    base, f"changes {words.rpartition('.')[0] or words} in place", given.node
+                )
+            elif keyword.arg == "out" and not is_off:
+                self.change(given.named["out"], f"changes {words_of(keyword.value)}", given.node)
+
+    def _report(self, known: Known, given: Given, base: str = "") -> None:
+        place = given.at(known.argument, known.keyword)
+        shown = given.shown(known.argument, known.keyword)
+        words = known.words.format(place=shown, base=base)
+        if known.risk == "writes_files":
+            self.see_write(words, place or NEW, given.node)
+            return
+        self.see(known.risk, words, given.node)
+        if known.risk == "shell" and known.argument >= 0:
+            self._look_at_command(place, given.node)
+
+    def _look_at_command(self, place: Value | None, node: ast.Call) -> None:
+        text = place.text if place else None
+        if text is None and node.args and isinstance(node.args[0], ast.List | ast.Tuple):
+            words = [part.value for part in node.args[0].elts if isinstance(part, ast.Constant)]
+            text = " ".join(str(word) for word in words)
+        for finding in assess_command(text or "").findings:
+            if finding.risk in {"deletes", "network"}:
+                self.see(finding.risk, finding.text, node)
+
+    def _sql(self, place: Value | None, given: Given) -> None:
+        if place is None or place.text is None:
+            self.see("mutates", f"runs SQL that cannot be seen: {given.shown(0)}", given.node)
+            return
+        for finding in assess_sql(place.text, self.folder).findings:
+            outside = "outside" in finding.text or "cannot" in finding.text
+            effect = "external" if outside and finding.risk == "writes_files" else None
+            self.see(finding.risk, finding.text, given.node, effect)  # type: ignore[arg-type]
+
+    def _text_code(self, given: Given) -> None:
+        text = (given.at(0, "expr") or UNKNOWN).text
+        if text is None:
+            self.see("shell", f"evaluates text that cannot be seen: {given.shown(0)}", given.node)
+        elif "__" in text or ("@" in text and "(" in text):
+            self.see("shell", f"evaluates text that calls functions: {text[:60]}", given.node)

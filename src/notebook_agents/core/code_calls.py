@@ -1,0 +1,320 @@
+"""Reads calls: functions of libraries, methods, builtins, and what this code itself defines."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from dataclasses import replace
+
+from notebook_agents.core.code_arguments import Given
+from notebook_agents.core.code_expressions import is_quiet
+from notebook_agents.core.code_knowledge import (
+    CHANGES_ARGUMENT,
+    FUNCTIONS,
+    HOLDING_BUILTINS,
+    LISTED_MODULES,
+    NETWORK_MODULES,
+    NUMBER_BUILTINS,
+    PICKING_BUILTINS,
+    SHELL_BUILTINS,
+    SHELL_MODULES,
+    WRITE_MODULES,
+    Known,
+)
+from notebook_agents.core.code_method_names import (
+    GENERAL_PURE,
+    NETWORK_METHODS,
+    READERS,
+    SHELL_METHODS,
+    WRITING_METHODS,
+)
+from notebook_agents.core.code_methods import Methods
+from notebook_agents.core.code_names import NEVER_CHANGE, NEW, NUMBER, UNKNOWN, Value
+from notebook_agents.core.code_places import is_address
+from notebook_agents.core.code_reading import one_of, words_of
+
+OPENERS = {
+    "io.open": 1, "codecs.open": 1, "io.FileIO": 1, "gzip.open": 1, "bz2.open": 1, "lzma.open": 1,
+    "zipfile.ZipFile": 1, "tarfile.open": 1, "h5py.File": 1, "gzip.GzipFile": 1, "bz2.BZ2File": 1,
+    "tarfile.TarFile": 1, "lzma.LZMAFile": 1, "pathlib.Path.open": 0,
+}  # fmt: skip
+"""Functions that open a file, and where their mode stands."""
+PATH_MAKERS = ("pathlib.", "os.path.", "glob.")
+ORIGIN_KINDS = {"pandas": "frame", "polars": "frame", "geopandas": "frame", "numpy": "array",
+                "torch": "array"}  # fmt: skip
+KEEP_CLASSES = frozenset({"functools.partial", "operator.itemgetter"})
+
+
+class Calls(Methods):
+    """Reads calls."""
+
+    def _call(self, node: ast.Call) -> Value:
+        return self.call(node)
+
+    def call(self, node: ast.Call) -> Value:
+        """Read a call; its result."""
+        if isinstance(node.func, ast.Attribute):
+            base = self.base_of(node.func)
+            callee = self.attribute_of(base, node.func.attr, node.func)
+            given = self._given(node)
+            if not callee.origin:
+                return self._method(base, node.func.attr, given)
+        else:
+            callee = self.quietly(node.func)
+            given = self._given(node)
+        if callee.node is not None:
+            return self.walk_into(callee, given.values, node)
+        if callee.origin:
+            return self._function(callee.origin, given)
+        return self._unknown(callee, given)
+
+    def _given(self, node: ast.Call) -> Given:
+        values = tuple(self.value(argument) for argument in node.args)
+        named = {keyword.arg or "**": self.value(keyword.value) for keyword in node.keywords}
+        for value in (*values, *named.values()):
+            if value.kind == "callable":
+                self.see("mutates", f"hands on a function: {words_of(node)}", node)
+        return Given(node, values, named)
+
+    def _unknown(self, callee: Value, given: Given) -> Value:
+        words = words_of(given.node.func)
+        self._check_inplace(callee, words, given)
+        if callee.is_live:
+            self.see("mutates", f"calls {words}, whose code is not seen here", given.node)
+            return UNKNOWN
+        return _result_of(given.all)
+
+    # Functions of libraries and builtins
+
+    def _function(self, origin: str, given: Given) -> Value:
+        self._check_inplace(UNKNOWN, given.shown(0), given)
+        if (known := FUNCTIONS.get(origin)) is not None:
+            self._known(origin, known, given)
+        elif origin in CHANGES_ARGUMENT:
+            self.change(given.at(0) or UNKNOWN, f"changes {given.shown(0)}", given.node)
+        elif origin in OPENERS or origin == "builtins.open":
+            return self._open(origin, given)
+        elif origin.startswith("builtins."):
+            return self._builtin(origin.removeprefix("builtins."), given)
+        else:
+            self._by_module(origin, given)
+        return self._made_by(origin, given)
+
+    def _known(self, origin: str, known: Known, given: Given) -> None:
+        if origin in {"sqlite3.connect", "duckdb.connect"}:
+            self._connect(origin, given)
+            return
+        if origin == "os.open" and _only_reads(given):
+            return
+        if origin == "os.chdir":
+            self.has_moved = True
+        if origin in CHANGES_ARGUMENT:
+            self.change(given.at(0) or UNKNOWN, f"changes {given.shown(0)}", given.node)
+            return
+        if origin == "logging.basicConfig" and "filename" not in given.named:
+            return
+        if origin == "operator.methodcaller":
+            self._named_method(given)
+            return
+        self._report(known, given)
+
+    def _connect(self, origin: str, given: Given) -> None:
+        place = given.at(0, "database")
+        if place is None or place.text in {"", ":memory:"}:
+            return
+        read_only = next(
+            (k.value for k in given.node.keywords if k.arg == "read_only"), ast.Constant(False)
+        )
+        if isinstance(read_only, ast.Constant) and read_only.value is True:
+            return
+        if is_address(place.text) or (place.text or "").startswith("md:"):
+            self.see("network", f"connects to {given.shown(0, 'database')}", given.node)
+        self._report(FUNCTIONS[origin], given)
+
+    def _named_method(self, given: Given) -> None:
+        name = (given.at(0) or UNKNOWN).text
+        if name is None or name in SHELL_METHODS:
+            self.see("shell", f"calls a method by name: {given.shown(0)}", given.node)
+        elif (known := WRITING_METHODS.get(name)) is not None:
+            self.see(known.risk, f"calls {name}", given.node, "external")
+        elif name not in GENERAL_PURE:
+            self.see("mutates", f"calls {name}", given.node)
+
+    def _by_module(self, origin: str, given: Given) -> None:
+        root = origin.partition(".")[0]
+        last = origin.rpartition(".")[2]
+        words = f"{origin}({given.shown(0) if given.values else ''})"
+        if last in READERS:
+            self._read_from(given)
+        elif last in {"read_sql", "read_sql_query", "sql", "query", "execute"} and root != "re":
+            self._sql(given.at(0), given)
+        elif self._is_attribute_getter(origin):
+            self._attribute_getter(given)
+        elif is_quiet(origin):
+            self._quiet_function(origin, last, given)
+        elif root in NETWORK_MODULES:
+            self.see("network", f"uses the network: {words}", given.node)
+        elif root in WRITE_MODULES:
+            self.see_write(f"writes with {words}", given.at(0) or NEW, given.node)
+        elif root in SHELL_MODULES | LISTED_MODULES:
+            self.see("shell", f"can do anything: {words}", given.node)
+        else:
+            self.see("mutates", f"calls {origin}, whose code is not known", given.node)
+
+    def _quiet_function(self, origin: str, last: str, given: Given) -> None:
+        """A library's function by the beginning of its name, for what no table lists."""
+        if last in SHELL_METHODS or last.startswith(("exec_", "run_command", "runstring")):
+            self.see("shell", f"runs something: {origin}", given.node)
+        elif (known := WRITING_METHODS.get(last)) is not None:
+            if last in {"unlink", "rmdir", "rmtree"}:
+                self.see("deletes", f"deletes {given.shown(0)}", given.node)
+            elif last != "dump" or len(given.all) == 1:
+                self._report(known, given, base=given.shown(0))
+            else:
+                self._written_into(given)
+        elif last.startswith(("fetch_", "download")) or last in NETWORK_METHODS:
+            self.see("network", f"loads from the network: {origin}", given.node)
+        elif last == "load" and "allow_pickle" in given.named:
+            self.see("shell", f"loads {given.shown(0)}, which can run any code", given.node)
+        elif last == "eval":
+            self._text_code(given)
+
+    def _written_into(self, given: Given) -> None:
+        target = given.at(1, "fp") or UNKNOWN
+        if target.is_live:
+            self.see_write(f"writes into {given.shown(1, 'fp')}", NEW, given.node)
+
+    def _is_attribute_getter(self, origin: str) -> bool:
+        return origin == "operator.attrgetter"
+
+    def _attribute_getter(self, given: Given) -> None:
+        for value in given.values:
+            names = (value.text or "").split(".")
+            is_bad = any(
+                n in SHELL_METHODS or n.startswith("_") or n in WRITING_METHODS for n in names
+            )
+            if value.text is None or is_bad:
+                self.see("shell", f"reaches for attributes by name: {given.shown(0)}", given.node)
+
+    def _read_from(self, given: Given) -> None:
+        place = given.at(0) or next(iter(given.named.values()), None)
+        shown = given.shown(0) if given.values else "something"
+        if place is None:
+            return
+        if is_address(place.text) or place.kind == "url":
+            self.see("network", f"reads {shown}", given.node)
+        elif place.text is None and place.kind not in {"path", "text", "container"}:
+            self.see("network", f"reads {shown}, which may be an address", given.node)
+
+    def _open(self, origin: str, given: Given) -> Value:
+        mode = given.at(OPENERS.get(origin, 1), "mode")
+        place = given.at(0, "file") or given.at(0, "filename") or NEW
+        opener = given.named.get("opener")
+        if mode is not None and (mode.text is None or set(mode.text) & set("wax+")):
+            self.see_write(f"writes {given.shown(0, 'file')}", place, given.node)
+        if place.kind == "value":
+            self.see("shell", f"opens a file by its number: {given.shown(0, 'file')}", given.node)
+        if opener is not None:
+            self.see("mutates", "opens a file in a way of its own", given.node)
+        return Value(kind="file")
+
+    def _builtin(self, name: str, given: Given) -> Value:
+        if name in SHELL_BUILTINS:
+            self.see("shell", f"{SHELL_BUILTINS[name]}: {words_of(given.node)}", given.node)
+            return UNKNOWN
+        if name in {"globals", "locals", "vars"}:
+            return self._namespace(name, given)
+        if name in {"getattr", "setattr", "delattr"}:
+            return self._by_name(name, given)
+        if name == "print" and (target := given.named.get("file")) and not _is_standard(given):
+            self.change(
+                replace(target, is_live=target.kind != "file"), "prints into a file", given.node
+            )
+        return _built(name, given)
+
+    def _namespace(self, name: str, given: Given) -> Value:
+        if name == "vars" and given.values:
+            self.see("shell", f"reaches into an object: {words_of(given.node)}", given.node)
+            return UNKNOWN
+        return Value(kind="namespace", is_live=True)
+
+    def _by_name(self, builtin: str, given: Given) -> Value:
+        target, name = given.at(0) or UNKNOWN, given.at(1)
+        if builtin == "getattr" and name is not None and name.text is not None:
+            attribute = ast.Attribute(value=given.node.args[0], attr=name.text, ctx=ast.Load())
+            ast.copy_location(attribute, given.node)
+            return self.value(ast.fix_missing_locations(attribute))
+        if builtin == "getattr":
+            self.see(
+                "shell",
+                f"uses an attribute that cannot be seen: {words_of(given.node)}",
+                given.node,
+            )
+            return UNKNOWN
+        if name is None or name.text is None or name.text.startswith("__"):
+            self.see("shell", f"changes what cannot be seen: {words_of(given.node)}", given.node)
+        self.change(target, f"changes {given.shown(0)}: {words_of(given.node)}", given.node)
+        return NEW
+
+    def _made_by(self, origin: str, given: Given) -> Value:
+        root = origin.partition(".")[0]
+        if origin.startswith(PATH_MAKERS):
+            return _path_of(origin, given)
+        if origin.startswith("os."):
+            return Value(kind="path")
+        if root in {"json", "re", "math", "random", "datetime", "time", "statistics", "itertools"}:
+            return _result_of(given.all)
+        if origin in {"duckdb.connect", "sqlite3.connect"}:
+            return Value(kind="database")
+        if origin in KEEP_CLASSES or origin.startswith(("functools.", "copy.copy", "operator.")):
+            return _result_of(given.all)
+        return Value(kind=ORIGIN_KINDS.get(root, ""))
+
+
+def _only_reads(given: Given) -> bool:
+    flags = given.node.args[1] if len(given.node.args) > 1 else None
+    return flags is not None and words_of(flags) in {"os.O_RDONLY", "0"}
+
+
+def _is_standard(given: Given) -> bool:
+    target = next(k.value for k in given.node.keywords if k.arg == "file")
+    return words_of(target) in {"sys.stdout", "sys.stderr", "None"}
+
+
+def _result_of(parts: Sequence[Value]) -> Value:
+    """Something new that may hold what it was made from."""
+    return Value(holds_live=any(part.is_live or part.holds_live for part in parts))
+
+
+def _built(name: str, given: Given) -> Value:
+    first = given.at(0) or NEW
+    if name in NUMBER_BUILTINS:
+        return NUMBER
+    if name in {"str", "repr", "format", "ascii", "input", "chr", "hex"}:
+        return Value(kind="text", text=first.text if name == "str" else None)
+    if name in HOLDING_BUILTINS:
+        if first.kind in NEVER_CHANGE and len(given.values) == 1:
+            return Value(kind=first.kind)
+        return Value(kind="container", holds_live=any(_lends(value) for value in given.all))
+    if name in PICKING_BUILTINS:
+        return one_of([value.part for value in given.values])
+    return NEW
+
+
+def _lends(value: Value) -> bool:
+    """Whether what is made from it may hold parts of what was there before."""
+    return value.part.is_live and value.kind not in {"frame", "array"}
+
+
+def _path_of(origin: str, given: Given) -> Value:
+    texts = [value.text for value in given.values]
+    if origin.endswith(("exists", "isfile", "isdir", "getsize", "getmtime")):
+        return NUMBER
+    if origin in {"pathlib.Path", "pathlib.PurePath", "os.path.join", "pathlib.PosixPath"}:
+        if not texts:
+            return Value(kind="path", text=".")
+        seen = [text for text in texts if text is not None]
+        is_address_ = any(value.kind == "url" for value in given.values)
+        kind = "url" if is_address_ else "path"
+        return Value(kind=kind, text="/".join(seen) if len(seen) == len(texts) else None)
+    return Value(kind="path")

@@ -1,0 +1,137 @@
+"""Reads calls of methods: what they do by their name and what they belong to."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+
+from notebook_agents.core.code_arguments import Arguments, Given
+from notebook_agents.core.code_knowledge import (
+    Known,
+)
+from notebook_agents.core.code_method_names import (
+    ALSO_PURE,
+    GENERAL_PURE,
+    IMPURE_ON,
+    NETWORK_METHODS,
+    VIEWS,
+    WRITING_METHODS,
+)
+from notebook_agents.core.code_names import NEVER_CHANGE, NEW, NUMBER, UNKNOWN, Value
+from notebook_agents.core.code_reading import words_of
+
+SQL_METHODS = frozenset({"execute", "executemany", "executescript", "sql", "query", "read_sql"})
+TEXT_CODE = frozenset({"query", "eval"})
+"""Methods of frames that evaluate an expression given as text."""
+
+
+class Methods(Arguments):
+    """Reads calls of methods."""
+
+    def _method(self, base: Value, name: str, given: Given) -> Value:
+        words = words_of(given.node.func)
+        self._check_inplace(base, words, given)
+        if base.kind == "namespace":
+            self.see("mutates", f"changes or hands on all variables: {words}", given.node)
+            return UNKNOWN
+        if name == "open" and base.kind not in {"frame", "array"}:
+            return self._open_path(base, given)
+        if (known := WRITING_METHODS.get(name)) is not None:
+            return self._writing_method(name, known, base, given)
+        if name in NETWORK_METHODS:
+            self.see("network", f"uses the network: {words}", given.node)
+        elif name in TEXT_CODE and base.kind == "frame":
+            self._text_code(given)
+        elif name in SQL_METHODS and base.kind != "frame":
+            self._sql(given.at(0), given)
+        elif name in {"rename", "replace"} and base.kind == "path":
+            target = given.at(0) or NEW
+            self.see_write(f"renames a file to {given.shown(0)}", target, given.node)
+        elif not self._is_pure(base, name):
+            self.change(base, f"may change {words.rpartition('.')[0]}: {words}()", given.node)
+        return self._method_result(base, name, given)
+
+    def _is_pure(self, base: Value, name: str) -> bool:
+        if base.kind in NEVER_CHANGE:
+            return True
+        impure = IMPURE_ON.get(base.kind, frozenset())
+        return name in GENERAL_PURE and name not in impure
+
+    def _open_path(self, base: Value, given: Given) -> Value:
+        mode = given.at(0, "mode")
+        if mode is not None and (mode.text is None or set(mode.text) & set("wax+")):
+            where = base if base.kind == "path" else given.at(0) or NEW
+            self.see_write(
+                f"writes {words_of(given.node.func).rpartition('.')[0]}", where, given.node
+            )
+        return Value(kind="file")
+
+    def _writing_method(self, name: str, known: Known, base: Value, given: Given) -> Value:
+        place = given.at(known.argument, known.keyword)
+        if name in ALSO_PURE and (place is None or _is_none(given, known)):
+            return Value(kind="text")
+        if base.kind in {"text", "value", "url"} and name not in {"unlink"}:
+            return Value(kind=base.kind)
+        shown = base.text or words_of(given.node.func).rpartition(".")[0]
+        if known.risk == "writes_files" and known.argument < 0:
+            spot = base if base.kind == "path" else NEW
+            if name == "to_clipboard":
+                self.see("writes_files", known.words, given.node)
+            else:
+                self.see_write(known.words.format(base=shown, place=""), spot, given.node)
+        elif place is not None and place.kind in {"file", "buffer"}:
+            return NEW
+        elif name in {"to_sql", "write_database"}:
+            self._to_table(known, given)
+        else:
+            self._report(known, given, base=shown)
+        if name == "to_pickle":
+            return NEW
+        return NEW
+
+    def _to_table(self, known: Known, given: Given) -> None:
+        self.see(
+            "writes_files",
+            known.words.format(place=given.shown(0, known.keyword)),
+            given.node,
+            "external",
+        )
+
+    def _method_result(self, base: Value, name: str, given: Given) -> Value:
+        if base.kind in {"frame", "array"}:
+            shares = name in VIEWS or name in {"detach", "T"}
+            return replace(base, is_live=base.is_live and shares, node=None)
+        if base.kind == "text":
+            return _text_result(base, name, given)
+        if base.kind == "path":
+            return _path_method(base, name, given)
+        if base.kind in NEVER_CHANGE:
+            return Value(kind=base.kind)
+        if name in {"copy", "keys"}:
+            return Value(kind=base.kind, holds_live=base.is_live or base.holds_live)
+        if name in {"mean", "sum", "std", "count", "index", "nunique"}:
+            return NEW
+        return base.part
+
+
+def _is_none(given: Given, known: Known) -> bool:
+    named = {keyword.arg: keyword.value for keyword in given.node.keywords}
+    place = named.get(known.keyword) or (given.node.args[0] if given.node.args else None)
+    return isinstance(place, ast.Constant) and place.value is None
+
+
+def _path_method(base: Value, name: str, given: Given) -> Value:
+    if name == "joinpath" and base.text is not None:
+        texts = [value.text for value in given.values]
+        if all(text is not None for text in texts):
+            return Value(kind="path", text="/".join([base.text, *[text or "" for text in texts]]))
+    if name in {"read_text", "read_bytes"}:
+        return Value(kind="text")
+    if name in {"exists", "is_file", "is_dir", "stat"}:
+        return NUMBER
+    return Value(kind="path")
+
+
+def _text_result(base: Value, name: str, given: Given) -> Value:
+    is_plain = name in {"strip", "lower", "upper"} and base.text is not None and not given.values
+    return Value(kind="text", text=getattr(base.text, name)() if is_plain else None)

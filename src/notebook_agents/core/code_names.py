@@ -1,0 +1,166 @@
+"""What a name or an expression of code stands for, as far as nobody runs it.
+
+The question is always whether changing a thing changes something that was there before the code
+ran: such a thing is *live*. Whatever is not known is live.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import PurePath
+from types import BuiltinFunctionType, FunctionType, ModuleType
+from typing import Any, Literal
+
+FRAME_MODULES = ("pandas", "polars", "geopandas", "modin")
+ARRAY_MODULES = ("numpy", "torch", "jax", "jaxlib", "cupy", "scipy")
+FIGURE_MODULES = ("matplotlib", "plotly", "seaborn")
+NUMBERS = (int, float, complex, bool, type(None))
+NEVER_CHANGE = frozenset({"value", "text", "url", "path"})
+"""Kinds whose objects cannot be changed. ``value``: numbers and such, never a string."""
+SHELL_NAMES = frozenset(
+    {"In", "Out", "get_ipython", "exit", "quit", "open", "_", "__", "___", "_i", "_ii", "_iii",
+     "_ih", "_oh", "_dh", "_exit_code", "__name__", "__doc__", "__package__", "__loader__",
+     "__spec__", "__builtin__", "__builtins__"}
+)  # fmt: skip
+"""What IPython itself puts into the namespace."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Value:
+    """What is known of a thing."""
+
+    kind: str = ""
+    """``frame``, ``array``, ``value``, ``text``, ``url``, ``path``, ``container``, ``figure``,
+    ``function`` and ``class`` (of this code), ``namespace``, ``database``; empty is unknown."""
+    origin: str = ""
+    """The dotted name of what a library offers: ``pandas``, ``pandas.read_csv``."""
+    is_live: bool = False
+    """Whether it was there before, or may be part of what was."""
+    holds_live: bool = False
+    """Whether it is new but holds such things."""
+    text: str | None = None
+    """The string it is, where that can be seen."""
+    node: ast.AST | None = None
+    """The function or class of this code that it is."""
+    scope: Scope | None = None
+    """Where that was defined."""
+
+    @property
+    def part(self) -> Value:
+        """An element or attribute of it."""
+        if self.kind in NEVER_CHANGE:
+            return Value(kind=self.kind)
+        is_live = self.is_live or self.holds_live
+        return Value(is_live=is_live, holds_live=is_live)
+
+    def joined(self, other: Value) -> Value:
+        """What it is when it may be either."""
+        if self == other:
+            return self
+        is_same_kind = self.kind == other.kind
+        return Value(
+            kind=self.kind if is_same_kind else "",
+            is_live=self.is_live or other.is_live or bool(self.node or other.node),
+            holds_live=self.holds_live or other.holds_live,
+        )
+
+
+UNKNOWN = Value(is_live=True, holds_live=True)
+NEW = Value()
+NUMBER = Value(kind="value")
+FRAME = Value(kind="frame")
+
+
+@dataclass(slots=True, eq=False)
+class Scope:
+    """The names of a module, function, class or comprehension."""
+
+    kind: Literal["module", "function", "class", "comprehension"]
+    parent: Scope | None = None
+    names: dict[str, Value] = field(default_factory=dict)
+    borrowed: set[str] = field(default_factory=set)
+    """Names that ``global`` or ``nonlocal`` declares to be somebody else's."""
+
+    def find(self, name: str) -> Value | None:
+        """The value of a name here or further out."""
+        if name in self.names and name not in self.borrowed:
+            return self.names[name]
+        return self.parent.find(name) if self.parent else None
+
+    def home_of(self, name: str) -> Scope:
+        """Where an assignment to the name puts it."""
+        scope = self
+        while scope.parent and (scope.kind == "comprehension" or name in scope.borrowed):
+            scope = scope.parent
+        return scope
+
+
+def live_values(names: Mapping[str, str] | Collection[str]) -> dict[str, Value]:
+    """What exists, by name, from kinds as `kinds_of` gives them, or from names alone."""
+    if not isinstance(names, Mapping):
+        return dict.fromkeys(names, UNKNOWN)
+    return {name: _live(kind) for name, kind in names.items()}
+
+
+def kinds_of(namespace: Mapping[str, Any]) -> dict[str, str]:
+    """The kind of each variable of a namespace; looks at types, and at strings for addresses."""
+    return {
+        name: _kind(value)
+        for name, value in dict(namespace).items()
+        if name not in SHELL_NAMES and not _is_history(name)
+    }
+
+
+def _is_history(name: str) -> bool:
+    return name.startswith("_") and name.lstrip("_i").isdigit()
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, ModuleType):
+        return f"module:{value.__name__}"
+    if type(value) is str:
+        return "url" if "://" in value else "text"
+    if type(value) in NUMBERS:
+        return "value"
+    if isinstance(value, PurePath):
+        return "path"
+    if isinstance(value, FunctionType | BuiltinFunctionType | type):
+        return _kind_of_callable(value)
+    if type(value) in (list, dict, set, tuple):
+        return "container"
+    library = type(value).__module__.partition(".")[0]
+    return _library_kind(library)
+
+
+def _library_kind(library: str) -> str:
+    for kind, modules in (
+        ("frame", FRAME_MODULES),
+        ("array", ARRAY_MODULES),
+        ("figure", FIGURE_MODULES),
+    ):
+        if library in modules:
+            return kind
+    return ""
+
+
+def _kind_of_callable(value: Any) -> str:
+    """A function or class of a library is what an import would have given."""
+    module, name = getattr(value, "__module__", None), getattr(value, "__name__", "")
+    if not isinstance(module, str) or getattr(sys.modules.get(module), name, None) is not value:
+        return "function"
+    return "function" if module == "__main__" else f"import:{module}.{name}"
+
+
+def _live(kind: str) -> Value:
+    prefix, _, origin = kind.partition(":")
+    if prefix in {"module", "import"}:
+        return Value(origin=origin, is_live=True)
+    if kind in NEVER_CHANGE:
+        return Value(kind=kind)
+    if kind == "function":
+        return replace(UNKNOWN, kind="callable")
+    known = kind if kind in {"frame", "array", "figure", "container", "database"} else ""
+    return replace(UNKNOWN, kind=known)
