@@ -129,6 +129,11 @@ class AgentMagics(Magics, Preferences):
             return value
         return (yield from self._the_session().prompt(request))
 
+    @property
+    def session(self) -> Session:
+        """What the magic remembers; made when it is first needed."""
+        return self._the_session()
+
     def _the_session(self) -> Session:
         if self._session is None:
             from notebook_agents.magics.session import Session
