@@ -60,7 +60,7 @@ def _inserted(session: Session, text: str) -> str:
 
 
 def _look_at_gpu(session: Session, transcript: Transcript) -> Waits[None]:
-    if not transcript.has_footer or not transcript.has_worked:
+    if not (transcript.has_footer and transcript.has_worked and transcript.has_gpu):
         return
     try:
         health = yield from until(session.host.submit(lambda core: core.models.health()))

@@ -75,9 +75,11 @@ class NotebookScreen:
             "text/plain": as_text(transcript),
         }
         if self._handle is None:
-            self._handle = display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
+            self._handle = display(  # type: ignore[no-untyped-call]
+                bundle, raw=True, display_id=True, metadata=transcript.recording
+            )
         else:
-            self._handle.update(bundle, raw=True)
+            self._handle.update(bundle, raw=True, metadata=transcript.recording)
         for figure in transcript.figures[self._n_figures :]:
             show_figure(figure)
         self._n_figures = len(transcript.figures)

@@ -17,16 +17,19 @@ from notebook_agents.core.runs import Run
 from notebook_agents.core.users import Actor
 from notebook_agents.live.desk import Desk
 from notebook_agents.live.functions import Functions
+from notebook_agents.live.visibility import Visibility
 from notebook_agents.magics.advice import Advice
 from notebook_agents.magics.aliases import Aliases
 from notebook_agents.magics.approval import PersonAsker
 from notebook_agents.magics.asking import what_is_asked
+from notebook_agents.magics.context import Context
 from notebook_agents.magics.endings import end
 from notebook_agents.magics.engaged import Engaged, engage
 from notebook_agents.magics.errors import agent_error
 from notebook_agents.magics.instructions import instructions_of
 from notebook_agents.magics.lending import TOOLS, frames_in_question, lend, missing, pack
 from notebook_agents.magics.preferences import Preferences
+from notebook_agents.magics.replay import Recorder, play, record, verify
 from notebook_agents.magics.screen import NotebookScreen, Screen, TerminalScreen
 from notebook_agents.magics.transcript import Transcript
 from notebook_agents.magics.turn import Asker, Turn
@@ -85,6 +88,9 @@ class Session:
         """Where tools leave what only the notebook's own thread may do."""
         self.functions = Functions(shell.user_ns, self.desk)
         """Those of the notebook that prompts have offered to the model."""
+        self.context = Context(shell, self.preferences)
+        """What prompts tell about the variables."""
+        self.recorder = Recorder(shell)
         self.errors: Mapping[int, object] = {}
         """By cell number, what failed there, as ``Err`` in prompts."""
         self.conversation_id = ""
@@ -110,6 +116,11 @@ class Session:
         """The notebook's variables."""
         names: dict[str, Any] = self.shell.user_ns
         return names
+
+    @property
+    def visibility(self) -> Visibility:
+        """Which variables a model may be told of."""
+        return self.context.visibility
 
     @property
     def model(self) -> str:
@@ -143,6 +154,7 @@ class Session:
         if not (self._identity and self._identity.engaged):
             self._identity = None
         self._lent = {}
+        self.context.forget()
         self._advice.reset()
 
     def prompt(self, request: Prompt, stage: Stage | None = None) -> Waits[Answer]:
@@ -162,7 +174,11 @@ class Session:
         )
         screen.show(transcript)
         try:
-            turn, run = yield from self._play(request, stage, transcript)
+            if self.recorder.mode == "replay":
+                turn, run = play(self, request, stage, transcript)
+            else:
+                turn, run = yield from self._play(request, stage, transcript)
+                yield from record(self, request, run, transcript)
         except NotebookAgentsError as error:
             transcript.fail(error.message)
             screen.end(transcript)
@@ -178,7 +194,9 @@ class Session:
         for note in self._advice.after(transcript):
             transcript.note(note)
         self.n_prompts += 1
-        return (yield from end(self, options, run, turn))
+        answer = yield from end(self, options, run, turn)
+        verify(self, request, run)
+        return answer
 
     def _settled(self, options: Options) -> Options:
         """The options with what no flag said, and the model that an alias stands for."""
@@ -231,6 +249,7 @@ class Session:
                 return turn, known
         if request.options.tools is None or not TOOLS.isdisjoint(request.options.tools):
             yield from self._lend_frames(request.text, identity, transcript)
+        yield from self.context.meet(self.host, transcript.model)
         wish = wish_of(text, request.options, self, identity)
         typed = {} if text == request.text else {TYPED: request.text}
         told = yield from instructions_of(self, request.options)
@@ -239,12 +258,13 @@ class Session:
         if engaged is not None:
             wish = yield from engaged.wish(self.host, wish)
         run = yield from turn.play(wish)
+        self.context.remember()
         self.conversation_id = run.conversation_id
         return turn, run
 
     def _lend_frames(self, text: str, identity: Identity, transcript: Transcript) -> Waits[None]:
         """Copy the frames that the prompt is about to where the tools can see them."""
-        frames = frames_in_question(text, self.namespace, self._lent)
+        frames = frames_in_question(text, self.namespace, self._lent, self.visibility)
         if not frames:
             return
         actor, known = identity.actor, self.conversation_id

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -35,6 +37,18 @@ def engine_place() -> str:
 def execution_id() -> str:
     """The execution of a task that this kernel works for, or nothing."""
     return os.environ.get("NOTEBOOK_AGENTS_EXECUTION", "")
+
+
+def replay_wish() -> str:
+    """``1``, ``verify`` or the path of a notebook, where prompts are to be answered as recorded."""
+    wish = os.environ.get("NOTEBOOK_AGENTS_REPLAY", "").strip()
+    return "" if wish in ("0", "false", "no") else wish
+
+
+def notebook_path(namespace: Mapping[str, Any]) -> Path | None:
+    """The notebook that this kernel belongs to, where a server or an editor says so."""
+    told = os.environ.get("JPY_SESSION_NAME") or namespace.get("__vsc_ipynb_file__")
+    return Path(told) if isinstance(told, str) and told.endswith(".ipynb") else None
 
 
 def magic_variable_name(trait: str) -> str:

@@ -103,6 +103,21 @@ Views: v_runs, v_tools, v_run_timeline. Read-only.
 
 A name with spaces stands in quotes. What is scheduled runs in a server, browser or not.""",
     ),
+    "replay": Subcommand(
+        about="[off | PATH]: answer prompts from their recordings in the notebook, without a model",
+        handler="replay:replay",
+        takes="text",
+        switches=("--verify",),
+        more="""
+  %agent replay             from now on, from the recordings of this notebook as it is saved
+  %agent replay PATH        from those of another notebook
+  %agent replay --verify    ask live, and fail where the answer departs from the recording
+  %agent replay off         ask live again
+  %agent replay status      the mode, and how much is recorded
+
+For a whole process: NOTEBOOK_AGENTS_REPLAY=1, =verify, or the path of a notebook. Every prompt is
+recorded with the output of its cell; code it ran in the notebook runs again.""",
+    ),
     "reset": Subcommand(
         about="forget the conversation and start a new one", handler="commands:reset"
     ),

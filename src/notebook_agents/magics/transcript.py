@@ -88,6 +88,10 @@ class Transcript:
     """How the run ended; empty while it goes on."""
     error: str = ""
     error_code: str = ""
+    recording: dict[str, Any] = field(default_factory=dict)
+    """What the output keeps, so that the cell can be replayed."""
+    has_gpu: bool = True
+    """Whether the engine had a part in it."""
     started_at: float = field(default_factory=time.monotonic)
     ended_at: float | None = None
 
