@@ -1,28 +1,128 @@
-"""What the model is told about the notebook: its data frames, by name and columns.
+"""What the model is told about the notebook: its variables, or for the model in the box its frames.
 
-The files of the working folder are added by the core, for every conversation alike.
+The model in the box was trained on one line with the data frames, by name and columns, and gets
+just that. All others get the state capsule. The files of the working folder are added by the core,
+for every conversation alike.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import base64
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
 
+from notebook_agents.core.messages import AttachmentPart
+from notebook_agents.core.models import BUNDLED_MODEL, ModelInfo
 from notebook_agents.core.outlines import outline, outline_line
+from notebook_agents.live.capsule import Capsule, Capsules, Question
+from notebook_agents.live.describe import describer_of
+from notebook_agents.live.describe_figures import thumbnail
+from notebook_agents.live.inspecting import TOOL
+from notebook_agents.live.visibility import Visibility
 from notebook_agents.magics.values import loaded_pandas
+from notebook_agents.magics.waiting import Waits, until
+
+if TYPE_CHECKING:
+    from notebook_agents.core.core import Core
+    from notebook_agents.magics.host import CoreHost
+    from notebook_agents.magics.preferences import Preferences
 
 MAX_FRAMES = 8
 """Beyond these a small model loses track; ``{name}`` in the prompt shows a frame in full."""
+CHARS_PER_TOKEN = 3
+"""A cautious guess: a capsule is full of numbers, which take more tokens than prose."""
+CONTEXT_SHARE = 0.25
+"""Of what a model can read at once, that the notebook may take."""
+MAX_THUMBNAILS = 2
+SEES = "vision"
+_NOTHING_HIDDEN = Visibility()
 
 
-def frames_by_name(namespace: Mapping[str, Any]) -> dict[str, Any]:
+class Context:
+    """What the prompts of one session tell about its notebook."""
+
+    def __init__(self, shell: Any, preferences: Preferences) -> None:
+        self._shell = shell
+        self._preferences = preferences
+        self._capsules = Capsules()
+        self._models: dict[str, ModelInfo] = {}
+        self.capsule = Capsule()
+        """The last one that was made."""
+
+    @property
+    def visibility(self) -> Visibility:
+        """Which variables may be told."""
+        return Visibility(
+            hidden=tuple(self._preferences.hidden),
+            shown=tuple(self._preferences.shown),
+            builtin=getattr(self._shell, "user_ns_hidden", {}),
+        )
+
+    def meet(self, host: CoreHost, model: str) -> Waits[ModelInfo | None]:
+        """What is known of the model that is going to be asked; None of an unknown one."""
+        if model == BUNDLED_MODEL:
+            return None
+        if model not in self._models:
+            found = yield from until(host.submit(_models))
+            self._models = {info.id: info for info in found}
+        return self._models.get(model)
+
+    def told(self, prompt: str, model: str, *, tools: Collection[str] | None = None) -> str:
+        """What goes with a prompt to a model that has these tools; None is all there are."""
+        names: dict[str, Any] = self._shell.user_ns
+        if model == BUNDLED_MODEL:
+            self.capsule = Capsule()
+            return frames_line(names, self.visibility)
+        question = Question(
+            prompt=prompt,
+            max_chars=self._room(model),
+            can_inspect=tools is None or TOOL in tools,
+        )
+        self.capsule = self._capsules.take(names, self.visibility, question)
+        return self.capsule.text
+
+    def thumbnails(self, prompt: str, model: str) -> tuple[AttachmentPart, ...]:
+        """Pictures of the figures that are new or named, for a model that sees images."""
+        info = self._models.get(model)
+        if info is None or SEES not in info.capabilities:
+            return ()
+        names = self.visibility.visible(self._shell.user_ns)
+        fresh = {change.name for change in self.capsule.changes} | set(prompt.split())
+        figures = [
+            (name, value)
+            for name, value in reversed(names.items())
+            if name in fresh and describer_of(value).kind == "figure"
+        ]
+        return tuple(filter(None, (_picture(*figure) for figure in figures[:MAX_THUMBNAILS])))
+
+    def remember(self) -> None:
+        """The last capsule was sent: the next one says what has changed since."""
+        if self.capsule.seen:
+            self._capsules.remember(self.capsule)
+
+    def forget(self) -> None:
+        """Begin anew, with a new conversation."""
+        self._capsules.forget()
+
+    def _room(self, model: str) -> int:
+        info, wished = self._models.get(model), self._preferences.context_chars
+        if info is None or info.context_length is None:
+            return wished
+        return min(wished, int(info.context_length * CONTEXT_SHARE * CHARS_PER_TOKEN))
+
+
+def frames_by_name(
+    namespace: Mapping[str, Any], visibility: Visibility = _NOTHING_HIDDEN
+) -> dict[str, Any]:
     """The newest data frames, each under its newest name, oldest first."""
     pandas = loaded_pandas()
     if pandas is None:
         return {}
     found: dict[int, tuple[str, Any]] = {}
     for name, value in reversed(list(namespace.items())):
-        if name.startswith("_") or not isinstance(value, pandas.DataFrame) or id(value) in found:
+        if visibility.why_hidden(name) or not isinstance(value, pandas.DataFrame):
+            continue
+        if id(value) in found:
             continue
         found[id(value)] = (name, value)
         if len(found) == MAX_FRAMES:
@@ -30,7 +130,22 @@ def frames_by_name(namespace: Mapping[str, Any]) -> dict[str, Any]:
     return dict(reversed(found.values()))
 
 
-def frames_line(namespace: Mapping[str, Any]) -> str:
+def frames_line(namespace: Mapping[str, Any], visibility: Visibility = _NOTHING_HIDDEN) -> str:
     """``Dataframes: df(price, qty); …``, or nothing when there are none."""
-    frames = frames_by_name(namespace).items()
+    frames = frames_by_name(namespace, visibility).items()
     return outline_line("Dataframes", [outline(name, frame.columns) for name, frame in frames])
+
+
+def _picture(name: str, figure: Any) -> AttachmentPart | None:
+    try:
+        data = thumbnail(figure)
+    except Exception:  # noqa: BLE001 - a figure that cannot be drawn is told in words alone
+        return None
+    if not data:
+        return None
+    content = base64.b64encode(data).decode()
+    return AttachmentPart(kind="image", content=content, name=name, media_type="image/png")
+
+
+async def _models(core: Core) -> tuple[ModelInfo, ...]:
+    return await core.models.list()

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from notebook_agents.core.errors import SandboxUnavailable
+from notebook_agents.live.visibility import Visibility
 from notebook_agents.magics.context import frames_by_name
 
 if TYPE_CHECKING:
@@ -49,13 +50,16 @@ class Loan:
 
 
 def frames_in_question(
-    text: str, namespace: Mapping[str, Any], lent: Collection[str]
+    text: str,
+    namespace: Mapping[str, Any],
+    lent: Collection[str],
+    visibility: Visibility | None = None,
 ) -> dict[str, Any]:
     """The frames that a prompt names, by their own name or a column's, and those lent before."""
     words = {word.lower() for word in re.findall(r"\w+", text)}
     return {
         name: frame
-        for name, frame in frames_by_name(namespace).items()
+        for name, frame in frames_by_name(namespace, visibility or Visibility()).items()
         if name in lent
         or name.lower() in words
         or any(str(column).lower() in words for column in frame.columns[:1000])

@@ -12,7 +12,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from traitlets import Bool, Enum, Float, Int, TraitError, Unicode
+from traitlets import Bool, Enum, Float, Int, List, TraitError, Unicode
 from traitlets.config import Config, Configurable
 
 from notebook_agents.magics.flags import FORMATS, Options
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 DEFAULT_HISTORY = 5
+DEFAULT_CONTEXT_CHARS = 6_000
 
 
 class Preferences(Configurable):
@@ -53,6 +54,18 @@ class Preferences(Configurable):
         config=True
     )
     stream = Bool(True, help="Whether an answer is shown while it is written.").tag(config=True)
+    context_chars = Int(
+        DEFAULT_CONTEXT_CHARS,
+        min=0,
+        help="Most characters that a prompt tells about the notebook's variables (about three to "
+        "a token); 0: nothing.",
+    ).tag(config=True)
+    hidden = List(
+        Unicode(), help="Variables that no model is told of: names and patterns such as patient_*."
+    ).tag(config=True)
+    shown = List(
+        Unicode(), help="Variables that models are told of although their names look secret."
+    ).tag(config=True)
     footer = Bool(True, help="Whether a line below an answer says what it took.").tag(config=True)
 
     def __init__(self, **kwargs: Any) -> None:

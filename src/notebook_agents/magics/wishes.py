@@ -9,7 +9,6 @@ from notebook_agents.core.messages import user_message
 from notebook_agents.core.models import Sampling
 from notebook_agents.core.policy import ALLOW_POLICY, ASK_POLICY, DEFAULT_POLICY, ApprovalPolicy
 from notebook_agents.core.runs import Limits, StartRun
-from notebook_agents.magics.context import frames_line
 
 if TYPE_CHECKING:
     from notebook_agents.magics.flags import Approval, Options
@@ -42,5 +41,5 @@ def wish_of(text: str, options: Options, session: Session, identity: Identity) -
         limits=limits,
         history=options.history,
         policy=POLICIES[options.approval],
-        system=frames_line(session.namespace),
+        system=session.context.told(text, options.model or session.model, tools=options.tools),
     )
