@@ -9,12 +9,12 @@ can be undone (redone) alike.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from notebook_agents.live.checkpoints_changes import (
     ABSENT,
@@ -25,20 +25,21 @@ from notebook_agents.live.checkpoints_changes import (
     Coverage,
     Scope,
     Undone,
+    conflicts,
+    is_same,
+    left,
 )
 from notebook_agents.live.checkpoints_files import (
     Blobs,
     FileChange,
     FileWork,
     finished,
-    is_as_left,
     put_back,
     reversed_change,
 )
 from notebook_agents.live.checkpoints_kept import Kept
 from notebook_agents.live.checkpoints_memory import Memory, Room
 from notebook_agents.live.checkpoints_watch import Watcher
-from notebook_agents.live.copies_kinds import ATOMS
 
 __all__ = ["Cause", "Checkpoints", "Scope", "Work"]
 
@@ -73,6 +74,14 @@ class Work:
     def note(self) -> str:
         """What changed, in one line; empty when nothing did."""
         return f"{self.changes} (undo: %agent undo)" if self.changes else ""
+
+    def take_files(self, known: set[str]) -> None:
+        """Leave files out that another change has."""
+        if self.change is None:
+            return
+        files = tuple(entry for entry in self.change.files if entry.path not in known)
+        self.changes = self.change.changes.with_files(files)
+        self.change = replace(self.change, files=files, changes=self.changes) if files else None
 
 
 class Checkpoints:
@@ -113,10 +122,27 @@ class Checkpoints:
             with self._recorded(scope, cause, work):
                 yield work
         finally:
-            if work.change is not None:
-                self._undone.clear()
-                self._push(self._done, work.change)
-                self.on_made(work.change)
+            self._made(work)
+
+    @contextmanager
+    def around_files(self, cause: Cause) -> Iterator[Work]:
+        """Keep the files of the working folder while other programs work in it.
+
+        What a call inside has kept already is left to that call.
+        """
+        work, n_before = Work(), self._n_made
+        try:
+            with self._recorded(Scope(names=frozenset(), files=None), cause, work, what="files"):
+                yield work
+        finally:
+            known = {
+                entry.path
+                for change in self._done
+                if change.number > n_before
+                for entry in change.files
+            }
+            work.take_files(known)
+            self._made(work)
 
     def history(self) -> list[Change]:
         """What can be taken back, newest first; file changes of earlier kernels come last."""
@@ -156,25 +182,25 @@ class Checkpoints:
         verb: str = "undone",
     ) -> Undone:
         undone = Undone(number=change.number, cause=change.cause, verb=verb)
-        names, files = _conflicts(change, self._namespace())
+        names, files = conflicts(change, self._namespace())
         skipped = frozenset() if is_forced else names
         kept_files = frozenset() if is_forced else files
         undone.conflicts = sorted({*skipped, *kept_files})
         work = Work()
         scope = Scope(names=frozenset({*change.before, *change.changes.changed}))
         targets = [memento.target for memento, _names in change.contents]
-        with self._recorded(scope, change.cause, work, targets=targets, has_files=False):
+        with self._recorded(scope, change.cause, work, targets=targets, what="names"):
             self._restore(change, skipped, undone)
         reverse = self._restore_files(change, kept_files, undone)
         source[:] = [known for known in source if known is not change]
-        left = _left(change, skipped, kept_files)
-        if left is not None:
-            source.append(left)
+        rest = left(change, skipped, kept_files)
+        if rest is not None:
+            source.append(rest)
         if work.change is not None or reverse:
             back = work.change or Change(
                 number=change.number, cause=change.cause, at=_now(), changes=Changes()
             )
-            changes = _with_files(back.changes, reverse)
+            changes = back.changes.with_files(reverse)
             self._push(
                 target,
                 replace(
@@ -238,14 +264,14 @@ class Checkpoints:
         work: Work,
         *,
         targets: list[Any] | None = None,
-        has_files: bool = True,
+        what: Literal["names", "files", "both"] = "both",
     ) -> Iterator[None]:
-        before = self._visible()
+        before = self._visible() if what != "files" else {}
         memory = Memory(Room(self.limits.run_bytes))
         memory.add(self._in_scope(scope))
         memory.hold(targets or ())
         files = None
-        if has_files and self._blobs is not None:
+        if what != "names" and self._blobs is not None:
             files = FileWork(Path.cwd().resolve(), self._blobs, self.limits.run_bytes)
         try:
             if files is None:
@@ -254,19 +280,24 @@ class Checkpoints:
                 with files.watched(self._watcher, scope.files):
                     yield
         finally:
-            change = self._seal(cause, before, memory, files)
+            now = self._visible() if what != "files" else {}
+            change = self._seal(cause, (before, now), memory, files)
             work.changes = change.changes
             work.change = change if change.changes else None
 
     def _seal(
-        self, cause: Cause, before: dict[str, Any], memory: Memory, files: FileWork | None
+        self,
+        cause: Cause,
+        bound: tuple[dict[str, Any], dict[str, Any]],
+        memory: Memory,
+        files: FileWork | None,
     ) -> Change:
         """What is different now, with what is needed to take it back."""
-        now = self._visible()
+        before, now = bound
         rebound = {
             name
             for name in before.keys() | now.keys()
-            if not _is_same(before.get(name, ABSENT), now.get(name, ABSENT))
+            if not is_same(before.get(name, ABSENT), now.get(name, ABSENT))
         }
         contents = tuple(
             (memento, frozenset(memory.names_of([memento]))) for memento in memory.changed()
@@ -281,12 +312,11 @@ class Checkpoints:
         later = Memory(Room(self.limits.run_bytes))
         later.add({name: now[name] for name in (rebound | inside) if name in now})
         later.hold(memento.target for memento, _names in contents)
-        self._n_made += 1
         return Change(
-            number=self._n_made,
+            number=self._n_made + 1,
             cause=cause,
             at=_now(),
-            changes=_with_files(changes, file_changes),
+            changes=changes.with_files(file_changes),
             folder=str(files.folder) if files else "",
             before={name: before.get(name, ABSENT) for name in rebound},
             after={name: now.get(name, ABSENT) for name in rebound},
@@ -297,6 +327,14 @@ class Checkpoints:
             unsaved=tuple(entry for entry in memory.unsaved if entry.name not in rebound),
             file_reasons=files.reasons if files else {},
         )
+
+    def _made(self, work: Work) -> None:
+        if work.change is None:
+            return
+        self._n_made = work.change.number
+        self._undone.clear()
+        self._push(self._done, work.change)
+        self.on_made(work.change)
 
     def _push(self, stack: list[Change], change: Change) -> None:
         stack.append(change)
@@ -325,66 +363,6 @@ class Checkpoints:
             for name, value in self._namespace().items()
             if name not in _OF_IPYTHON and not _HISTORY.fullmatch(name)
         }
-
-
-def _is_same(some: Any, other: Any) -> bool:
-    """Whether a name stands for the same; equal numbers and texts are."""
-    if some is other:
-        return True
-    if type(some) is not type(other) or type(some) not in ATOMS:
-        return False
-    return bool(some == other)
-
-
-def _conflicts(
-    change: Change, namespace: Mapping[str, Any]
-) -> tuple[frozenset[str], frozenset[str]]:
-    """The variables and the files that the person changed since."""
-    names = {
-        name
-        for name, value in change.after.items()
-        if not _is_same(namespace.get(name, ABSENT), value)
-    }
-    if change.later is not None:
-        involved = {*change.before, *change.changes.changed}
-        names |= change.later.names_of(change.later.changed()) & involved
-    folder = Path(change.folder)
-    files = {
-        entry.path for entry in change.files if not is_as_left(folder / entry.path, entry.after)
-    }
-    return frozenset(names), frozenset(files)
-
-
-def _left(change: Change, names: frozenset[str], files: frozenset[str]) -> Change | None:
-    """The part of a change that could not be taken back for the person's own changes."""
-    if not names and not files:
-        return None
-    return replace(
-        change,
-        before={name: value for name, value in change.before.items() if name in names},
-        after={name: value for name, value in change.after.items() if name in names},
-        contents=tuple(entry for entry in change.contents if entry[1] & names),
-        files=tuple(entry for entry in change.files if entry.path in files),
-        changes=_only(change.changes, names | files),
-    )
-
-
-def _only(changes: Changes, names: frozenset[str]) -> Changes:
-    return Changes(
-        **{
-            kind: tuple(name for name in getattr(changes, kind) if name in names)
-            for kind in Changes.__slots__
-        }
-    )
-
-
-def _with_files(changes: Changes, files: tuple[FileChange, ...]) -> Changes:
-    return replace(
-        changes,
-        files_added=tuple(entry.path for entry in files if entry.before is None),
-        files_removed=tuple(entry.path for entry in files if entry.after is None),
-        files_changed=tuple(entry.path for entry in files if entry.before and entry.after),
-    )
 
 
 def _remove_empty(folder: Path, names: tuple[str, ...]) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
-from notebook_agents.live.checkpoints_files import FileChange
+from notebook_agents.live.checkpoints_files import FileChange, is_as_left
 from notebook_agents.live.checkpoints_memory import Memento, Memory, Unsaved
+from notebook_agents.live.copies_kinds import ATOMS
 
 MAX_NAMED = 8
 """Of a kind; the rest is counted."""
@@ -65,6 +67,23 @@ class Changes:
                 self.files_removed,
             )
         )
+
+    def with_files(self, files: tuple[FileChange, ...]) -> Changes:
+        """The same with these files."""
+        return replace(
+            self,
+            files_added=tuple(entry.path for entry in files if entry.before is None),
+            files_removed=tuple(entry.path for entry in files if entry.after is None),
+            files_changed=tuple(entry.path for entry in files if entry.before and entry.after),
+        )
+
+    def only(self, names: frozenset[str]) -> Changes:
+        """What concerns these variables and files."""
+        kept = {
+            entry.name: tuple(name for name in getattr(self, entry.name) if name in names)
+            for entry in fields(self)
+        }
+        return Changes(**kept)
 
     def __str__(self) -> str:
         parts = (
@@ -171,6 +190,48 @@ class Undone:
             )
         lines += [f"  not restored: {failure}" for failure in self.failures]
         return lines
+
+
+def is_same(some: Any, other: Any) -> bool:
+    """Whether a name stands for the same; equal numbers and texts are."""
+    if some is other:
+        return True
+    if type(some) is not type(other) or type(some) not in ATOMS:
+        return False
+    return bool(some == other)
+
+
+def conflicts(
+    change: Change, namespace: Mapping[str, Any]
+) -> tuple[frozenset[str], frozenset[str]]:
+    """The variables and the files that the person changed since."""
+    names = {
+        name
+        for name, value in change.after.items()
+        if not is_same(namespace.get(name, ABSENT), value)
+    }
+    if change.later is not None:
+        involved = {*change.before, *change.changes.changed}
+        names |= change.later.names_of(change.later.changed()) & involved
+    folder = Path(change.folder)
+    files = {
+        entry.path for entry in change.files if not is_as_left(folder / entry.path, entry.after)
+    }
+    return frozenset(names), frozenset(files)
+
+
+def left(change: Change, names: frozenset[str], files: frozenset[str]) -> Change | None:
+    """The part of a change that could not be taken back for the person's own changes."""
+    if not names and not files:
+        return None
+    return replace(
+        change,
+        before={name: value for name, value in change.before.items() if name in names},
+        after={name: value for name, value in change.after.items() if name in names},
+        contents=tuple(entry for entry in change.contents if entry[1] & names),
+        files=tuple(entry for entry in change.files if entry.path in files),
+        changes=change.changes.only(names | files),
+    )
 
 
 def listed(names: Iterable[str]) -> str:

@@ -1,0 +1,192 @@
+"""Files that code wrote, renamed or deleted come back, but not over what a person wrote since."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from notebook_agents.live.checkpoints import Cause, Checkpoints, Scope
+from notebook_agents.live.checkpoints_changes import Change, Undone
+
+NO_NAMES = Scope(names=frozenset())
+WRITES = "from pathlib import Path; Path('data.csv').write_text('agent')"
+WRITES_TWO = f"{WRITES}; Path('new.txt').write_text('agent')"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "work"
+    folder.mkdir()
+    (folder / "data.csv").write_text("a\n1\n")
+    (folder / "data.csv").chmod(0o640)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def checkpoints(tmp_path: Path, folder: Path) -> Checkpoints:
+    return Checkpoints(dict, tmp_path / "home")
+
+
+def run(checkpoints: Checkpoints, code: str, scope: Scope = NO_NAMES) -> Change | None:
+    with checkpoints.around(scope, Cause(tool="run_in_notebook")) as work:
+        exec(code, {})  # noqa: S102 - our own code
+    return work.change
+
+
+def undo(checkpoints: Checkpoints, *, is_forced: bool = False) -> Undone:
+    return checkpoints.undo(checkpoints.history()[0], is_forced=is_forced)
+
+
+CHANGES = {
+    "rewritten": "open('data.csv', 'w').close()",
+    "appended to": "f = open('data.csv', 'a'); f.write('2'); f.close()",
+    "deleted": "import os; os.remove('data.csv')",
+    "renamed": "import os; os.rename('data.csv', 'moved.csv')",
+    "replaced": "import os; open('x', 'w').close(); os.replace('x', 'data.csv')",
+    "written by pathlib": "import pathlib; pathlib.Path('data.csv').write_text('z')",
+    "written by pandas": "import pandas; pandas.DataFrame({'z': [1]}).to_csv('data.csv')",
+    "changed through a descriptor": "import os; f = os.open('data.csv', os.O_RDWR); "
+    "os.write(f, b'zz'); os.close(f)",
+    "cut off": "import os; os.truncate('data.csv', 1)",
+    "new": "import os; os.makedirs('out/deep'); open('out/deep/a.txt', 'w').close()",
+}
+
+
+@pytest.mark.parametrize("code", CHANGES.values(), ids=CHANGES.keys())
+@pytest.mark.filterwarnings("ignore:unclosed file")
+def test_files_are_as_before(checkpoints: Checkpoints, folder: Path, code: str) -> None:
+    change = run(checkpoints, code)
+    assert change is not None
+    assert change.changes
+    undone = undo(checkpoints)
+    assert undone.files
+    assert not undone.failures
+    assert {path.name: path.read_text() for path in folder.rglob("*")} == {"data.csv": "a\n1\n"}
+    assert (folder / "data.csv").stat().st_mode & 0o777 == 0o640
+
+
+def test_what_another_program_changes_is_kept_when_the_code_may_start_one(
+    checkpoints: Checkpoints, folder: Path
+) -> None:
+    shell = (
+        f"import subprocess; subprocess.run([{sys.executable!r}, '-c', \"open('data.csv', 'w')\"])"
+    )
+    assert run(checkpoints, shell, Scope(names=frozenset(), files=None)) is not None
+    undo(checkpoints)
+    assert (folder / "data.csv").read_text() == "a\n1\n"
+
+
+def test_what_was_not_kept_is_said_and_not_claimed(checkpoints: Checkpoints, folder: Path) -> None:
+    run(
+        checkpoints,
+        f"import subprocess; subprocess.run([{sys.executable!r}, '-c', \"open('data.csv', 'w')\"])",
+    )
+    undone = undo(checkpoints)
+    assert undone.files == {}
+    assert undone.failures == ["file data.csv: it was not kept"]
+
+
+def test_reading_is_no_change(checkpoints: Checkpoints) -> None:
+    assert (
+        run(checkpoints, "open('data.csv').close(); import pathlib; pathlib.Path('q').exists()")
+        is None
+    )
+
+
+def test_opened_for_writing_and_left_as_it_was_is_no_change(checkpoints: Checkpoints) -> None:
+    assert run(checkpoints, "open('data.csv', 'a').close()") is None
+
+
+def test_a_file_the_person_changed_since_is_not_overwritten_unless_forced(
+    checkpoints: Checkpoints, folder: Path
+) -> None:
+    run(checkpoints, WRITES_TWO)
+    (folder / "data.csv").write_text("mine")
+    (folder / "new.txt").write_text("mine too")
+    undone = undo(checkpoints)
+    assert undone.conflicts == ["data.csv", "new.txt"]
+    assert (folder / "data.csv").read_text() == "mine"
+    assert (folder / "new.txt").exists()
+    undo(checkpoints, is_forced=True)
+    assert (folder / "data.csv").read_text() == "a\n1\n"
+    assert not (folder / "new.txt").exists()
+
+
+def test_a_link_in_the_place_of_a_file_is_not_followed(
+    checkpoints: Checkpoints, folder: Path, tmp_path: Path
+) -> None:
+    run(checkpoints, WRITES)
+    (tmp_path / "elsewhere").write_text("precious")
+    (folder / "data.csv").unlink()
+    (folder / "data.csv").symlink_to(tmp_path / "elsewhere")
+    assert undo(checkpoints).conflicts == ["data.csv"]
+    undo(checkpoints, is_forced=True)
+    assert (tmp_path / "elsewhere").read_text() == "precious"
+    assert (folder / "data.csv").read_text() == "a\n1\n"
+
+
+def test_an_undo_of_files_can_be_taken_back(checkpoints: Checkpoints, folder: Path) -> None:
+    run(checkpoints, WRITES_TWO)
+    undo(checkpoints)
+    assert checkpoints.redo() is not None
+    assert (folder / "data.csv").read_text() == "agent"
+    assert (folder / "new.txt").read_text() == "agent"
+
+
+def test_hidden_files_files_elsewhere_and_notebooks_that_save_themselves_are_no_change(
+    checkpoints: Checkpoints, folder: Path, tmp_path: Path
+) -> None:
+    code = (
+        f"import subprocess, pathlib; pathlib.Path({str(tmp_path / 'other')!r}).write_text('x');"
+        " pathlib.Path('.hidden').write_text('x');"
+        f" subprocess.run([{sys.executable!r}, '-c', \"open('a.ipynb', 'w').write('x')\"])"
+    )
+    assert run(checkpoints, code) is None
+
+
+def test_a_file_that_is_too_large_is_named(checkpoints: Checkpoints, folder: Path) -> None:
+    checkpoints.limits.run_bytes = 100
+    (folder / "large.bin").write_bytes(bytes(200))
+    run(checkpoints, "open('large.bin', 'w').close()")
+    assert undo(checkpoints).failures == ["file large.bin: too large: 200 bytes"]
+
+
+def test_files_of_a_kernel_that_has_ended_can_still_be_put_back(
+    checkpoints: Checkpoints, folder: Path, tmp_path: Path
+) -> None:
+    run(checkpoints, WRITES)
+    assert Checkpoints(dict, tmp_path / "home").history() == []
+    [path] = (tmp_path / "home/undo/changes").rglob("*.json")
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    path.write_text(json.dumps({**json.loads(path.read_text()), "pid": ended.pid}))
+    restarted = Checkpoints(dict, tmp_path / "home")
+    [change] = restarted.history()
+    assert change.is_former
+    assert "before the kernel was restarted" in change.line
+    assert restarted.undo(change).files == {"data.csv": "written back"}
+    assert (folder / "data.csv").read_text() == "a\n1\n"
+    assert restarted.history() == []
+
+
+def test_files_that_other_programs_change_meanwhile_are_one_change(
+    checkpoints: Checkpoints, folder: Path
+) -> None:
+    with checkpoints.around_files(Cause(tool="file_writer")) as work:
+        run(checkpoints, "open('live.txt', 'w').close()")
+        subprocess.run([sys.executable, "-c", "open('data.csv', 'w')"], check=True)
+    assert work.changes is not None
+    assert str(work.changes) == "rewrote data.csv"
+    assert [str(change.changes) for change in checkpoints.history()] == [
+        "rewrote data.csv",
+        "wrote live.txt",
+    ]
+    undo(checkpoints)
+    assert (folder / "data.csv").read_text() == "a\n1\n"
+    assert os.path.exists("live.txt")  # noqa: PTH110
