@@ -21,11 +21,11 @@ def completions(agent_shell: AgentShell, line: str) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("%agent st", ["status"]),
+        ("%agent st", ["status", "stop"]),
         ("%%agent --mo", ["--model"]),
         ("r = %agent --no", ["--no-history", "--no-stream", "--no-tools"]),
         ("%agent -m note", ["notebook-agents/tiny"]),
-        ("%agent help s", ["sql", "status"]),
+        ("%agent help s", ["save", "sql", "status", "stop"]),
         ("%agent mod", ["model", "models"]),
         ("%agent model ", ["default", "notebook-agents/tiny"]),
     ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from notebook_agents.core.errors import NotebookAgentsError
-from notebook_agents.magics.errors import AgentError, agent_error
+from notebook_agents.magics.errors import AgentError, agent_error, close_to
 from notebook_agents.magics.facts import Help
 from notebook_agents.magics.options import FLAGS, Command, Options
 from notebook_agents.magics.status import overview
@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 
     from notebook_agents.magics.session import Session
 
+LOCAL = "local"
+"""The provider of models that run on machines of the deployment."""
 USAGE = """%agent [flags] text          ask the agent
 %%agent [flags]              the text is the cell
 %agent SUBCOMMAND            see below; %agent -- text makes any text a prompt
-x = %agent text              x.text, x.tool_calls, x.usage, x.run_id
+x = %agent text              x.text, x.code, x.tool_calls, x.usage, x.run_id
 
 {name} puts the value of a variable in; a data frame as its columns, types and first rows.
 Tools work in a sandbox, on copies of the data frames that your text is about."""
@@ -41,7 +43,9 @@ def help_text(name: str) -> Help:
     """Help on one subcommand, or on everything."""
     if name and name != "help":
         row = SUBCOMMANDS[name]
-        return Help("\n\n".join(filter(None, (f"%agent {name}", row.about, row.more.strip("\n")))))
+        also = f"Also: {', '.join(f'%agent {word}' for word in row.aliases)}" if row.aliases else ""
+        parts = (f"%agent {name}", row.about, row.more.strip("\n"), also)
+        return Help("\n\n".join(filter(None, parts)))
     flags = "\n".join(
         f"  {', '.join(flag.names):<20}{flag.settings['help'].replace('%%', '%')}" for flag in FLAGS
     )
@@ -80,15 +84,31 @@ def reset(session: Session, _argument: str, _options: Options) -> Waits[Help]:
     return _constant(Help("A new conversation begins with the next prompt."))
 
 
-def models(session: Session, _argument: str, _options: Options) -> Waits[pd.DataFrame]:
-    """``%agent models``."""
+def stop(session: Session, _argument: str, _options: Options) -> Waits[Help]:
+    """``%agent stop``."""
+    if not session.host.is_used:
+        return Help("Nothing runs.")
+    actor = (yield from session.identify()).actor
+    stopped = yield from until(session.host.submit(lambda core: core.runs.cancel_here(actor)))
+    kept = "; what was written so far is kept"
+    return Help(f"Stopped {len(stopped)}{kept}." if stopped else "Nothing runs.")
+
+
+def models(session: Session, provider: str, _options: Options) -> Waits[pd.DataFrame]:
+    """``%agent list [PROVIDER]``."""
     infos = yield from until(session.host.submit(lambda core: core.models.list()))
     session.known_models = [info.id for info in infos]
+    session.known_providers = providers = sorted({info.provider or LOCAL for info in infos})
+    if provider and provider not in providers:
+        near = close_to(provider, providers)
+        hint = f"did you mean {near}? " if near else ""
+        raise AgentError(f"no provider {provider!r}; {hint}known: {', '.join(providers)}")
     import pandas as pd
 
     return pd.DataFrame(
         [
             {
+                "provider": info.provider or LOCAL,
                 "model": info.id,
                 "status": info.status,
                 "parameters": info.n_parameters,
@@ -96,7 +116,8 @@ def models(session: Session, _argument: str, _options: Options) -> Waits[pd.Data
                 "can": ", ".join(info.capabilities),
                 "about": info.description or (BUNDLED_BADGE if info.is_bundled else ""),
             }
-            for info in infos
+            for info in sorted(infos, key=lambda info: info.provider)
+            if provider in ("", info.provider or LOCAL)
         ]
     )
 

@@ -48,6 +48,8 @@ class Flag:
     settings: dict[str, Any]
     bounds: tuple[float, float | None] | None = None
     """Smallest and greatest value."""
+    completes: str = ""
+    """What the Tab key offers as its value: a kind of names that `completion.py` knows."""
 
     @property
     def takes_value(self) -> bool:
@@ -56,7 +58,11 @@ class Flag:
 
 
 FLAGS: tuple[Flag, ...] = (
-    Flag(("-m", "--model"), {"help": "Model for this prompt (%%agent models lists them)."}),
+    Flag(
+        ("-m", "--model"),
+        {"help": "Model for this prompt, or its alias (%%agent list has them)."},
+        completes="models",
+    ),
     Flag(
         ("-t", "--temperature"),
         {"type": float, "help": "Randomness, 0 (always the likeliest word) to 2."},
@@ -74,7 +80,11 @@ FLAGS: tuple[Flag, ...] = (
         ("-f", "--format"),
         {"choices": FORMATS, "help": f"Form of the answer: {', '.join(FORMATS)}."},
     ),
-    Flag(("-p", "--persona"), {"help": "Persona whose instructions this prompt has."}),
+    Flag(
+        ("-p", "--persona"),
+        {"help": "Persona whose instructions this prompt has."},
+        completes="personas",
+    ),
     Flag(("--system",), {"metavar": "TEXT", "help": "Instructions for this prompt, in quotes."}),
     Flag(
         ("--history",),
@@ -87,7 +97,11 @@ FLAGS: tuple[Flag, ...] = (
         {"type": int, "metavar": "N", "help": "Most model steps, with tool calls in between."},
         (1, None),
     ),
-    Flag(("--tools",), {"metavar": "A,B", "help": "Only these tools, by name."}),
+    Flag(
+        ("--tools",),
+        {"metavar": "A,B", "help": "Only these tools, by name."},
+        completes="tools",
+    ),
     Flag(("--no-tools",), {"action": "store_true", "help": "No tools: the model just answers."}),
     Flag(("--yes",), {"action": "store_true", "help": "Allow tool calls that would be asked for."}),
     Flag(("--ask",), {"action": "store_true", "help": "Ask before every tool call."}),

@@ -43,7 +43,16 @@ class AgentMagics(Magics, Preferences):
         self._session: Session | None = None
         self._host = CoreHost(default_core)
         self._awaits = AwaitTransformer() if hasattr(shell, "kernel") else None
-        self._completer = AgentCompleter(models=self._model_names, tools=self._tool_names)
+        self._completer = AgentCompleter(
+            {
+                "models": self._model_names,
+                "providers": self._provider_names,
+                "aliases": self._alias_names,
+                "tools": lambda: self._session.known_tools if self._session else [],
+                "personas": lambda: self._session.known_personas if self._session else [],
+                "settings": self.names,
+            }
+        )
         self._mentions = MentionCompleter(shell.user_ns)
 
     @no_var_expand
@@ -155,8 +164,17 @@ class AgentMagics(Magics, Preferences):
             listing.cancel()
             return []
 
-    def _tool_names(self) -> list[str]:
-        return self._session.known_tools if self._session else []
+    def _provider_names(self) -> list[str]:
+        names = self._session.known_providers if self._session else []
+        return names or ["local"]
+
+    def _alias_names(self) -> list[str]:
+        from notebook_agents.magics.aliases import Aliases
+
+        try:
+            return list(Aliases(self.shell).all())
+        except AgentError:
+            return []
 
 
 def installed_magics(shell: Any) -> AgentMagics:

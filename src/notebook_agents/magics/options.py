@@ -20,7 +20,16 @@ from notebook_agents.magics.errors import AgentError, close_to
 from notebook_agents.magics.flags import FLAG_BY_NAME, FLAGS, Options, options_of
 from notebook_agents.magics.subcommands import SUBCOMMANDS, WORDS, subcommand_lines
 
-__all__ = ["DEFAULT_MODEL", "FLAGS", "Command", "Options", "Prompt", "agent_arguments", "parse"]
+__all__ = [
+    "COMMAND_FLAGS",
+    "DEFAULT_MODEL",
+    "FLAGS",
+    "Command",
+    "Options",
+    "Prompt",
+    "agent_arguments",
+    "parse",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -50,7 +59,7 @@ class Command:
     options: Options = field(default_factory=Options)
 
 
-_COMMAND_FLAGS = frozenset({"-o", "--out", "--debug", "--help"})
+COMMAND_FLAGS = frozenset({"-o", "--out", "--debug", "--help"})
 """The flags that mean something for a subcommand."""
 _TEXT_LIKE_FLAG = re.compile(r"-(?:$|[\d.(])")
 """A prompt may begin with a dash: a list item, a negative number."""
@@ -143,10 +152,10 @@ def _command(
 ) -> Command:
     tail = _Reader(after.strip())
     if not _is_own_switch(name, tail.rest):
-        known = _COMMAND_FLAGS | set(SUBCOMMANDS[name].switches)
-        tail.read_flags(_COMMAND_FLAGS, where=f" of %agent {name}", known=known)
+        known = COMMAND_FLAGS | set(SUBCOMMANDS[name].switches)
+        tail.read_flags(COMMAND_FLAGS, where=f" of %agent {name}", known=known)
     for token in reader.tokens:
-        if token in FLAG_BY_NAME and token not in _COMMAND_FLAGS:
+        if token in FLAG_BY_NAME and token not in COMMAND_FLAGS:
             raise AgentError(f"{token} means nothing for %agent {name}; leave it out")
     tokens = reader.tokens + tail.tokens
     text = "\n".join(part for part in (tail.rest.strip(), (cell or "").strip()) if part)

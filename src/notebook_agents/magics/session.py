@@ -103,6 +103,7 @@ class Session:
         """Names seen so far, for completion."""
         self.known_tools: list[str] = []
         self.known_personas: list[str] = []
+        self.known_providers: list[str] = []
         self.last_answer: Answer | None = None
         self._identity: Identity | None = None
         self.folder = ""

@@ -47,6 +47,8 @@ class Subcommand:
     """Other words for it, reserved as well."""
     switches: tuple[str, ...] = ()
     """Flags of its own; a text that begins with one is left to the handler as it is."""
+    completes: str = ""
+    """What the Tab key offers behind it: a kind of names that `completion.py` knows."""
     takes: Takes = "nothing"
     """What may follow: nothing, one name that may stand in quotes, or any text."""
     more: str = ""
@@ -74,10 +76,13 @@ Views: v_runs, v_tools, v_run_timeline. Read-only.
     "status": Subcommand(
         about="model, engine, sandbox, conversation, and what the next prompt will send",
         handler="status:status",
+        more="""
+  %agent status    also says whether the engine runs and which sandbox levels there are""",
     ),
     "model": Subcommand(
         about="[NAME]: the model that answers in this notebook, or another one from now on",
         handler="model:choose_model",
+        completes="choices",
         takes="name",
         more="""
   %agent model            what answers now, and what else there is
@@ -86,13 +91,111 @@ Views: v_runs, v_tools, v_run_timeline. Read-only.
 
 %agent reset keeps the choice; -m NAME asks another model for one prompt.""",
     ),
-    "models": Subcommand(
-        about="the models there are, for %agent model NAME and -m", handler="commands:models"
+    "list": Subcommand(
+        about="[PROVIDER]: the models there are, by provider, for %agent model NAME and -m",
+        handler="commands:models",
+        aliases=("models",),
+        completes="providers",
+        takes="name",
+        more="""
+  %agent list          all of them
+  %agent list local    those that run on machines of yours
+  %agent list openai   those of one provider""",
     ),
-    "tools": Subcommand(about="the tools an agent can call", handler="commands:tools"),
+    "tools": Subcommand(
+        about="the tools an agent can call",
+        handler="commands:tools",
+        more="""
+  %agent tools
+  %agent --tools file_reader,database_query What is in sales.csv?
+  %agent /python_executor code=1+1    (call one yourself)""",
+    ),
+    "alias": Subcommand(
+        about="[NAME MODEL]: the short names of models, or one more; kept in your profile",
+        handler="aliases:alias",
+        completes="models",
+        takes="text",
+        more="""
+  %agent alias small Qwen/Qwen2.5-0.5B-Instruct
+  %agent -m small What is a monad?
+  %agent alias           (all of them)""",
+    ),
+    "dealias": Subcommand(
+        about="NAME: forget the short name of a model",
+        handler="aliases:dealias",
+        completes="aliases",
+        takes="name",
+        more="""
+  %agent dealias small""",
+    ),
+    "config": Subcommand(
+        about="[NAME=VALUE]: how %agent behaves where no flag says so, or a change of it",
+        handler="configuring:config",
+        completes="settings",
+        takes="text",
+        more="""
+  %agent config                    every setting, its value, and who says so
+  %agent config temperature=0.2    from now on, in this kernel
+
+A flag comes first, then %agent config and %config AgentMagics.temperature = 0.2, then a file such
+as ipython_config.py, then NOTEBOOK_AGENTS_MAGIC_TEMPERATURE of the environment.""",
+    ),
+    "history": Subcommand(
+        about="[N|ID|--all]: what was said in this conversation, or in another",
+        handler="conversations:history",
+        switches=("--all",),
+        takes="text",
+        more="""
+  %agent history          this conversation
+  %agent history 2        its last two questions with their answers
+  %agent history --all    your conversations, the newest first
+  %agent history 0198a2   the one whose id begins so""",
+    ),
+    "resume": Subcommand(
+        about="[ID]: go on with an earlier conversation, such as yesterday's",
+        handler="conversations:resume",
+        takes="name",
+        more="""
+  %agent resume           the last one of this folder
+  %agent resume 0198a2    the one whose id begins so; %agent history --all lists them""",
+    ),
+    "save": Subcommand(
+        about="PATH: this conversation as a file: .md, .ipynb, .html, .pdf, or .json to load again",
+        handler="saving:save",
+        completes="paths",
+        switches=("--force",),
+        takes="text",
+        more="""
+  %agent save talk.md
+  %agent save talk.json
+  %agent save --force talk.md    (replaces the file)""",
+    ),
+    "load": Subcommand(
+        about="PATH: begin a new conversation with the messages of a saved .json file",
+        handler="saving:load",
+        completes="paths",
+        takes="text",
+        more="""
+  %agent load talk.json""",
+    ),
+    "cost": Subcommand(
+        about="tokens, and money where prices are known: this conversation, today, by model",
+        handler="costs:cost",
+        aliases=("usage",),
+        more="""
+  %agent cost
+  %agent cost -o spent    (also bound to spent)""",
+    ),
+    "stop": Subcommand(
+        about="stop whatever runs in this kernel, in a chat panel too",
+        handler="commands:stop",
+        more="""
+  %agent stop    a prompt in a cell is stopped with ■ or Ctrl-C""",
+    ),
     "task": Subcommand(
         about="VERB …: saved prompts that run when you, or the clock, say so",
         handler="tasks:task_command",
+        completes="tasks",
         takes="text",
         more="\n".join(f"  {verb:<11}{about}" for verb, about in TASK_VERBS.items())
         + """
@@ -119,11 +222,26 @@ For a whole process: NOTEBOOK_AGENTS_REPLAY=1, =verify, or the path of a noteboo
 recorded with the output of its cell; code it ran in the notebook runs again.""",
     ),
     "reset": Subcommand(
-        about="forget the conversation and start a new one", handler="commands:reset"
+        about="forget the conversation and start a new one",
+        handler="commands:reset",
+        aliases=("clear", "new"),
+        more="""
+  %agent reset    the old one stays on record: %agent history --all""",
     ),
-    "version": Subcommand(about="the installed version", handler="commands:version"),
+    "version": Subcommand(
+        about="the installed version",
+        handler="commands:version",
+        more="""
+  %agent version""",
+    ),
     "help": Subcommand(
-        about="this help, or: %agent help SUBCOMMAND", handler="commands:show_help", takes="text"
+        about="[SUBCOMMAND]: this help, or that of a subcommand",
+        handler="commands:show_help",
+        completes="subcommands",
+        takes="text",
+        more="""
+  %agent help
+  %agent help save""",
     ),
 }
 """Reserved words; ``--`` in front makes them part of a prompt."""
