@@ -16,7 +16,9 @@ _LAZY = {
     "Answer": "notebook_agents.magics.answer",
     "Core": "notebook_agents.core.core",
     "NotebookAgentsError": "notebook_agents.core.errors",
+    "agents": "notebook_agents.widgets.agents",
     "ask": "notebook_agents.magics.magic",
+    "chat": "notebook_agents.widgets.chat_making",
     "use_core": "notebook_agents.magics.magic",
 }
 
@@ -41,7 +43,8 @@ def __getattr__(name: str) -> Any:
 
         return version("notebook-agents")
     if name in _LAZY:
-        return getattr(import_module(_LAZY[name]), name)
+        module = import_module(_LAZY[name])
+        return module if module.__name__.endswith(f".{name}") else getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -102,6 +102,16 @@ Views: v_runs, v_tools, v_run_timeline. Read-only.
   %agent list local    those that run on machines of yours
   %agent list openai   those of one provider""",
     ),
+    "chat": Subcommand(
+        about="[AGENT]: a chat panel in this cell; run again, it goes on where it was left",
+        handler="chat:open_chat",
+        takes="name",
+        more="""
+  %agent chat             with the notebook's agent
+  %agent chat analyst     with another one
+
+In Python: notebook_agents.chat("analyst", model=…, conversation=…, mode=…)""",
+    ),
     "tools": Subcommand(
         about="the tools an agent can call",
         handler="commands:tools",

@@ -1,0 +1,73 @@
+"""The first line of a panel: model, mode, and what the conversation has used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from notebook_agents.core.models import ModelInfo, Usage
+
+if TYPE_CHECKING:
+    from notebook_agents.core.core import Core
+    from notebook_agents.core.users import Actor
+    from notebook_agents.magics.flags import Approval
+    from notebook_agents.widgets.chat_board import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """What the model may do without asking."""
+
+    label: str
+    hint: str
+    approval: Approval
+    is_risky: bool = False
+
+
+MODES: dict[str, Mode] = {
+    "ask": Mode("Ask", "Reading runs; whatever changes something asks first", "default"),
+    "full": Mode("Full", "Runs everything without asking, also commands", "yes", is_risky=True),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """What is known of the models and the agent."""
+
+    models: tuple[ModelInfo, ...] = ()
+    agent: str = ""
+
+    def record(self, *, model: str, mode: str, usage: Usage, context_used: int) -> Record:
+        """The header as the state has it."""
+        limits = {info.id: info.context_length for info in self.models}
+        return {
+            "agent": self.agent,
+            "model": model,
+            "models": [
+                {"id": info.id, "label": info.name or info.id, "note": _note(info)}
+                for info in self.models
+            ],
+            "mode": mode,
+            "modes": [
+                {"id": id, "label": m.label, "hint": m.hint, "is_risky": m.is_risky}
+                for id, m in MODES.items()
+            ],
+            "context_used": context_used,
+            "context_limit": limits.get(model),
+            "input_tokens": usage.input_tokens,
+            "output_tokens": usage.output_tokens,
+            "cost_usd": usage.cost_usd,
+        }
+
+
+async def header_of(core: Core, actor: Actor, agent_id: str) -> Header:
+    """Ask the core."""
+    agent = await core.agents.get(actor, agent_id)
+    return Header(models=await core.models.list(), agent=agent.name)
+
+
+def _note(info: ModelInfo) -> str:
+    if info.is_bundled:
+        return "built in"
+    status = "" if info.status == "available" else info.status.replace("_", " ")
+    return " · ".join(part for part in (info.provider, status) if part)

@@ -1,0 +1,158 @@
+"""Where a panel shows a run, and where it asks: the stage of a prompt that is no cell."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from notebook_agents.core.runs import ApprovalDecision
+from notebook_agents.widgets.chat_drawing import Question, blocks_of
+from notebook_agents.widgets.chat_history import answer_record
+
+if TYPE_CHECKING:
+    from notebook_agents.core.events import ApprovalRequested
+    from notebook_agents.magics.transcript import Transcript
+    from notebook_agents.magics.waiting import Waits
+    from notebook_agents.widgets.chat_board import Board
+
+APPROVAL_TIMEOUT_S = 300.0
+"""How long a question waits for its answer, which is no when it does not come."""
+LOOK_S = 2.0
+"""How often an open question looks whether somebody else has answered it."""
+LATE = "nobody answered within {seconds:.0f} seconds"
+
+
+@dataclass(slots=True, kw_only=True)
+class ChatScreen:
+    """Draws one answer on the board; the board tells the views."""
+
+    board: Board
+    key: str
+    """The id of the answer's message while it is being made."""
+    started_at: float = field(default_factory=time.time)
+    timeout_s: float = APPROVAL_TIMEOUT_S
+    questions: dict[str, Question] = field(default_factory=dict)
+    """By call id, what the person was asked in this run."""
+    transcript: Transcript | None = None
+    tick: Callable[[], None] = lambda: None
+    """Called now and then while the run goes on."""
+
+    def show(
+        self, transcript: Transcript, *, has_news: bool = True, is_urgent: bool = False
+    ) -> None:
+        """Draw what is new; when nothing is, only look after the connection."""
+        self.transcript = transcript
+        self.tick()
+        if has_news or is_urgent:
+            self.draw()
+        self.board.flush()
+        self.board.beat()
+
+    def end(self, transcript: Transcript) -> None:
+        """Draw the final state."""
+        self.transcript = transcript
+        self.draw()
+        blocks = blocks_of(transcript, self.questions, self.key)
+        self.board.put_message(answer_record(self.key, transcript, blocks=blocks))
+        self.board.flush()
+
+    def draw(self) -> None:
+        """Put the run on the board as it is now."""
+        if (transcript := self.transcript) is None:
+            return
+        for asked in transcript.pending:
+            if asked.call_id not in self.questions:
+                expires_at = time.time() + self.timeout_s
+                self.questions[asked.call_id] = Question(asked=asked, expires_at=expires_at)
+        self.board.put_blocks(self.key, blocks_of(transcript, self.questions, self.key))
+        self.board.set(run=self._run(transcript))
+
+    def _run(self, transcript: Transcript) -> dict[str, object]:
+        is_waiting = any(question.decision is None for question in self.questions.values())
+        state = "waiting" if is_waiting else "running"
+        if transcript.phase.startswith("Stopping"):
+            state = "stopping"
+        elif not transcript.blocks:
+            state = "starting"
+        return {
+            "state": state,
+            "run_id": self.key,
+            "phase": transcript.phase,
+            "started_at": self.started_at,
+        }
+
+
+@dataclass(slots=True, kw_only=True)
+class CardAsker:
+    """Shows a card for every question and waits for the answers; none in time means no."""
+
+    screen: ChatScreen
+    always: set[tuple[str, str]]
+    """Tools, each with an effect, that the person has allowed for the conversation."""
+    is_still_asked: Callable[[], Future[bool]]
+    """Whether the run waits, or somebody else has answered in the meantime."""
+    _changed: Future[None] = field(default_factory=Future)
+
+    def __call__(self, requests: Sequence[ApprovalRequested]) -> Waits[list[ApprovalDecision]]:
+        """The person's answers."""
+        asked = [self.screen.questions[request.call_id] for request in requests]
+        for question in asked:
+            if (question.asked.name, question.asked.effect) in self.always:
+                question.decision = "conversation"
+        looked_at = time.monotonic()
+        while left := [question for question in asked if question.decision is None]:
+            now = time.time()
+            for question in left:
+                if question.expires_at is not None and now >= question.expires_at:
+                    question.decision = "expired"
+                    question.feedback = LATE.format(seconds=self.screen.timeout_s)
+                    self._show()
+            self._changed = Future()
+            yield self._changed, self._wait_s(left)
+            if time.monotonic() - looked_at >= LOOK_S:
+                looked_at = time.monotonic()
+                looking = self.is_still_asked()
+                yield looking, LOOK_S
+                if looking.done() and not looking.result():
+                    break
+            self.screen.tick()
+            self.screen.board.beat()
+        return [_answer(question) for question in asked]
+
+    def decide(self, call_id: str, decision: str, feedback: str = "") -> bool:
+        """Take an answer; False when the call does not wait for one any more."""
+        question = self.screen.questions.get(call_id)
+        if question is None or question.decision is not None:
+            return False
+        is_denied = decision not in ("once", "conversation")
+        question.decision = "denied" if is_denied else decision
+        question.feedback = feedback
+        if question.decision == "conversation":
+            self.always.add((question.asked.name, question.asked.effect))
+            for other in self.screen.questions.values():
+                same = (other.asked.name, other.asked.effect) in self.always
+                other.decision = "conversation" if same and not other.decision else other.decision
+        self._show()
+        if not self._changed.done():
+            self._changed.set_result(None)
+        return True
+
+    def _show(self) -> None:
+        self.screen.draw()
+        self.screen.board.flush()
+
+    def _wait_s(self, left: Sequence[Question]) -> float:
+        ends = [question.expires_at for question in left if question.expires_at is not None]
+        return max(0.0, min([LOOK_S, *(end - time.time() for end in ends)]))
+
+
+def _answer(question: Question) -> ApprovalDecision:
+    is_approved = question.decision in ("once", "conversation")
+    return ApprovalDecision(
+        call_id=question.asked.call_id,
+        is_approved=is_approved,
+        feedback="" if is_approved else question.feedback,
+    )
