@@ -31,7 +31,7 @@ def test_status_says_model_engine_sandbox_conversation_and_what_is_sent(
     assert "in a worker of this process" in text
     assert "enforces low, medium" in text
     assert "1 prompts in this kernel" in text
-    assert "2 earlier messages; Dataframes: orders(price); no data files" in text
+    assert "1 earlier exchange; Dataframes: orders(price); no data files" in text
 
 
 def test_models_and_tools_are_tables(agent_shell: AgentShell) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from notebook_agents.magics.figures import show as show_figure
 from notebook_agents.magics.figures import terminal_lines
+from notebook_agents.magics.formats import html_frame
 from notebook_agents.magics.markdown import as_markdown, brief_arguments, plain
 from notebook_agents.magics.transcript import TextBlock, ToolBlock, Transcript
 
@@ -66,14 +67,15 @@ class NotebookScreen:
     def end(self, transcript: Transcript) -> None:
         """Replace the output by the final one."""
         self._draw(transcript)
+        if transcript.format == "html" and transcript.state == "succeeded":
+            _show_html(transcript)
 
     def _draw(self, transcript: Transcript) -> None:
         from IPython.display import display
 
-        bundle = {
-            "text/markdown": as_markdown(transcript, has_text=self._is_streaming),
-            "text/plain": as_text(transcript),
-        }
+        bundle = {"text/plain": as_text(transcript)}
+        if transcript.format != "text":
+            bundle["text/markdown"] = as_markdown(transcript, has_text=self._is_streaming)
         if self._handle is None:
             self._handle = display(  # type: ignore[no-untyped-call]
                 bundle, raw=True, display_id=True, metadata=transcript.recording
@@ -84,6 +86,16 @@ class NotebookScreen:
             show_figure(figure)
         self._n_figures = len(transcript.figures)
         self._drawn_at, self._is_dirty = time.monotonic(), False
+
+
+def _show_html(transcript: Transcript) -> None:
+    """The HTML of the answer as an output of its own."""
+    from IPython.display import display
+
+    texts = [block.text for block in transcript.blocks if isinstance(block, TextBlock)]
+    if text := next((text for text in reversed(texts) if text.strip()), ""):
+        bundle = {"text/html": html_frame(text), "text/plain": plain(text)}
+        display(bundle, raw=True)  # type: ignore[no-untyped-call]
 
 
 class TerminalScreen:
@@ -102,7 +114,7 @@ class TerminalScreen:
         if self._is_streaming and has_news:
             self._write_blocks(transcript, is_over=False)
         if transcript.phase and self._last == "\n" and sys.stdout.isatty() and not is_urgent:
-            sys.stdout.write(f"\r\x1b[K{plain(transcript.phase)} {transcript.seconds:.0f} s")
+            sys.stdout.write(f"\r\x1b[K{plain(transcript.phase)}{transcript.waiting}")
             self._has_status = True
         sys.stdout.flush()
 
@@ -153,7 +165,8 @@ def as_text(transcript: Transcript) -> str:
     if transcript.state == "cancelled":
         parts.append("[stopped]")
     parts += [f"! {plain(note)}" for note in transcript.notes]
-    parts.append(f"[{transcript.summary}]" if transcript.state else transcript.phase)
+    summary = f"[{transcript.summary}]" if transcript.summary else ""
+    parts.append(summary if transcript.state else transcript.phase)
     return "\n".join(part for part in parts if part)
 
 

@@ -53,7 +53,7 @@ def status(session: Session, _argument: str, _options: Options) -> Waits[Facts]:
     conversation_id = "" if session.has_moved else session.conversation_id
     facts = yield from until(session.host.submit(lambda core: _facts(core, actor, conversation_id)))
     sent = [
-        f"{facts.n_messages} earlier messages",
+        _history_text(facts, session.preferences.history),
         frames_line(session.namespace) or "no data frames",
         f"Files: {', '.join(facts.files)}" if facts.files else "no data files in this folder",
     ]
@@ -75,24 +75,26 @@ class _CoreFacts:
     sandbox: str
     n_runs: int
     n_runs_here: int
-    n_messages: int
+    n_asked: int
+    """Questions so far in this conversation."""
     files: tuple[str, ...]
 
 
 async def _facts(core: Core, actor: Actor, conversation_id: str) -> _CoreFacts:
     folder = Path.cwd()
-    n_here, n_messages = 0, 0
+    n_here, n_asked = 0, 0
     if conversation_id:
         n_here = (
             await core.runs.list(actor, ListRuns(conversation_id=conversation_id, limit=1))
         ).total
-        n_messages = len(await core.conversations.messages(actor, conversation_id))
+        nodes = await core.conversations.messages(actor, conversation_id)
+        n_asked = sum(node.message.role == "user" for node in nodes)
     return _CoreFacts(
         health=await core.models.health(),
         sandbox=await _sandbox_text(core),
         n_runs=(await core.runs.list(actor, ListRuns(limit=1))).total,
         n_runs_here=n_here,
-        n_messages=n_messages,
+        n_asked=n_asked,
         files=await Workspaces(folder).listing(str(folder)),
     )
 
@@ -119,6 +121,14 @@ def _engine_text(health: EngineHealth) -> str:
     if not health.is_ready:
         state = health.detail or "not started; the first prompt starts it"
     return state
+
+
+def _history_text(facts: _CoreFacts, limit: int | None) -> str:
+    n = facts.n_asked if limit is None else min(limit, facts.n_asked)
+    text = f"{n} earlier exchange{'' if n == 1 else 's'}"
+    if n < facts.n_asked:
+        text += f" of {facts.n_asked} (%agent config history={facts.n_asked} sends all)"
+    return text
 
 
 def _conversation_text(session: Session) -> str:
