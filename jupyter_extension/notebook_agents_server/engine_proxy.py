@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from notebook_agents.core.engine_wire import (
+    COUNT,
     HEALTH,
     MODEL,
     MODEL_REQUEST,
@@ -25,7 +26,7 @@ from notebook_agents.core.engine_wire import (
     error_line,
 )
 from notebook_agents.core.errors import NotPermitted
-from notebook_agents.core.models import GenerateRequest
+from notebook_agents.core.models import CountingEngine, GenerateRequest
 from notebook_agents_server.base import BaseHandler, Route
 from notebook_agents_server.identity import KERNEL_CREDENTIAL
 from notebook_agents_server.operations import operation
@@ -65,6 +66,18 @@ class Generate(EngineHandler):
         async with aclosing(self.core.engine.generate(request)) as chunks:
             async for chunk in chunks:
                 yield chunk_line(chunk)
+
+
+class Count(EngineHandler):
+    """``POST /count``."""
+
+    @operation(body=REQUEST, answer=COUNT, errors=(404,))
+    async def post(self) -> None:
+        """The tokens of a prompt, or null where its model is not loaded; nothing is generated."""
+        request = self.parse_value(REQUEST)
+        engine = self.core.engine
+        count = await engine.count_tokens(request) if isinstance(engine, CountingEngine) else None
+        self.reply_value(COUNT, count)
 
 
 class Models(EngineHandler):
@@ -108,6 +121,7 @@ class Health(EngineHandler):
 
 ROUTES: list[Route] = [
     (r"/generate", Generate),
+    (r"/count", Count),
     (r"/models", Models),
     (r"/load", Load),
     (r"/unload", Unload),

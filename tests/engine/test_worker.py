@@ -246,3 +246,17 @@ async def test_tcp_refuses_everybody_else(tcp_url: str, tmp_path: Path, model_fo
         await collect(engine, request_of(model_folder))
     assert not (await engine.health()).is_ready
     await engine.aclose()
+
+
+async def test_a_prompt_is_counted_as_the_answer_will_say(
+    engine: RemoteEngine, model_folder: Path
+) -> None:
+    request = request_of(model_folder, "how long is this?")
+    finished = (await collect(engine, request))[-1]
+    assert isinstance(finished, GenerateFinished)
+    counted = await engine.count_tokens(request)
+    assert counted is not None
+    assert (counted.n_tokens, counted.is_exact) == (finished.usage.input_tokens, True)
+    await engine.unload(str(model_folder))
+    assert await engine.count_tokens(request) is None
+    assert str(model_folder) not in (await engine.health()).loaded_models

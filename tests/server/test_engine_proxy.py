@@ -131,3 +131,10 @@ async def test_a_kernels_token_opens_the_engine_and_nothing_else(
     assert (answer.status, answer.json["error"]["code"]) == (403, "SECURITY_VIOLATION")
     kernel_tokens.bind(token, "a kernel that is not there")
     assert (await proxy.holding(token).get("/models")).status == 401
+
+
+async def test_an_engine_that_cannot_count_says_null(proxy: Client, engine: ScriptedEngine) -> None:
+    assert (await proxy.post("/count", REQUEST)).json is None
+    assert engine.requests == []
+    answer = await proxy.post("/count", {"model": 5, "messages": []})
+    assert (answer.status, answer.json["details"]["field"]) == (400, "model")

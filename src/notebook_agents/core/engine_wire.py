@@ -14,7 +14,13 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter
 from pydantic_core import to_json
 
-from notebook_agents.core.models import EngineHealth, GenerateChunk, GenerateRequest, ModelInfo
+from notebook_agents.core.models import (
+    EngineHealth,
+    GenerateChunk,
+    GenerateRequest,
+    ModelInfo,
+    TokenCount,
+)
 
 NDJSON = "application/x-ndjson"
 """Content type of a stream."""
@@ -41,6 +47,7 @@ MODEL: TypeAdapter[ModelInfo] = TypeAdapter(ModelInfo)
 MODELS: TypeAdapter[tuple[ModelInfo, ...]] = TypeAdapter(tuple[ModelInfo, ...])
 EMBED_REQUEST: TypeAdapter[EmbedRequest] = TypeAdapter(EmbedRequest)
 VECTORS: TypeAdapter[tuple[tuple[float, ...], ...]] = TypeAdapter(tuple[tuple[float, ...], ...])
+COUNT: TypeAdapter[TokenCount | None] = TypeAdapter(TokenCount | None)
 HEALTH: TypeAdapter[EngineHealth] = TypeAdapter(EngineHealth)
 
 

@@ -29,7 +29,7 @@ from notebook_agents.core.events import (
     Warned,
 )
 from notebook_agents.core.explicit_calls import result_in_words
-from notebook_agents.core.guardrails import is_told, repetition, tools_warning
+from notebook_agents.core.guardrails import repetition, tools_warning
 from notebook_agents.core.history import open_calls, result_part
 from notebook_agents.core.messages import (
     Message,
@@ -40,7 +40,6 @@ from notebook_agents.core.messages import (
 )
 from notebook_agents.core.models import (
     GenerateFinished,
-    GenerateRequest,
     GenerateText,
     GenerateToolCall,
     ModelInfo,
@@ -48,6 +47,7 @@ from notebook_agents.core.models import (
     Usage,
 )
 from notebook_agents.core.policy import Level, strictest
+from notebook_agents.core.run_prompts import request_of
 from notebook_agents.core.tools import ToolInvocation, ToolResult, ToolSpec, result_bodies
 
 if TYPE_CHECKING:
@@ -208,13 +208,8 @@ async def _model_step(
 ) -> AsyncGenerator[EventBody, None]:
     run, clock, step = task.run, ports.clock, progress.n_steps + 1
     _check_budget(run, progress.usage, progress.n_steps)
-    request = GenerateRequest(
-        model=run.model,
-        messages=tuple(progress.history),
-        tools=tuple(spec.schema for spec in task.specs if is_told(model, spec)),
-        sampling=replace(run.sampling, max_tokens=_step_tokens(run, progress.usage)),
-        request_id=run.id,
-    )
+    max_tokens = _step_tokens(run, progress.usage)
+    request = request_of(run, progress.history, task.specs, model, max_tokens)
     yield ModelStarted(step=step, model=run.model, n_messages=len(progress.history))
     started = clock.monotonic()
     deltas, calls, end = _Deltas(step, clock), [], GenerateFinished(finish_reason="stop")

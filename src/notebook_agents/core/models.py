@@ -7,18 +7,29 @@ GenerateFinished. Closing the stream cancels the generation.
 from __future__ import annotations
 
 import difflib
+import json
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Literal,
+    Protocol,
+    TypeAlias,
+    runtime_checkable,
+)
 
 from pydantic import Field
 
 from notebook_agents.core.errors import InvalidRequest, NotFound
-from notebook_agents.core.messages import Message, ToolCallPart
+from notebook_agents.core.messages import AttachmentPart, Message, ToolCallPart
 
 if TYPE_CHECKING:
     from notebook_agents.core.ports import Engine
 
+CHARS_PER_TOKEN = 4
+"""Of English text, as tokenizers go."""
 BUNDLED_MODEL = "notebook-agents/tiny"
 """The model in the box."""
 BUNDLED_TOOLS = (
@@ -144,6 +155,29 @@ GenerateChunk: TypeAlias = Annotated[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TokenCount:
+    """How long a prompt is for its model."""
+
+    n_tokens: int
+    is_exact: bool = True
+    """False for a guess."""
+    n_dropped: int = 0
+    """Messages at the beginning that do not fit; they are not among the tokens."""
+
+
+@runtime_checkable
+class CountingEngine(Protocol):
+    """An engine that can say how long a prompt is."""
+
+    async def count_tokens(self, request: GenerateRequest) -> TokenCount | None:
+        """The tokens of the prompt; None when the model is not loaded. Loads nothing.
+
+        Raises InvalidRequest when the prompt does not fit the model.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EngineHealth:
     """Whether the engine can answer now, and what it holds."""
 
@@ -198,6 +232,26 @@ class Models:
         await self.get(id)
         await self._engine.unload(id)
 
+    async def count_tokens(self, request: GenerateRequest) -> TokenCount:
+        """How long a prompt is; a guess where the engine cannot count."""
+        engine = self._engine
+        counted = await engine.count_tokens(request) if isinstance(engine, CountingEngine) else None
+        return counted or TokenCount(n_tokens=_guessed_tokens(request), is_exact=False)
+
     async def health(self) -> EngineHealth:
         """Whether the engine can answer now."""
         return await self._engine.health()
+
+
+def _guessed_tokens(request: GenerateRequest) -> int:
+    said = [*(message.text for message in request.messages)]
+    said += [part.content for m in request.messages for part in m.tool_results]
+    said += [json.dumps(call.arguments) for m in request.messages for call in m.tool_calls]
+    said += [f"{t.name} {t.description} {json.dumps(t.parameters)}" for t in request.tools]
+    said += [
+        part.content
+        for message in request.messages
+        for part in message.parts
+        if isinstance(part, AttachmentPart) and part.kind in {"text", "code"}
+    ]
+    return -(-sum(map(len, said)) // CHARS_PER_TOKEN)

@@ -23,6 +23,7 @@ from notebook_agents.core.messages import AttachmentPart
 from notebook_agents.core.orders import Orders, RunOrder, Verb
 from notebook_agents.core.ports import Insert, Page, Patch, Query, Replace
 from notebook_agents.core.run_ends import interrupt, moved
+from notebook_agents.core.run_prompts import RunPreview, preview
 from notebook_agents.core.run_wishes import Place, new_run
 from notebook_agents.core.run_work import RunWorker, WorkPorts
 from notebook_agents.core.runs import ApprovalDecision, ListRuns, Run, StartRun, advance
@@ -75,10 +76,8 @@ class Runs:
         ports = self._ports
         if not wish.message.text.strip() and len(wish.message.parts) <= 1:
             raise InvalidRequest("the message must not be empty", field="message")
-        conversation, agent = await self._place(actor, wish)
-        place = Place(actor=actor, conversation=conversation, agent=agent)
-        run = new_run(wish, place, ports.work)
-        await self._check(actor, wish, run)
+        run, place = await self._draft(actor, wish)
+        conversation, agent = place.conversation, place.agent
         if not wish.conversation_id:
             await ports.conversations.begin(conversation)
         files = [part for part in wish.message.parts if isinstance(part, AttachmentPart)]
@@ -103,6 +102,11 @@ class Runs:
         )
         self._spawn(worker, self._turn(wish.turn or conversation.id))
         return run
+
+    async def preview(self, actor: Actor, wish: StartRun) -> RunPreview:
+        """What the model would read first if this were started; raises what ``start`` raises."""
+        run, place = await self._draft(actor, wish)
+        return await preview(run, place, self._ports.work, self._ports.models)
 
     async def get(self, actor: Actor, id: str) -> Run:
         """One of the actor's runs."""
@@ -283,6 +287,13 @@ class Runs:
         await self._ports.work.store.commit(
             Insert(record=run), Patch(kind=Agent, id=run.agent_id, fields=used)
         )
+
+    async def _draft(self, actor: Actor, wish: StartRun) -> tuple[Run, Place]:
+        conversation, agent = await self._place(actor, wish)
+        place = Place(actor=actor, conversation=conversation, agent=agent)
+        run = new_run(wish, place, self._ports.work)
+        await self._check(actor, wish, run)
+        return run, place
 
     async def _check(self, actor: Actor, wish: StartRun, run: Run) -> None:
         work = self._ports.work

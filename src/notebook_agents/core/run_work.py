@@ -28,7 +28,7 @@ from notebook_agents.core.events import (
     ToolStarted,
 )
 from notebook_agents.core.explicit_calls import explicit_call
-from notebook_agents.core.history import answered, open_calls, recent, result_part, settle
+from notebook_agents.core.history import open_calls, recent, result_part, settle
 from notebook_agents.core.ids import new_id
 from notebook_agents.core.loop import LoopPorts, LoopTask, agent_loop, write_words
 from notebook_agents.core.messages import (
@@ -43,6 +43,7 @@ from notebook_agents.core.outside_tools import missing, offered
 from notebook_agents.core.policy import Level, strictest
 from notebook_agents.core.ports import Change, Insert, Patch, Replace
 from notebook_agents.core.run_ends import close, finished_event, interrupt, moved, source_of
+from notebook_agents.core.run_prompts import instructions, told
 from notebook_agents.core.runs import PendingApproval, Run, advance
 from notebook_agents.core.spawn import RunStopped, StopSignal
 from notebook_agents.core.states import FinalState
@@ -196,8 +197,7 @@ class RunWorker:
         self._tip_id = conversation.tip_id
         chain = await self._ports.store.chain(conversation.tip_id)
         self._open = {call.call_id: call for call in open_calls([n.message for n in chain])}
-        told = [n.message for n in chain if n.run_id not in conversation.settings.hidden_runs]
-        history = recent(answered(told), self.run.limits.max_history)
+        history = recent(told(chain, conversation), self.run.limits.max_history)
         async with asyncio.timeout(self.run.limits.timeout_s):
             if self.run.workflow:
                 await self._drive_workflow(history)
@@ -212,7 +212,8 @@ class RunWorker:
         if call := explicit_call(history, tools, self.run.tools):
             await self._begin_with(call)
             history.append(assistant_message("", (call,)))
-        if system := await self._system(conversation.workspace):
+        files, place = self._ports.workspaces, conversation.workspace
+        if system := await instructions(self._agent, self.run, files, place):
             history.insert(0, system_message(system))
         task = LoopTask(
             run=self.run,
@@ -263,10 +264,6 @@ class RunWorker:
                 if isinstance(body, ModelFinished):
                     text = body.text
         return text
-
-    async def _system(self, workspace: str) -> str:
-        files = await self._ports.workspaces.outline(workspace)
-        return "\n".join(filter(None, (self._agent.instructions, self.run.system, files)))
 
     async def _absorb(self, body: EventBody) -> None:
         match body:

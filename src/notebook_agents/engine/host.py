@@ -26,6 +26,7 @@ from notebook_agents.core.models import (
     GenerateRequest,
     ModelInfo,
     ModelStatus,
+    TokenCount,
 )
 from notebook_agents.engine.answer import AnswerReader, Detokenizer
 from notebook_agents.engine.catalogue import Catalogue, Entry
@@ -122,6 +123,15 @@ class ModelHost:
                     return
         finally:
             row.is_cancelled = True
+
+    async def count_tokens(self, request: GenerateRequest) -> TokenCount | None:
+        """The tokens of a prompt; None when its model is not loaded."""
+        model = self._loaded.get(self._catalogue.get(request.model).info.id)
+        if model is None:
+            return None
+        loop = asyncio.get_running_loop()
+        prompt = await loop.run_in_executor(self._writer, model.prompt, request)
+        return TokenCount(n_tokens=len(prompt.ids), n_dropped=prompt.n_dropped)
 
     async def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
         """A vector for each text, beside what is generated; EngineUnavailable without a model."""

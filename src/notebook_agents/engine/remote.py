@@ -28,6 +28,7 @@ from notebook_agents.core.models import (
     GenerateFinished,
     GenerateRequest,
     ModelInfo,
+    TokenCount,
 )
 from notebook_agents.engine import wire
 from notebook_agents.engine.catalogue import Catalogue
@@ -101,6 +102,19 @@ class RemoteEngine:
         if self._worker is not None:
             self._worker.confirm()
         return engine_wire.VECTORS.validate_json(response.content)
+
+    async def count_tokens(self, request: GenerateRequest) -> TokenCount | None:
+        """The tokens of a prompt; None when the model is not loaded, or the engine cannot count."""
+        if self._worker is not None and not self._worker.is_ready:
+            return None
+        content = engine_wire.REQUEST.dump_json(request)
+        async with self._reachable() as client:
+            response = await client.post("count", content=content)
+        if response.status_code in (httpx2.codes.NOT_FOUND, httpx2.codes.METHOD_NOT_ALLOWED):
+            return None  # An engine of another version.
+        if not response.is_success:
+            raise _refusal(response.status_code, response.content)
+        return engine_wire.COUNT.validate_json(response.content)
 
     async def health(self) -> EngineHealth:
         """Whether it can answer now; starts nothing and never raises."""

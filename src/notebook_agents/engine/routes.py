@@ -24,7 +24,7 @@ from notebook_agents.core.errors import (
     NotFound,
     Unsupported,
 )
-from notebook_agents.core.models import GenerateRequest
+from notebook_agents.core.models import CountingEngine, GenerateRequest
 from notebook_agents.core.ports import Engine
 from notebook_agents.core.spawn import RunStopped, StopSignal
 from notebook_agents.engine import wire
@@ -163,6 +163,18 @@ class EmbedHandler(EngineHandler):
         self.reply(engine_wire.VECTORS, await self.engine.embed(body.texts))
 
 
+class CountHandler(EngineHandler):
+    """``POST /count``."""
+
+    async def post(self) -> None:
+        """The tokens of a prompt, or null; takes what ``/generate`` takes."""
+        request = self.read(engine_wire.REQUEST)
+        count = None
+        if isinstance(self.engine, CountingEngine):
+            count = await self.engine.count_tokens(request)
+        self.reply(engine_wire.COUNT, count)
+
+
 class HealthHandler(EngineHandler):
     """``GET /health``."""
 
@@ -190,6 +202,7 @@ def make_application(engine: Engine, token: str = "") -> Application:
             ("/load", LoadHandler, options),
             ("/unload", UnloadHandler, options),
             ("/embed", EmbedHandler, options),
+            ("/count", CountHandler, options),
             ("/health", HealthHandler, options),
             ("/stats", StatsHandler, options),
         ],
