@@ -52,6 +52,8 @@ class Turn:
     run_id: str = ""
     is_stopped: bool = False
     """Whether the person stopped it; the run then ends as cancelled, with its partial answer."""
+    _left: list[EventBody | Job | None] = field(default_factory=list)
+    """What arrived in the middle of a job and is for afterwards."""
 
     def play(self, wish: StartRun) -> Waits[Run]:
         """Start the run, show it until it ends, and return it in its final state.
@@ -63,7 +65,7 @@ class Turn:
         run, is_stopped_early = yield from self._start(wish)
         self.run_id = run.id
         feed = Feed(queue)
-        self.desk.open(run.conversation_id, feed.put)
+        self.desk.open(run.conversation_id, feed.put, lambda: self._paint(feed))
         try:
             return (yield from self._show(run, feed, is_stopped_early=is_stopped_early))
         finally:
@@ -74,8 +76,10 @@ class Turn:
         finished = self.host.submit(lambda core: _follow(core, actor, run.id, feed))
         if is_stopped_early:
             self._stop()
-        while not self._take(feed):
+        while True:
             try:
+                if self._take(feed):
+                    break
                 if self.transcript.pending and not self.is_stopped:
                     yield from self._decide()
                 yield feed.changed(), TICK_S
@@ -104,7 +108,8 @@ class Turn:
 
     def _take(self, feed: Feed) -> bool:
         """Draw what has arrived; whether that was the end."""
-        items: list[EventBody | Job | None] = feed.take()
+        items: list[EventBody | Job | None] = [*self._left, *feed.take()]
+        self._left = []
         jobs = [item for item in items if isinstance(item, Job)]
         for body in items:
             if body is not None and not isinstance(body, Job):
@@ -115,6 +120,16 @@ class Turn:
         for job in jobs:
             job.do()
         return is_over
+
+    def _paint(self, feed: Feed) -> None:
+        """Draw what has arrived in the middle of a job; its end and further jobs come later."""
+        items = feed.take()
+        for item in items:
+            if item is None or isinstance(item, Job):
+                self._left.append(item)
+            else:
+                self.transcript.apply(item)
+        self.screen.show(self.transcript, has_news=bool(items))
 
     def _decide(self) -> Waits[None]:
         """Ask about every call that waits; the events of some of them may still be on their way."""
