@@ -15,6 +15,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field, TypeAdapter
 
 from notebook_agents.core.attachment_events import FileRead, FileReceived, FileRemoved
+from notebook_agents.core.checkpoint_events import CheckpointMade, RunUndone
 from notebook_agents.core.execution_events import (
     CellFinished,
     CellStarted,
@@ -52,6 +53,7 @@ __all__ = [
     "BatchStarted",
     "CellFinished",
     "CellStarted",
+    "CheckpointMade",
     "CodeRan",
     "Event",
     "EventBody",
@@ -67,6 +69,7 @@ __all__ = [
     "RunFinished",
     "RunQueued",
     "RunStarted",
+    "RunUndone",
     "ScheduleFired",
     "ScheduleSkipped",
     "SecurityViolation",
@@ -215,7 +218,9 @@ EventBody: TypeAlias = Annotated[
     | FileRemoved
     | ScheduleFired
     | ScheduleSkipped
-    | SecurityViolation,
+    | SecurityViolation
+    | CheckpointMade
+    | RunUndone,
     Field(discriminator="type"),
 ]
 

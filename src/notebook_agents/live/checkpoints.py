@@ -47,6 +47,8 @@ RUN_BYTES = 256 << 20
 """Copies of one run."""
 TOTAL_BYTES = 1 << 30
 """Copies of all runs of a kernel; beyond it the oldest are given up."""
+FOLDER_BYTES = 64 << 20
+"""Files that are kept while other programs work in the folder."""
 MAX_CHANGES = 100
 _HISTORY = re.compile(r"_{1,3}|_\d+|_i{1,3}|_i\d+|_[io]h|_dh|__\w+__")
 """Names in which IPython keeps what was typed and shown."""
@@ -59,6 +61,7 @@ class Limits:
 
     run_bytes: int = RUN_BYTES
     total_bytes: int = TOTAL_BYTES
+    folder_bytes: int = FOLDER_BYTES
 
 
 @dataclass(slots=True)
@@ -69,6 +72,10 @@ class Work:
     """None while it goes on."""
     change: Change | None = None
     """What undo will take back; None when nothing changed."""
+    cause: Cause | None = None
+    """Known only at the end, where the work found out itself."""
+    is_wanted: bool = True
+    """Whether what changed is the work's doing."""
 
     @property
     def note(self) -> str:
@@ -94,6 +101,8 @@ class Checkpoints:
         self._namespace = namespace
         self._blobs = Blobs(home / "undo" / "files") if home else None
         self._kept = Kept(home / "undo" / "changes") if home else None
+        if self._blobs and self._kept:
+            self._blobs.prune(self._kept.digests())
         self._watcher = Watcher()
         self._done: list[Change] = []
         self._undone: list[Change] = []
@@ -272,7 +281,8 @@ class Checkpoints:
         memory.hold(targets or ())
         files = None
         if what != "names" and self._blobs is not None:
-            files = FileWork(Path.cwd().resolve(), self._blobs, self.limits.run_bytes)
+            room = self.limits.run_bytes if what == "both" else self.limits.folder_bytes
+            files = FileWork(Path.cwd().resolve(), self._blobs, min(room, self.limits.run_bytes))
         try:
             if files is None:
                 yield
@@ -329,8 +339,10 @@ class Checkpoints:
         )
 
     def _made(self, work: Work) -> None:
-        if work.change is None:
+        if work.change is None or not work.is_wanted:
             return
+        if work.cause is not None:
+            work.change = replace(work.change, cause=work.cause)
         self._n_made = work.change.number
         self._undone.clear()
         self._push(self._done, work.change)

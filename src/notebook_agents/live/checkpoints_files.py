@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -19,6 +20,8 @@ from notebook_agents.live.checkpoints_watch import Listing, Signature, Watcher, 
 
 MAX_FILE_BYTES = 64 << 20
 """A larger file is not kept."""
+GRACE_S = 86_400.0
+"""How long contents are kept that no change needs."""
 MAX_FILES = 500
 """Of one checkpoint."""
 NOTEBOOK_SUFFIX = ".ipynb"
@@ -54,18 +57,23 @@ class Blobs:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._known: dict[tuple[Path, Signature], str] = {}
+        """What was kept before and need not be read again."""
 
     def save(self, path: Path) -> FileState | None:
         """Keep the contents of a file; None when there is no regular one."""
         signature = Signature.of(path)
         if signature is None:
             return None
+        digest = self._known.get((path, signature), "")
+        if digest and self.has(digest):
+            return FileState(signature=signature, digest=digest)
         content = path.read_bytes()
         digest = hashlib.sha256(content).hexdigest()
-        target = self._folder / digest
-        if not target.exists():
+        if not self.has(digest):
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _write(target, content, 0o600)
+            _write(self._folder / digest, content, 0o600)
+        self._known[path, signature] = digest
         return FileState(signature=signature, digest=digest)
 
     def has(self, digest: str) -> bool:
@@ -77,11 +85,12 @@ class Blobs:
         path.parent.mkdir(parents=True, exist_ok=True)
         _write(path, (self._folder / state.digest).read_bytes(), state.signature.mode)
 
-    def keep_only(self, digests: Collection[str]) -> None:
-        """Remove all others."""
+    def prune(self, digests: Collection[str]) -> None:
+        """Remove all others, but for what was kept a moment ago by whomever."""
         with suppress(OSError):
             for path in self._folder.iterdir():
-                if path.name not in digests:
+                is_old = time.time() - path.stat().st_mtime > GRACE_S
+                if is_old and path.name not in digests:
                     path.unlink(missing_ok=True)
 
 

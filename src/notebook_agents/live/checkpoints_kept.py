@@ -83,6 +83,15 @@ class Kept:
                     found.append(_change(kept))
         return sorted(found, key=lambda change: change.at, reverse=True)
 
+    def digests(self) -> set[str]:
+        """Of the contents that undoing these changes needs, in any folder."""
+        found: set[str] = set()
+        for path in self._root.glob("*/*.json"):
+            with suppress(OSError, ValidationError):
+                kept = _ADAPTER.validate_json(path.read_bytes())
+                found |= {entry.before.digest for entry in kept.files if entry.before}
+        return found
+
     def _prune(self, folder: Path) -> None:
         paths = self._files(folder)
         old = [path for path in paths if time.time() - path.stat().st_mtime > MAX_AGE_S]

@@ -48,6 +48,15 @@ class Answer:
     is_on_screen: Callable[[], bool] = field(default=lambda: False, repr=False, compare=False)
     is_rich: bool = field(default=False, repr=False, compare=False)
     """Whether it was shown in a notebook, which needs no prompt line of its own."""
+    take_back: Callable[[bool], Any] = field(default=lambda _: None, repr=False, compare=False)
+    """Undoes what its tools changed in the notebook; see ``undo``."""
+
+    def undo(self, *, force: bool = False) -> Any:
+        """Take back what its tools changed in the variables and files of the notebook.
+
+        What you changed since stays, unless forced. The value says what was restored.
+        """
+        return self.take_back(force)
 
     @property
     def code(self) -> str:

@@ -10,6 +10,7 @@ from notebook_agents.magics.errors import AgentError, run_error
 from notebook_agents.magics.figures import plotly_figures
 from notebook_agents.magics.formats import json_value
 from notebook_agents.magics.markdown import as_markdown
+from notebook_agents.magics.undo import undo_answer
 from notebook_agents.magics.waiting import Interrupted, Waits, until
 
 if TYPE_CHECKING:
@@ -86,4 +87,5 @@ def _answer(session: Session, run: Run, transcript: Transcript, value: Any) -> A
         markdown=as_markdown(transcript),
         is_on_screen=lambda: bool(shell.execution_count == shown_in),
         is_rich=session.is_kernel,
+        take_back=lambda force: undo_answer(session, run, is_forced=force),
     )

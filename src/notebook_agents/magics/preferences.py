@@ -67,6 +67,12 @@ class Preferences(Configurable):
         Unicode(), help="Variables that models are told of although their names look secret."
     ).tag(config=True)
     footer = Bool(True, help="Whether a line below an answer says what it took.").tag(config=True)
+    undo_run_mb = Int(
+        256, min=0, help="Memory that the copies for undoing one run may take, in MB."
+    ).tag(config=True)
+    undo_total_mb = Int(
+        1024, min=0, help="Memory that the copies of all runs may take, in MB; the oldest go."
+    ).tag(config=True)
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)

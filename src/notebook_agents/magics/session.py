@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -33,11 +34,13 @@ from notebook_agents.magics.replay import Recorder, play, record, verify
 from notebook_agents.magics.screen import NotebookScreen, Screen, TerminalScreen
 from notebook_agents.magics.transcript import Transcript
 from notebook_agents.magics.turn import Asker, Turn
+from notebook_agents.magics.undo import guarded, notebook_checkpoints
 from notebook_agents.magics.waiting import Interrupted, Waits, attempt, until
 from notebook_agents.magics.wishes import wish_of
 
 if TYPE_CHECKING:
     from notebook_agents.core.core import Core
+    from notebook_agents.live.checkpoints_calls import CallCheckpoints
     from notebook_agents.magics.answer import Answer
     from notebook_agents.magics.host import CoreHost
     from notebook_agents.magics.options import Options, Prompt
@@ -123,6 +126,16 @@ class Session:
         """Which variables a model may be told of."""
         return self.context.visibility
 
+    @cached_property
+    def checkpoints(self) -> CallCheckpoints:
+        """What agents changed here, and how to take it back."""
+        return notebook_checkpoints(self)
+
+    @property
+    def actor(self) -> Actor | None:
+        """The notebook's owner, once somebody needed to know."""
+        return self._identity.actor if self._identity else None
+
     @property
     def model(self) -> str:
         """The model that the next prompt goes to unless it names one."""
@@ -183,7 +196,7 @@ class Session:
         except NotebookAgentsError as error:
             transcript.fail(error.message)
             screen.end(transcript)
-            raise agent_error(error) from error
+            raise agent_error(error, model=transcript.model) from error
         except (Interrupted, KeyboardInterrupt):
             transcript.fail("", state="cancelled")
             screen.end(transcript)
@@ -258,7 +271,7 @@ class Session:
         wish = replace(wish, message=asked.message, metadata={**wish.metadata, **typed})
         if engaged is not None:
             wish = yield from engaged.wish(self.host, wish)
-        run = yield from turn.play(wish)
+        run = yield from guarded(self, turn.play(wish))
         self.context.remember()
         self.conversation_id = run.conversation_id
         return turn, run

@@ -231,6 +231,20 @@ A name with spaces stands in quotes. What is scheduled runs in a server, browser
 For a whole process: NOTEBOOK_AGENTS_REPLAY=1, =verify, or the path of a notebook. Every prompt is
 recorded with the output of its cell; code it ran in the notebook runs again.""",
     ),
+    "undo": Subcommand(
+        about="[N | --list | --redo]: take back what agents changed in variables and files",
+        handler="undo:undo",
+        takes="text",
+        switches=("--list", "--redo", "--force"),
+        more="""
+  %agent undo            the last change
+  %agent undo 3          the last three
+  %agent undo --list     what can be taken back, newest first
+  %agent undo --force    also where you have changed something since, which is lost
+  %agent undo --redo     take the last undo back
+
+What cannot be taken back is named: before you allow a call, and here. See docs/undo.md.""",
+    ),
     "reset": Subcommand(
         about="forget the conversation and start a new one",
         handler="commands:reset",

@@ -1,4 +1,5 @@
 -- One row per event of a run: its place in time. Filter by run_id.
+-- Facts about a run that are not numbered, such as its undo, come after those that are.
 CREATE OR REPLACE VIEW v_run_timeline AS
 SELECT
     run_id,
@@ -12,4 +13,4 @@ SELECT
     payload
 FROM events
 WHERE run_id <> ''
-ORDER BY run_id, run_seq;
+ORDER BY run_id, nullif(run_seq, 0) NULLS LAST, ts;

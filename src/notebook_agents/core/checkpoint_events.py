@@ -1,0 +1,45 @@
+"""What can happen to a notebook that an agent changed: a checkpoint of it, and an undo.
+
+The names of variables and files are recorded, never their contents.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointMade:
+    """A tool call changed variables or files of a notebook, and what it changed was kept."""
+
+    number: int
+    """Counts the changes of one kernel."""
+    name: str = ""
+    """The tool."""
+    call_id: str = ""
+    added: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    unsaved: tuple[str, ...] = ()
+    """Variables that may have changed inside and cannot be put back."""
+    size_bytes: int = 0
+    """What the copies need in memory."""
+    type: Literal["checkpoint_made"] = "checkpoint_made"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunUndone:
+    """A person took a change back, or took that back again (``redone``)."""
+
+    number: int
+    call_id: str = ""
+    status: Literal["undone", "redone"] = "undone"
+    restored: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
+    """What the person changed since, which stayed."""
+    failures: tuple[str, ...] = ()
+    type: Literal["run_undone"] = "run_undone"
