@@ -100,7 +100,8 @@ def test_an_unknown_name_is_an_error_with_the_nearest_and_the_list(
 
 def test_a_name_like_no_other_is_an_error_with_the_list(agent_shell: AgentShell) -> None:
     message = error_of(agent_shell, "%agent model zzz")
-    assert message == "there is no model 'zzz'; known: notebook-agents/tiny, other/model"
+    known = "known: notebook-agents/tiny, other/model"
+    assert message == f"there is no model 'zzz'; {known}; see: %agent list"
 
 
 def test_a_model_that_cannot_be_used_is_refused_with_the_engines_words(

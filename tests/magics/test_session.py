@@ -192,7 +192,7 @@ def test_another_working_folder_is_another_conversation(
     agent_shell.run("import os; os.chdir('deep')")
     status = str(agent_shell.run("%agent status").value)
     assert "the next prompt begins a new one" in status
-    assert "0 earlier messages" in status
+    assert "0 earlier exchanges" in status
     assert "Files: new.csv" in status
     agent_shell.run("%agent second")
     assert "the working folder has changed" in capsys.readouterr().out

@@ -9,11 +9,14 @@ may raise without upsetting the event loop, one for a cell that blocks.
 from __future__ import annotations
 
 import asyncio
+import re
 import traceback
 from difflib import get_close_matches
 
 from notebook_agents.core.errors import NotebookAgentsError
 
+OFFER = "NOTEBOOK_AGENTS_MODELS"
+"""The variable that names further models of a kernel without a server."""
 STOPPED = "stopped; what was written so far is kept"
 
 
@@ -72,9 +75,30 @@ STEPS_BY_CAUSE: dict[str, str] = {
 """The next step for causes that have one of their own, by words in them."""
 
 
-def agent_error(error: NotebookAgentsError) -> AgentError:
-    """The core's error as the cell's one line."""
+MODEL_SERVICES = frozenset({
+    "anthropic", "azure", "bedrock", "cohere", "deepseek", "gemini", "google", "groq",
+    "hosted_vllm", "huggingface", "litellm", "lm_studio", "mistral", "ollama", "openai",
+    "openrouter", "together", "together_ai", "vllm", "xai",
+})  # fmt: skip
+"""What stands in front of the names of models that others serve."""
+
+
+def offer_model(name: str) -> str:
+    """How a model could be had that is not offered here, whatever its name."""
+    service, slash, _ = name.partition("/")
+    if slash and service in MODEL_SERVICES:
+        return f"no {service} is set up here; see what is: %agent list"
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+        return f"to offer it: hf download {name}, and {OFFER}={name} before the kernel starts"
+    return "see: %agent list"
+
+
+def agent_error(error: NotebookAgentsError, *, model: str = "") -> AgentError:
+    """The core's error as the cell's one line; ``model`` is the one that was asked."""
     cause = error.message
+    if error.details.get("field") == "model" and model:
+        is_guessed = "did you mean" in cause
+        return AgentError(one_line(cause, "see: %agent list" if is_guessed else offer_model(model)))
     for words, step in STEPS_BY_CAUSE.items():
         if words in cause:
             return AgentError(one_line(cause, step))

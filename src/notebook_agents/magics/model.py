@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from notebook_agents.core.models import BUNDLED_MODEL, ModelInfo
-from notebook_agents.magics.errors import AgentError, close_to
+from notebook_agents.magics.errors import AgentError, close_to, offer_model
 from notebook_agents.magics.facts import Facts
 from notebook_agents.magics.options import DEFAULT_MODEL
 from notebook_agents.magics.transcript import BUNDLED_BADGE
@@ -29,7 +29,8 @@ def choose_model(session: Session, name: str, _options: Options) -> Waits[Facts]
     identity = yield from session.identify(anew=True)
     infos = yield from until(session.host.submit(lambda core: core.models.list()))
     session.known_models = [info.id for info in infos]
-    if name in (DEFAULT_MODEL, identity.model):
+    name = session.aliases.resolve(name)
+    if name in (DEFAULT_MODEL, session.preferences.model or identity.model):
         session.chosen_model = ""
     elif name:
         session.chosen_model = _usable(name, infos)
@@ -41,6 +42,8 @@ def model_text(session: Session) -> str:
     model, default = session.model, session.default_model
     badge = f" ({BUNDLED_BADGE})" if model == BUNDLED_MODEL else ""
     why = f"chosen here; the default is {default}" if session.chosen_model else "the default"
+    if session.preferences.model and not session.chosen_model:
+        why = f"set by {session.preferences.source('model')}"
     return f"{model}{badge}, {why}"
 
 
@@ -63,9 +66,9 @@ def _usable(name: str, infos: Sequence[ModelInfo]) -> str:
     info = next((info for info in infos if info.id == name), None)
     if info is None:
         near = _nearest(name, [info.id for info in infos])
-        hint = f"did you mean {near}? " if near else ""
-        known = ", ".join(info.id for info in infos)
-        raise AgentError(f"there is no model {name!r}; {hint}known: {known}")
+        known = f"known: {', '.join(info.id for info in infos)}"
+        hint = f"did you mean {near}? {known}" if near else f"{known}; {offer_model(name)}"
+        raise AgentError(f"there is no model {name!r}; {hint}")
     if info.status == "not_downloaded":
         # A download may take hours, so it is the person who begins it.
         raise AgentError(f"model {name!r} is not on this machine; run: hf download {name}")

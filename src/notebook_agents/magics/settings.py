@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from notebook_agents.magics.errors import OFFER
+
 if TYPE_CHECKING:
     from notebook_agents.core.core import Core
 
@@ -69,6 +71,8 @@ def default_core() -> Core:
     from notebook_agents.build import BuildConfig, build_core
 
     given: dict[str, Any] = {"sandbox_fallback": "low"}
+    if names := os.environ.get(OFFER, ""):
+        given["models"] = tuple(name.strip() for name in names.split(",") if name.strip())
     if execution_id():
         told = json.loads(os.environ.get("NOTEBOOK_AGENTS_BUILD") or "{}")
         given = {k: tuple(v) if isinstance(v, list) else v for k, v in told.items()}
