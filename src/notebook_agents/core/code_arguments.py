@@ -41,6 +41,12 @@ class Given:
         return words_of(found) if found is not None else "something"
 
     @property
+    def is_plain(self) -> bool:
+        """Whether each argument stands where it is given."""
+        stars = any(isinstance(argument, ast.Starred) for argument in self.node.args)
+        return not stars and "**" not in self.named
+
+    @property
     def all(self) -> tuple[Value, ...]:
         """Every argument."""
         return (*self.values, *self.named.values())

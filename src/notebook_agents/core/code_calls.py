@@ -20,6 +20,7 @@ from notebook_agents.core.code_knowledge import (
     SHELL_MODULES,
     WRITE_MODULES,
     Known,
+    words,
 )
 from notebook_agents.core.code_method_names import (
     GENERAL_PURE,
@@ -42,6 +43,15 @@ OPENERS = {
 PATH_MAKERS = ("pathlib.", "os.path.", "glob.")
 ORIGIN_KINDS = {"pandas": "frame", "polars": "frame", "geopandas": "frame", "numpy": "array",
                 "torch": "array"}  # fmt: skip
+KEEPING_MODULES = words("types collections weakref queue contextvars copy dataclasses typing")
+SHARING = frozenset(
+    f"numpy.{name}"
+    for name in words(
+        """asarray asanyarray ravel reshape atleast_1d atleast_2d squeeze transpose expand_dims
+        broadcast_to swapaxes moveaxis split array_split diagonal real imag frombuffer"""
+    )
+) | {"torch.from_numpy", "torch.as_tensor"}
+"""Functions whose result shares the memory of what they are given."""
 KEEP_CLASSES = frozenset({"functools.partial", "operator.itemgetter"})
 
 
@@ -58,12 +68,14 @@ class Calls(Methods):
             callee = self.attribute_of(base, node.func.attr, node.func)
             given = self._given(node)
             if not callee.origin:
+                if callee.node is not None:
+                    return self.walk_into(callee, given if base.fields is not None else None, node)
                 return self._method(base, node.func.attr, given)
         else:
             callee = self.quietly(node.func)
             given = self._given(node)
         if callee.node is not None:
-            return self.walk_into(callee, given.values, node)
+            return self.walk_into(callee, given, node)
         if callee.origin:
             return self._function(callee.origin, given)
         return self._unknown(callee, given)
@@ -94,6 +106,8 @@ class Calls(Methods):
             self.change(given.at(0) or UNKNOWN, f"changes {given.shown(0)}", given.node)
         elif origin in OPENERS or origin == "builtins.open":
             return self._open(origin, given)
+        elif _is_unbound(origin) and not _is_looking(origin):
+            self.change(given.at(0) or NEW, f"may change {given.shown(0)}: {origin}()", given.node)
         elif origin.startswith("builtins."):
             return self._builtin(origin.removeprefix("builtins."), given)
         else:
@@ -163,7 +177,9 @@ class Calls(Methods):
 
     def _quiet_function(self, origin: str, last: str, given: Given) -> None:
         """A library's function by the beginning of its name, for what no table lists."""
-        if last in SHELL_METHODS or last.startswith(("exec_", "run_command", "runstring")):
+        if last in {"open", "get_handle", "fdopen"}:
+            self._open(origin, given)
+        elif last in SHELL_METHODS or last.startswith(("exec_", "run_command", "runstring")):
             self.see("shell", f"runs something: {origin}", given.node)
         elif (known := WRITING_METHODS.get(last)) is not None:
             if last in {"unlink", "rmdir", "rmtree"}:
@@ -176,6 +192,8 @@ class Calls(Methods):
             self.see("network", f"loads from the network: {origin}", given.node)
         elif last == "load" and "allow_pickle" in given.named:
             self.see("shell", f"loads {given.shown(0)}, which can run any code", given.node)
+        elif last == "HTML" and "<script" in ((given.at(0) or NEW).text or "").lower():
+            self.see("shell", "runs JavaScript in the page", given.node)
         elif last == "eval":
             self._text_code(given)
 
@@ -262,13 +280,41 @@ class Calls(Methods):
             return _path_of(origin, given)
         if origin.startswith("os."):
             return Value(kind="path")
-        if root in {"json", "re", "math", "random", "datetime", "time", "statistics", "itertools"}:
+        if origin.endswith("deepcopy"):
+            return Value(kind=(given.at(0) or NEW).kind)
+        if origin in SHARING:
+            return Value(kind="array", is_live=any(value.is_live for value in given.all))
+        if origin in {"io.StringIO", "io.BytesIO"}:
+            return Value(kind="buffer")
+        if root in KEEPING_MODULES | {
+            "json",
+            "re",
+            "math",
+            "random",
+            "datetime",
+            "time",
+            "statistics",
+            "itertools",
+        }:
             return _result_of(given.all)
         if origin in {"duckdb.connect", "sqlite3.connect"}:
             return Value(kind="database")
         if origin in KEEP_CLASSES or origin.startswith(("functools.", "copy.copy", "operator.")):
             return _result_of(given.all)
         return Value(kind=ORIGIN_KINDS.get(root, ""))
+
+
+def _is_unbound(origin: str) -> bool:
+    """Whether it is a method reached through its class: ``list.append``, ``pd.DataFrame.pop``."""
+    holder = origin.rpartition(".")[0].rpartition(".")[2]
+    is_type = holder in {"list", "dict", "set", "ndarray", "Tensor", "DataFrame", "Series", "Index"}
+    return is_type or origin.startswith("builtins.object.")
+
+
+def _is_looking(origin: str) -> bool:
+    name = origin.rpartition(".")[2]
+    is_known = name in GENERAL_PURE or name in WRITING_METHODS or name.startswith("from")
+    return is_known and not (name == "sort" and "list" in origin)
 
 
 def _only_reads(given: Given) -> bool:

@@ -8,11 +8,12 @@ a shell. ``docs/approval.md`` lists what this cannot see; a sandbox is what hold
 from __future__ import annotations
 
 import ast
+import logging
 import warnings
 from collections.abc import Collection, Iterable, Mapping
 
 from notebook_agents.core.assessments import RISKS, Assessment, Finding, Risk
-from notebook_agents.core.code_cells import plain_cell
+from notebook_agents.core.code_cells import Cell, plain_cell
 from notebook_agents.core.code_names import Value
 from notebook_agents.core.code_statements import Statements
 from notebook_agents.core.policy import EFFECTS, Effect
@@ -26,6 +27,7 @@ RISK_EFFECTS: dict[Risk, Effect] = {
     "shell": "external",
     "deletes": "external",
 }
+_log = logging.getLogger(__name__)
 MAX_CODE_CHARS = 200_000
 UNREADABLE = "cannot be read as Python, so nobody can tell what it does"
 
@@ -40,14 +42,15 @@ def assess_code(
     """
     if len(code) > MAX_CODE_CHARS or "\0" in code:
         return _assessment([(Finding(risk="shell", text="is too long to be read"), None)])
-    cell = plain_cell(code)
+    cell = _read(code)
     reading = Statements(names, folder)
     found: list[tuple[Finding, Effect | None]] = [(finding, None) for finding in cell.findings]
     try:
         reading.run(_parsed(cell.code).body)
     except SyntaxError as error:
-        found.append((Finding(risk="mutates", text=UNREADABLE, line=error.lineno or 0), None))
-    except (RecursionError, MemoryError, ValueError):
+        found.append((Finding(risk="shell", text=UNREADABLE, line=error.lineno or 0), None))
+    except Exception as error:  # noqa: BLE001 - code that breaks the analysis must not pass
+        _log.debug("cannot analyse code", exc_info=error)
         found.append((Finding(risk="shell", text="is too deep to be read"), None))
     for name, line in cell.writes:
         spot = ast.Constant(value=name, lineno=line, col_offset=0)
@@ -57,6 +60,18 @@ def assess_code(
         for (line, risk, text), effect in reading.seen.items()
     ]
     return _assessment(found)
+
+
+def _read(code: str) -> Cell:
+    """The Python in a cell: what Python can read as it stands has nothing of IPython in it."""
+    try:
+        _parsed(code)
+    except (SyntaxError, RecursionError, MemoryError, ValueError):
+        first = next((line for line in code.split("\n") if line.strip()), "")
+        indent = first[: len(first) - len(first.lstrip())]
+        lines = [line.removeprefix(indent) for line in code.split("\n")]
+        return plain_cell("\n".join(lines))
+    return Cell(code=code)
 
 
 def _parsed(code: str) -> ast.Module:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 from collections.abc import Sequence
+from dataclasses import replace
 
 from notebook_agents.core.code_knowledge import (
     FUNCTIONS,
@@ -34,7 +35,7 @@ ALIASES = {
     "posix": "os",
     "nt": "os",
 }
-BUILTINS = frozenset(dir(builtins))
+BUILTINS = frozenset({*dir(builtins), "display"})
 COMMON_FIELDS = frozenset({"export", "extract", "save", "dump", "touch"})
 """Names of columns and fields as often as of methods; they count where they are called."""
 COPYING_INDEXES = (ast.List, ast.Compare, ast.BoolOp, ast.UnaryOp, ast.BinOp, ast.ListComp)
@@ -119,6 +120,10 @@ class Expressions(Reading):
             return Value(origin=normal(f"{base.origin}.{name}"), is_live=True)
         if base.kind == "frame":
             return base
+        inner = base.fields if base.fields is not None else _names_of_class(base)
+        if name in inner:
+            found = inner[name]
+            return replace(found, fields=base.fields) if found.kind == "function" else found
         if name in SHELL_METHODS and base.kind not in NEVER_CHANGE:
             self.see("shell", f"runs something: {words_of(node)}", node)
         return Value(kind=base.kind, is_live=base.is_live) if base.kind == "array" else base.part
@@ -128,6 +133,9 @@ class Expressions(Reading):
         if (known := FUNCTIONS.get(origin)) is not None:
             self.see(known.risk, f"hands on {origin}", node)
             return
+        last = origin.rpartition(".")[2]
+        if is_quiet(origin) and last in WRITING_METHODS and last not in COMMON_FIELDS:
+            self.see(WRITING_METHODS[last].risk, f"hands on {origin}", node, "external")
         if is_quiet(origin):
             return
         root = origin.partition(".")[0]
@@ -262,8 +270,22 @@ class Expressions(Reading):
                     self.assign(part, value.part, inner=inner)
             case ast.Subscript():
                 self._assign_element(target)
+                self.put_into(target.value, value)
             case ast.Attribute():
-                self._assign_attribute(target)
+                self._assign_attribute(target, value)
+                self.put_into(target.value, value)
+
+    def put_into(self, node: ast.expr, value: Value) -> None:
+        """Note that something new now holds what was there before; what is kept may be called."""
+        if value.node is not None:
+            self.walk_into(value, None, node)
+        while isinstance(node, ast.Attribute | ast.Subscript):
+            node = node.value
+        holder = self.find(node.id) if isinstance(node, ast.Name) else None
+        if holder is None or holder.is_live or holder.kind in {"frame", "array"}:
+            return
+        if isinstance(node, ast.Name) and value.part.is_live:
+            self.scope.home_of(node.id).names[node.id] = replace(holder, holds_live=True)
 
     def _assign_element(self, target: ast.Subscript) -> None:
         base, index = self.value(target.value), self.value(target.slice)
@@ -277,8 +299,12 @@ class Expressions(Reading):
             with self.inside(self.module):
                 self.bind(index.text, UNKNOWN, target)
 
-    def _assign_attribute(self, target: ast.Attribute) -> None:
+    def _assign_attribute(self, target: ast.Attribute, value: Value) -> None:
         base = self.value(target.value)
+        if base.fields is not None:
+            before = base.fields.get(target.attr)
+            base.fields[target.attr] = value if before is None else before.joined(value)
+            return
         if target.attr.startswith("__"):
             self.see("shell", f"changes how an object works: {words_of(target)}", target)
         self.change(base, f"changes {words_of(target)}", target)
@@ -288,7 +314,7 @@ def normal(origin: str) -> str:
     """The usual dotted name of a library's thing, also where another library exposes it."""
     parts = origin.split(".")
     for at in range(len(parts) - 1, 0, -1):
-        if parts[at] in REACHED_THROUGH and parts[0] not in {"os", "sys"}:
+        if parts[at] in REACHED_THROUGH and parts[at:] != parts[:1]:
             return normal(".".join(parts[at:]))
     for prefix, usual in ALIASES.items():
         if origin == prefix or origin.startswith(f"{prefix}."):
@@ -314,6 +340,10 @@ def _is_dotted(node: ast.expr) -> bool:
     while isinstance(node, ast.Attribute):
         node = node.value
     return isinstance(node, ast.Name)
+
+
+def _names_of_class(value: Value) -> dict[str, Value]:
+    return value.scope.names if value.kind == "class" and value.scope is not None else {}
 
 
 def _is_super(node: ast.AST) -> bool:

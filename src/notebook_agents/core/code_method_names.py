@@ -15,6 +15,7 @@ VIEWS = words(
 """Attributes of a frame or array that share its memory, and ways to look at it."""
 GENERAL_PURE = words(
     """
+    df pl arrow fetch_df scatter line area barh pie hexbin kde density box boxplot
     abs add_prefix add_suffix agg aggregate alias all any apply applymap arg_max arg_min argmax
     argmin argsort as_posix as_uri asfreq asof assign astimezone astype at_time autocorr
     background_gradient bar between between_time bfill bit_length bool bucketize buffers
@@ -63,12 +64,46 @@ GENERAL_PURE = words(
 """
 IMPURE_ON: dict[str, frozenset[str]] = {
     "": frozenset(
-        {"sort", "replace", "rename", "pop", "update", "show", "query", "sql", "transform"}
+        {
+            "scatter",
+            "line",
+            "area",
+            "barh",
+            "pie",
+            "hexbin",
+            "box",
+            "boxplot",
+            "sort",
+            "replace",
+            "rename",
+            "pop",
+            "update",
+            "show",
+            "query",
+            "sql",
+            "transform",
+        }
     ),
     "array": frozenset({"sort", "update", "partition"}),
     "container": frozenset({"sort", "update"}),
     "frame": frozenset({"update"}),
-    "figure": frozenset({"update", "plot", "hist", "bar", "set_caption"}),
+    "figure": frozenset(
+        {
+            "scatter",
+            "line",
+            "area",
+            "barh",
+            "pie",
+            "hexbin",
+            "box",
+            "boxplot",
+            "update",
+            "plot",
+            "hist",
+            "bar",
+            "set_caption",
+        }
+    ),
     "database": frozenset({"sort"}),
 }
 """What of that is not harmless on things of a kind."""

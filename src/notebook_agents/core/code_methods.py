@@ -21,6 +21,7 @@ from notebook_agents.core.code_names import NEVER_CHANGE, NEW, NUMBER, UNKNOWN, 
 from notebook_agents.core.code_reading import words_of
 
 SQL_METHODS = frozenset({"execute", "executemany", "executescript", "sql", "query", "read_sql"})
+CALLING_METHODS = frozenset({"agg", "aggregate", "apply", "transform", "pipe", "map"})
 TEXT_CODE = frozenset({"query", "eval"})
 """Methods of frames that evaluate an expression given as text."""
 
@@ -38,6 +39,24 @@ class Methods(Arguments):
             return self._open_path(base, given)
         if (known := WRITING_METHODS.get(name)) is not None:
             return self._writing_method(name, known, base, given)
+        self._judge_name(base, name, given, words)
+        return self._method_result(base, name, given)
+
+    def _named_functions(self, given: Given) -> None:
+        """Frames call methods whose names they are given: ``df.agg("to_csv")``."""
+        for part in ast.walk(given.node):
+            text = part.value if isinstance(part, ast.Constant) else None
+            known = WRITING_METHODS.get(text) if isinstance(text, str) else None
+            if known is not None:
+                self.see(known.risk, f"calls {text!r} by its name", given.node, "external")
+
+    def _is_pure(self, base: Value, name: str) -> bool:
+        if base.kind in NEVER_CHANGE:
+            return True
+        impure = IMPURE_ON.get(base.kind, frozenset())
+        return name in GENERAL_PURE and name not in impure
+
+    def _judge_name(self, base: Value, name: str, given: Given, words: str) -> None:
         if name in NETWORK_METHODS:
             self.see("network", f"uses the network: {words}", given.node)
         elif name in TEXT_CODE and base.kind == "frame":
@@ -47,15 +66,12 @@ class Methods(Arguments):
         elif name in {"rename", "replace"} and base.kind == "path":
             target = given.at(0) or NEW
             self.see_write(f"renames a file to {given.shown(0)}", target, given.node)
+        elif "**" in given.named and base.kind == "frame":
+            self.change(base, f"may change {words.rpartition('.')[0]}: {words}(**…)", given.node)
+        elif name in CALLING_METHODS and base.kind == "frame":
+            self._named_functions(given)
         elif not self._is_pure(base, name):
             self.change(base, f"may change {words.rpartition('.')[0]}: {words}()", given.node)
-        return self._method_result(base, name, given)
-
-    def _is_pure(self, base: Value, name: str) -> bool:
-        if base.kind in NEVER_CHANGE:
-            return True
-        impure = IMPURE_ON.get(base.kind, frozenset())
-        return name in GENERAL_PURE and name not in impure
 
     def _open_path(self, base: Value, given: Given) -> Value:
         mode = given.at(0, "mode")
@@ -97,10 +113,20 @@ class Methods(Arguments):
             "external",
         )
 
+    def _keep(self, given: Given) -> None:
+        """A new list or dict that is given something holds it."""
+        if isinstance(given.node.func, ast.Attribute):
+            for value in given.all:
+                self.put_into(given.node.func.value, Value(holds_live=value.part.is_live))
+
     def _method_result(self, base: Value, name: str, given: Given) -> Value:
         if base.kind in {"frame", "array"}:
             shares = name in VIEWS or name in {"detach", "T"}
             return replace(base, is_live=base.is_live and shares, node=None)
+        if base.kind == "database":
+            return base
+        if base.kind == "container":
+            self._keep(given)
         if base.kind == "text":
             return _text_result(base, name, given)
         if base.kind == "path":

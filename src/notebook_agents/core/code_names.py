@@ -46,7 +46,9 @@ class Value:
     node: ast.AST | None = None
     """The function or class of this code that it is."""
     scope: Scope | None = None
-    """Where that was defined."""
+    """Where that was defined; of a class its own."""
+    fields: dict[str, Value] | None = field(default=None, compare=False, repr=False)
+    """The attributes of an object of a class of this code."""
 
     @property
     def part(self) -> Value:

@@ -9,18 +9,25 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from notebook_agents.core.assessments import Risk
-from notebook_agents.core.code_names import UNKNOWN, Scope, Value, live_values
+from notebook_agents.core.code_names import Scope, Value, live_values
 from notebook_agents.core.code_places import is_hot, where
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from notebook_agents.core.code_arguments import Given
     from notebook_agents.core.policy import Effect
 
 WORDS_CHARS = 80
 MAX_WALKS = 400
 """Function bodies that one analysis looks into; a call beyond is one that cannot be seen."""
 MAX_DEPTH = 12
+MAX_STATEMENTS = 50_000
+"""Statements read, each time anew in loops and calls."""
+
+
+class TooLong(Exception):
+    """The code is too much to be read in a reasonable time."""
 
 
 class Reading(ABC):
@@ -41,6 +48,7 @@ class Reading(ABC):
         self.returned: list[Value] = []
         self.active: list[ast.AST] = []
         self.n_walks = 0
+        self.n_statements = 0
 
     @abstractmethod
     def value(self, node: ast.expr | None) -> Value:
@@ -55,8 +63,14 @@ class Reading(ABC):
         """Read a call."""
 
     @abstractmethod
-    def walk_into(self, value: Value, arguments: Sequence[Value] | None, node: ast.AST) -> Value:
+    def walk_into(self, value: Value, given: Given | None, node: ast.AST) -> Value:
         """Read the function or class of this code that is called; its result."""
+
+    def count(self, node: ast.stmt) -> None:
+        """Note that a statement is read; TooLong when there are too many, in loops and calls."""
+        self.n_statements += 1
+        if self.n_statements > MAX_STATEMENTS:
+            raise TooLong(f"gave up at line {node.lineno}")
 
     def see(self, risk: Risk, words: str, node: ast.AST, effect: Effect | None = None) -> None:
         """Note something that the code would do."""
@@ -148,6 +162,3 @@ def one_of(values: Sequence[Value]) -> Value:
     for value in values[1:]:
         joined = joined.joined(value)
     return joined
-
-
-__all__ = ["MAX_DEPTH", "MAX_WALKS", "UNKNOWN", "Reading", "one_of", "words_of"]

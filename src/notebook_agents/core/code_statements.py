@@ -6,6 +6,7 @@ import ast
 from collections.abc import Sequence
 from dataclasses import replace
 
+from notebook_agents.core.code_arguments import Given
 from notebook_agents.core.code_calls import Calls
 from notebook_agents.core.code_knowledge import (
     INSTALLED_MODULES,
@@ -29,6 +30,7 @@ class Statements(Calls):
     def run(self, body: Sequence[ast.stmt]) -> None:
         """Read statements in order."""
         for statement in body:
+            self.count(statement)
             reader = getattr(self, f"_do_{type(statement).__name__.lower()}", None)
             if reader is not None:
                 reader(statement)
@@ -193,7 +195,8 @@ class Statements(Calls):
     def _check_module(self, module: str, node: ast.AST) -> None:
         root = module.partition(".")[0]
         is_known = root in KNOWN_MODULES or (root in INSTALLED_MODULES and root not in EASTER_EGGS)
-        is_loaded = any(value.origin.partition(".")[0] == root for value in self.live.values())
+        roots = {value.origin.partition(".")[0] for value in self.live.values()}
+        is_loaded = bool(root) and root in roots
         if not is_known and not is_loaded:
             self.see("shell", f"imports {module}, whose code is not known", node)
 
@@ -213,7 +216,7 @@ class Statements(Calls):
         """What a decorator makes of a function: it may call it, or do something of its own."""
         maker = self.value(decorator)
         if maker.node is not None:
-            self.walk_into(maker, [value], node)
+            self.walk_into(maker, None, node)
             self.walk_into(value, None, node)
         elif not maker.origin and maker.is_live:
             self.see("mutates", f"calls {words_of(decorator)}, whose code is not seen here", node)
@@ -232,8 +235,8 @@ class Statements(Calls):
             self._decorated(decorator, value, node)
         self.bind(node.name, value, node)
 
-    def walk_into(self, value: Value, arguments: Sequence[Value] | None, node: ast.AST) -> Value:
-        """Read what is called; its result. Without arguments nobody knows with what."""
+    def walk_into(self, value: Value, given: Given | None, node: ast.AST) -> Value:
+        """Read what is called; its result. Without ``given`` nobody knows with what."""
         target = value.node
         if target is None or target in self.active:
             return UNKNOWN
@@ -244,49 +247,40 @@ class Statements(Calls):
         self.active.append(target)
         try:
             if isinstance(target, ast.ClassDef):
-                return self._walk_class(target, value, arguments)
+                return self._walk_class(value, given)
             if isinstance(target, Function):
-                return self._walk_function(target, value, arguments)
+                return self._walk_function(target, value, given)
             return UNKNOWN
         finally:
             self.active.pop()
 
-    def _walk_class(
-        self, target: ast.ClassDef, value: Value, arguments: Sequence[Value] | None
-    ) -> Value:
-        """Whoever has an object may have any of its methods called."""
-        given = arguments if arguments is not None else [UNKNOWN]
-        own = Value(holds_live=any(part.is_live or part.holds_live for part in given))
+    def _walk_class(self, value: Value, given: Given | None) -> Value:
+        """Whoever has an object may have any of its methods called, in any order."""
         scope = value.scope or self.scope
-        for name in [
-            part.name
-            for part in target.body
-            if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef)
-        ]:
-            method = scope.names.get(name)
-            if method is not None and method.node is not None:
-                rest = list(given) if name == "__init__" else None
-                self._walk_method(method, own, rest)
+        methods = {name: method for name, method in scope.names.items() if method.node is not None}
+        own = Value(kind="own", fields=dict(scope.names))
+        for _ in range(2):
+            for name, method in methods.items():
+                bound = replace(method, fields=own.fields)
+                self._walk_method(bound, given if name == "__init__" else None)
         return own
 
-    def _walk_method(self, method: Value, own: Value, rest: list[Value] | None) -> None:
+    def _walk_method(self, method: Value, given: Given | None) -> None:
         if method.node in self.active or not isinstance(method.node, Function):
             return
         self.active.append(method.node)
-        n_rest = len(method.node.args.args) - 1
         try:
-            self._walk_function(method.node, method, [own, *(rest or [UNKNOWN] * n_rest)])
+            self._walk_function(method.node, method, given)
         finally:
             self.active.pop()
 
-    def _walk_function(
-        self, target: Function, value: Value, arguments: Sequence[Value] | None
-    ) -> Value:
+    def _walk_function(self, target: Function, value: Value, given: Given | None) -> Value:
         parent = value.scope or self.module
         if parent.kind == "class" and parent.parent is not None:
             parent = parent.parent
         scope = Scope("function", parent)
-        self._bind_parameters(target.args, scope, arguments)
+        own = Value(kind="own", fields=value.fields) if value.fields is not None else None
+        _bind_parameters(target.args, scope, given, own)
         before, self.returned = self.returned, []
         with self.inside(scope):
             if isinstance(target, ast.Lambda):
@@ -296,14 +290,21 @@ class Statements(Calls):
         result, self.returned = one_of(self.returned), before
         return result
 
-    def _bind_parameters(
-        self, parameters: ast.arguments, scope: Scope, arguments: Sequence[Value] | None
-    ) -> None:
-        given = list(arguments or ())
-        for at, parameter in enumerate([*parameters.posonlyargs, *parameters.args]):
-            scope.names[parameter.arg] = given[at] if at < len(given) else UNKNOWN
-        for parameter in parameters.kwonlyargs:
-            scope.names[parameter.arg] = UNKNOWN
-        for star in (parameters.vararg, parameters.kwarg):
-            if star is not None:
-                scope.names[star.arg] = UNKNOWN
+
+def _bind_parameters(
+    parameters: ast.arguments, scope: Scope, given: Given | None, own: Value | None
+) -> None:
+    """Give parameters what the call says, and UNKNOWN where that cannot be told."""
+    ordered = [parameter.arg for parameter in (*parameters.posonlyargs, *parameters.args)]
+    if own is not None and ordered:
+        scope.names[ordered.pop(0)] = own
+    is_told = given is not None and given.is_plain
+    values = given.values if given is not None and is_told else ()
+    named = given.named if given is not None and is_told else {}
+    for at, name in enumerate(ordered):
+        scope.names[name] = values[at] if at < len(values) else named.get(name, UNKNOWN)
+    for parameter in parameters.kwonlyargs:
+        scope.names[parameter.arg] = named.get(parameter.arg, UNKNOWN)
+    for star in (parameters.vararg, parameters.kwarg):
+        if star is not None:
+            scope.names[star.arg] = UNKNOWN

@@ -69,6 +69,8 @@ def _statements(text: str) -> list[str]:
 def _findings(statement: str, folder: str) -> list[Finding]:
     first = re.match(r"[(\s]*([A-Za-z_]+)", statement)
     verb = first[1].lower() if first else ""
+    if re.fullmatch(r"\w+", statement) and verb not in _RISKS:
+        return []  # the name of a table, as pandas takes it
     bare, found = _TEXTS.sub("''", statement), []
     shown = " ".join(statement.split())[:SHOWN_CHARS]
     if verb == "explain" and re.match(r"explain\s+analy[sz]e\b", bare, re.IGNORECASE):
