@@ -11,11 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from IPython.core.magic_arguments import MagicArgumentParser, argument, kwds, magic_arguments
 
-from notebook_agents.core.messages import AttachmentPart
 from notebook_agents.magics.errors import AgentError, close_to
 from notebook_agents.magics.flags import FLAG_BY_NAME, FLAGS, Options, options_of
 from notebook_agents.magics.subcommands import SUBCOMMANDS, WORDS, subcommand_lines
@@ -30,6 +29,9 @@ __all__ = [
     "agent_arguments",
     "parse",
 ]
+
+if TYPE_CHECKING:
+    from notebook_agents.core.messages import AttachmentPart
 
 F = TypeVar("F", bound=Callable[..., Any])
 
