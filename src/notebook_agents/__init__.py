@@ -19,6 +19,9 @@ _LAZY = {
     "agents": "notebook_agents.widgets.agents",
     "ask": "notebook_agents.magics.magic",
     "chat": "notebook_agents.widgets.chat_making",
+    "hide": "notebook_agents.magics.showing",
+    "show": "notebook_agents.magics.showing",
+    "show_context": "notebook_agents.magics.showing",
     "use_core": "notebook_agents.magics.magic",
 }
 

@@ -37,6 +37,8 @@ class Options:
     is_streaming: bool = True
     tools: tuple[str, ...] | None = None
     approval: Approval = "default"
+    show_context: bool = False
+    """Whether nothing is sent, and what would be is shown."""
     debug: bool = False
 
 
@@ -105,6 +107,14 @@ FLAGS: tuple[Flag, ...] = (
     Flag(("--no-tools",), {"action": "store_true", "help": "No tools: the model just answers."}),
     Flag(("--yes",), {"action": "store_true", "help": "Allow tool calls that would be asked for."}),
     Flag(("--ask",), {"action": "store_true", "help": "Ask before every tool call."}),
+    Flag(
+        ("--dry-run", "--show-context"),
+        {
+            "action": "store_true",
+            "dest": "show_context",
+            "help": "Show exactly what would be sent, and how many tokens; send nothing.",
+        },
+    ),
     Flag(("--debug",), {"action": "store_true", "help": "Show the traceback when it fails."}),
     Flag(("--help",), {"action": "store_true", "help": "Show this help."}),
 )
@@ -143,6 +153,7 @@ def options_of(parser: MagicArgumentParser, tokens: list[str]) -> Options:
         is_streaming=not values.no_stream,
         tools=() if values.no_tools else (tools if values.tools is not None else None),
         approval="yes" if values.yes else "ask" if values.ask else "default",
+        show_context=values.show_context,
         debug=values.debug,
     )
 

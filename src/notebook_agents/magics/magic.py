@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 
 from notebook_agents.magics.awaiting import AwaitTransformer
+from notebook_agents.magics.cells import Errors
 from notebook_agents.magics.completion import AgentCompleter
 from notebook_agents.magics.errors import AgentError, one_line
 from notebook_agents.magics.host import CoreHost, CoreMaker
@@ -54,6 +55,7 @@ class AgentMagics(Magics, Preferences):
             }
         )
         self._mentions = MentionCompleter(shell.user_ns)
+        self._errors = Errors(shell)
 
     @no_var_expand
     @line_cell_magic
@@ -76,6 +78,10 @@ class AgentMagics(Magics, Preferences):
         """What ``notebook_agents.ask`` becomes: a prompt like any other, its text as it is."""
         return await_on(self._the_session().prompt(request))
 
+    def preview(self, request: Prompt) -> Awaitable[Any]:
+        """What ``notebook_agents.show_context`` becomes."""
+        return await_on(self._the_session().preview(request))
+
     def install(self) -> None:
         """Make the magics known to the shell."""
         shell: Any = self.shell
@@ -84,6 +90,7 @@ class AgentMagics(Magics, Preferences):
         shell.register_magics(self)
         shell.input_transformer_manager.token_transformers.insert(0, PromptLine)
         shell.Completer.custom_matchers += [self._completer.match, self._mentions.match]
+        self._errors.register()
         if self._awaits is not None:
             self._awaits.register(shell)
 
@@ -98,6 +105,7 @@ class AgentMagics(Magics, Preferences):
         shell.input_transformer_manager.token_transformers.remove(PromptLine)
         for completer in (self._completer, self._mentions):
             shell.Completer.custom_matchers.remove(completer.match)
+        self._errors.unregister()
         if self._awaits is not None:
             self._awaits.unregister(shell)
         self._host.close()
@@ -136,6 +144,11 @@ class AgentMagics(Magics, Preferences):
             if request.options.out:
                 self._the_session().namespace[request.options.out] = value
             return value
+        if request.options.show_context:
+            preview = yield from self._the_session().preview(request)
+            if request.options.out:
+                self._the_session().namespace[request.options.out] = preview
+            return preview
         return (yield from self._the_session().prompt(request))
 
     @property
@@ -148,6 +161,7 @@ class AgentMagics(Magics, Preferences):
             from notebook_agents.magics.session import Session
 
             self._session = Session(self.shell, self._host, self)
+            self._session.errors = self._errors
         return self._session
 
     def _model_names(self) -> list[str]:

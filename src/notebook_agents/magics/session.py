@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -23,20 +22,22 @@ from notebook_agents.magics.advice import Advice
 from notebook_agents.magics.aliases import Aliases
 from notebook_agents.magics.approval import PersonAsker
 from notebook_agents.magics.asking import what_is_asked
+from notebook_agents.magics.cells import Errors
 from notebook_agents.magics.context import Context
 from notebook_agents.magics.endings import end
 from notebook_agents.magics.engaged import Engaged, engage
 from notebook_agents.magics.errors import agent_error
-from notebook_agents.magics.instructions import instructions_of
 from notebook_agents.magics.lending import TOOLS, frames_in_question, lend, missing, pack
 from notebook_agents.magics.preferences import Preferences
+from notebook_agents.magics.previews import Preview, preview_of
 from notebook_agents.magics.replay import Recorder, play, record, verify
 from notebook_agents.magics.screen import NotebookScreen, Screen, TerminalScreen
 from notebook_agents.magics.transcript import Transcript
 from notebook_agents.magics.turn import Asker, Turn
 from notebook_agents.magics.undo import guarded, notebook_checkpoints
 from notebook_agents.magics.waiting import Interrupted, Waits, attempt, until
-from notebook_agents.magics.wishes import wish_of
+from notebook_agents.magics.wishes import TYPED as TYPED
+from notebook_agents.magics.wishes import whole_wish
 
 if TYPE_CHECKING:
     from notebook_agents.core.core import Core
@@ -50,8 +51,6 @@ INSTRUCTIONS = (
     "You help a person in a Jupyter notebook. Use the tools to compute, to query data files and to "
     "read files; answer from what they return, briefly, and say so when something failed."
 )
-TYPED = "typed"
-"""Where a run keeps what the person wrote, when the model was told it in other words."""
 T = TypeVar("T")
 
 
@@ -94,7 +93,7 @@ class Session:
         self.context = Context(shell, self.preferences)
         """What prompts tell about the variables."""
         self.recorder = Recorder(shell)
-        self.errors: Mapping[int, object] = {}
+        self.errors = Errors(shell)
         """By cell number, what failed there, as ``Err`` in prompts."""
         self.conversation_id = ""
         self.n_prompts = 0
@@ -212,6 +211,10 @@ class Session:
         verify(self, request, run)
         return answer
 
+    def preview(self, request: Prompt) -> Waits[Preview]:
+        """What a prompt would send; nothing is sent, kept or bound."""
+        return preview_of(self, replace(request, options=self._settled(request.options)))
+
     def _settled(self, options: Options) -> Options:
         """The options with what no flag said, and the model that an alias stands for."""
         filled = self.preferences.fill(options)
@@ -263,14 +266,7 @@ class Session:
                 return turn, known
         if request.options.tools is None or not TOOLS.isdisjoint(request.options.tools):
             yield from self._lend_frames(request.text, identity, transcript)
-        yield from self.context.meet(self.host, transcript.model)
-        wish = wish_of(text, request.options, self, identity)
-        typed = {} if text == request.text else {TYPED: request.text}
-        told = yield from instructions_of(self, request.options)
-        wish = replace(wish, system="\n".join(filter(None, (told, wish.system))))
-        wish = replace(wish, message=asked.message, metadata={**wish.metadata, **typed})
-        if engaged is not None:
-            wish = yield from engaged.wish(self.host, wish)
+        wish = yield from whole_wish(request, asked, self, identity)
         run = yield from guarded(self, turn.play(wish))
         self.context.remember()
         self.conversation_id = run.conversation_id

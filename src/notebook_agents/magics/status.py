@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from notebook_agents.core.models import EngineHealth
 from notebook_agents.core.runs import ListRuns
 from notebook_agents.core.workspaces import Workspaces
-from notebook_agents.magics.context import frames_line
 from notebook_agents.magics.facts import Facts
 from notebook_agents.magics.model import model_text
 from notebook_agents.magics.settings import engine_place
@@ -54,7 +53,7 @@ def status(session: Session, _argument: str, _options: Options) -> Waits[Facts]:
     facts = yield from until(session.host.submit(lambda core: _facts(core, actor, conversation_id)))
     sent = [
         _history_text(facts, session.preferences.history),
-        frames_line(session.namespace) or "no data frames",
+        _notebook_text(session),
         f"Files: {', '.join(facts.files)}" if facts.files else "no data files in this folder",
     ]
     return Facts(
@@ -111,6 +110,18 @@ async def _sandbox_text(core: Core) -> str:
     if enforced == ["low"]:
         text += f": {LOW_LEVEL_WARNING}"
     return "; ".join([text, *missing])
+
+
+def _notebook_text(session: Session) -> str:
+    """What the next prompt tells about the variables."""
+    told = session.context.told("", session.model)
+    capsule = session.context.capsule
+    if not capsule.told:
+        return told or "nothing about the variables"
+    text = f"{len(capsule.told)} variables in {len(told):,} characters"
+    left_out = [f"{len(capsule.left_out)} do not fit"] if capsule.left_out else []
+    left_out += [f"{capsule.n_secret} are never told"] if capsule.n_secret else []
+    return f"{text} ({', '.join(left_out)})" if left_out else text
 
 
 def _engine_text(health: EngineHealth) -> str:

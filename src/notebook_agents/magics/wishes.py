@@ -9,10 +9,17 @@ from notebook_agents.core.messages import user_message
 from notebook_agents.core.models import Sampling
 from notebook_agents.core.policy import ALLOW_POLICY, ASK_POLICY, DEFAULT_POLICY, ApprovalPolicy
 from notebook_agents.core.runs import Limits, StartRun
+from notebook_agents.magics.instructions import instructions_of
+from notebook_agents.magics.waiting import Waits
 
 if TYPE_CHECKING:
+    from notebook_agents.magics.asking import Asked
     from notebook_agents.magics.flags import Approval, Options
+    from notebook_agents.magics.options import Prompt
     from notebook_agents.magics.session import Identity, Session
+
+TYPED = "typed"
+"""Where a run keeps what the person wrote, when the model was told it in other words."""
 
 POLICIES: dict[Approval, ApprovalPolicy] = {
     "default": DEFAULT_POLICY,
@@ -43,3 +50,25 @@ def wish_of(text: str, options: Options, session: Session, identity: Identity) -
         policy=POLICIES[options.approval],
         system=session.context.told(text, options.model or session.model, tools=options.tools),
     )
+
+
+def whole_wish(
+    request: Prompt, asked: Asked, session: Session, identity: Identity
+) -> Waits[StartRun]:
+    """The run with all that goes with the prompt: instructions, the notebook, pictures."""
+    options, text = request.options, asked.text
+    yield from session.context.meet(session.host, options.model or session.model)
+    wish = wish_of(text, options, session, identity)
+    typed = {} if text == request.text else {TYPED: request.text}
+    told = yield from instructions_of(session, options)
+    seen = session.context.thumbnails(request.text, options.model or session.model)
+    message = replace(asked.message, parts=(*asked.message.parts, *seen))
+    wish = replace(
+        wish,
+        message=message,
+        system="\n".join(filter(None, (told, wish.system))),
+        metadata={**wish.metadata, **typed},
+    )
+    if identity.engaged is not None:
+        wish = yield from identity.engaged.wish(session.host, wish)
+    return wish
