@@ -231,6 +231,17 @@ A name with spaces stands in quotes. What is scheduled runs in a server, browser
 For a whole process: NOTEBOOK_AGENTS_REPLAY=1, =verify, or the path of a notebook. Every prompt is
 recorded with the output of its cell; code it ran in the notebook runs again.""",
     ),
+    "fix": Subcommand(
+        about="[N]: a corrected version of the last cell that failed, or of cell N; never runs it",
+        handler="fix:fix",
+        takes="name",
+        more="""
+  %agent fix      the last error
+  %agent fix 5    the error of cell 5
+
+The model is sent the cell, the traceback and the types of the variables in it. Alone in a cell,
+%agent fix is replaced by the corrected code; otherwise that comes into a cell below.""",
+    ),
     "undo": Subcommand(
         about="[N | --list | --redo]: take back what agents changed in variables and files",
         handler="undo:undo",
