@@ -290,5 +290,5 @@ export class ChatPanel {
  * @returns {import("./types.js").Message}
  */
 function asMessage(sent) {
-  return { id: `sending ${sent.clientId}`, role: "user", state: "sending", blocks: [{ id: `text of ${sent.clientId}`, type: "text", text: sent.text }] };
+  return { id: `sending ${sent.clientId}`, role: "user", state: "sending", blocks: [{ id: `sending ${sent.clientId}:t`, type: "text", text: sent.text }] };
 }

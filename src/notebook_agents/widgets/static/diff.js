@@ -35,6 +35,6 @@ export function diffView(diff) {
       `${line.text}\n`,
     ),
   );
-  const label = `Changes: ${n("added")} lines added, ${n("removed")} removed`;
+  const label = `Changes: lines added: ${n("added")}, removed: ${n("removed")}`;
   return h("figure", { class: "na-diff" }, h("figcaption", {}, label), h("pre", { tabindex: "0", role: "region", "aria-label": label }, ...shown));
 }

@@ -35,7 +35,7 @@ const ICONS = {
   copy: "M6 6h7v7H6zM3 10V3h7",
   insert: "M8 3v7M5 7l3 3 3-3M3 13h10",
   edit: "M3 13l1-3 7-7 2 2-7 7z",
-  fork: "M5 3v10M5 8c6 0 6-2 6-5",
+  fork: "M4 2v12M4 10c0-4 8-2 8-7M9.500 5.500L12 3l2.500 2.500",
   hide: "M2 8c3-5 9-5 12 0-3 5-9 5-12 0zM3 13L13 3",
   show: "M2 8c3-5 9-5 12 0-3 5-9 5-12 0zM8 7v2",
   undo: "M6 4L3 7l3 3M3 7h6a4 4 0 0 1 0 7H7",
@@ -91,11 +91,14 @@ export function button(iconName, label, onClick, props = {}) {
   );
 }
 
+/** Ids that are given up for lasting ones: of what is sent or written just now. */
+const PASSING = /^(?:live-|sending )/;
+
 /**
  * Keep children in the order of entries: one view per entry, made once, updated when it is still there.
  *
- * An entry whose id is new takes over the view that stands at its place when that one's own entry is
- * gone and it is of the same sort: what had a passing id gets a lasting one without being drawn anew.
+ * An entry whose id is new takes over the view at its place when that one had a passing id, its own
+ * entry is gone and it is of the same sort: what gets a lasting id is not drawn anew.
  * @template T
  * @template {{ element: HTMLElement, update(entry: T): void, close?(): void, sort: string }} V
  * @param {HTMLElement} parent
@@ -113,7 +116,8 @@ export function reconcile(parent, views, wanted, make) {
   wanted.forEach(({ id, sort, entry }, place) => {
     let view = known.get(id);
     const there = before[place];
-    if (!view && there && !ids.has(there[0]) && there[1].sort === sort && !kept.has(there[1])) view = there[1];
+    const isFree = there && PASSING.test(there[0]) && !ids.has(there[0]) && !kept.has(there[1]);
+    if (!view && isFree && there[1].sort === sort) view = there[1];
     if (view && view.sort === sort) view.update(entry);
     else view = make(entry);
     kept.add(view);
@@ -135,6 +139,7 @@ export function count(n) {
 
 /** @param {number} seconds */
 export function duration(seconds) {
+  if (seconds > 0 && seconds < 0.1) return `${Math.ceil(seconds * 1000)} ms`;
   if (seconds < 60) return `${seconds < 10 && !Number.isInteger(seconds) ? seconds.toFixed(1) : Math.round(seconds)} s`;
   return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
 }

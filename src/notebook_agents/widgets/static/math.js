@@ -2,8 +2,9 @@
  * Formulas stay as they are written, so that `_` and `*` in them are no emphasis; a MathJax of the
  * page, where there is one, draws them when the text has come to rest.
  */
-const BLOCK = /^(?:\$\$[\s\S]+?\$\$|\\\[[\s\S]+?\\\])/;
-const INLINE = /^(?:\$\$[^$]+?\$\$|\$(?![\s\d$])(?:\\.|[^$\\\n])*?[^\s\\]\$(?!\d)|\$\d(?:\\.|[^$\\\n])*?[=^_+*/<>\\](?:\\.|[^$\\\n])*?\$(?!\d)|\\\([\s\S]+?\\\))/;
+const BLOCK = /^(?:\$\$[\s\S]{1,4000}?\$\$|\\\[[\s\S]{1,4000}?\\\])/;
+const INLINE = /^(?:\$\$[^$]{1,4000}?\$\$|\$(?![\s\d$])(?:\\.|[^$\\\n]){0,400}?[^\s\\]\$(?!\d)|\$\d(?:\\.|[^$\\\n]){0,400}?[=^_+*/<>\\](?:\\.|[^$\\\n]){0,400}?\$(?!\d)|\\\([\s\S]{1,4000}?\\\)|\\\[[\s\S]{1,4000}?\\\])/;
+const STARTS = { block: /(?<=\n)(?:\$\$|\\\[)/, inline: /\$|\\\(|\\\[/ };
 
 /** @param {string} text */
 function escaped(text) {
@@ -21,7 +22,7 @@ function formula(name, level, rule) {
     level,
     /** @param {string} source */
     start: (source) => {
-      const at = source.search(/\$|\\\(|\\\[/);
+      const at = source.search(STARTS[level]);
       return at < 0 ? undefined : at;
     },
     /** @param {string} source */

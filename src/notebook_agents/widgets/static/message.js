@@ -118,6 +118,7 @@ export class MessageView {
     if (message.state === "sending") return [];
     const quiet = { class: "na-quiet" };
     const made = [button("copy", "Copy message", () => void copy(messageText(message), context.code), quiet)];
+    if (RUNNING.includes(message.state ?? "")) return made;
     if (message.role === "user" && context.has("edit")) made.push(button("edit", "Edit and send again", () => this.edit(), quiet));
     if (context.has("fork")) made.push(button("fork", "Fork the conversation from here", () => context.request("fork", { message: message.id }), quiet));
     if (context.has("hide")) {
