@@ -100,6 +100,16 @@ class ServerSettings(HasTraits):
         help="Names of the tools to offer; None offers every installed one.",
     ).tag(config=True)
 
+    providers = List(
+        Unicode(),
+        default_value=None,
+        allow_none=True,
+        help="""Who else serves models: `openai`, `anthropic`, `google`, `mistral`, `groq`,
+        `openrouter`, `ollama`, or `name=url` for any endpoint that speaks OpenAI's API. Keys come
+        from the environment, such as OPENAI_API_KEY, or LAB_API_KEY for `lab=https://…`. Needs the
+        extra `providers`. Default: those whose key is in the environment.""",
+    ).tag(config=True)
+
     price_catalogue = Unicode(
         help="""TOML file of GPU types and prices for the optimization of workloads; empty is
         `price_catalogue.toml` in `home`, and without one the shipped list.""",
@@ -287,6 +297,7 @@ class ServerSettings(HasTraits):
             "models": tuple(self.models),
             "mcp_commands": tuple(self.mcp_commands),
             "tools": None if self.tools is None else tuple(self.tools),
+            "providers": None if self.providers is None else tuple(self.providers),
         }
         for name in (
             "database_url",

@@ -43,6 +43,7 @@ from notebook_agents.mcp.programs import Worlds
 from notebook_agents.optimization.tables import ParquetTables, TablePorts
 from notebook_agents.optimization.workflow import OptimizationWorkflow, WorkflowPorts
 from notebook_agents.pricing.genai import GenaiPriceList
+from notebook_agents.providers.choice import with_providers
 from notebook_agents.relay.redis import RedisRelay
 from notebook_agents.reports.files import ProcessReports
 from notebook_agents.sandbox.config import SandboxConfig
@@ -116,6 +117,9 @@ class BuildConfig:
     """The model of agents that name none."""
     models: tuple[str, ...] = ()
     """Local folders or hub ids of models to offer beside the built-in ones."""
+    providers: tuple[str, ...] | None = None
+    """Who else serves models: ``openai``, or ``name=url``; None takes those whose key is in the
+    environment."""
     engine_url: str = ""
     """An engine that already runs; empty starts a worker on first use."""
     engine_token: str = ""
@@ -192,7 +196,11 @@ def build_core(
         is_server=secret_keys is not None,
     )
     ports = _with_tasks(config, _with_optimization(config, ports))
-    return Core(ports if secret_keys is None else _with_attachments(config, ports))
+    ports = ports if secret_keys is None else _with_attachments(config, ports)
+    # Behind a server its engine knows the providers, and their keys stay there.
+    if not config.engine_url:
+        ports = replace(ports, engine=with_providers(ports.engine, config.providers, config.models))
+    return Core(ports)
 
 
 def _plain_ports(config: BuildConfig) -> CorePorts:

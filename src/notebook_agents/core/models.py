@@ -177,6 +177,25 @@ class CountingEngine(Protocol):
         ...
 
 
+@runtime_checkable
+class DescribingEngine(Protocol):
+    """An engine that knows of a model without listing all of them, which may take a network."""
+
+    async def model(self, id: str) -> ModelInfo:
+        """One model; NotFound when there is none of that id."""
+        ...
+
+
+async def find_model(engine: Engine, id: str) -> ModelInfo:
+    """One model of an engine; NotFound when it has none of that id."""
+    if isinstance(engine, DescribingEngine):
+        return await engine.model(id)
+    for model in await engine.models():
+        if model.id == id:
+            return model
+    raise NotFound("model", id)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineHealth:
     """Whether the engine can answer now, and what it holds."""
@@ -206,21 +225,20 @@ class Models:
         return tuple(await self._engine.models())
 
     async def get(self, id: str) -> ModelInfo:
-        """One model; NotFound when it is not listed."""
-        for model in await self.list():
-            if model.id == id:
-                return model
-        raise NotFound("model", id)
+        """One model; NotFound when it cannot be asked for."""
+        return await find_model(self._engine, id)
 
     async def check(self, id: str) -> None:
-        """Raise InvalidRequest on the field ``model`` when the model is not listed."""
-        names = [model.id for model in await self.list()]
-        if id not in names:
+        """Raise InvalidRequest on the field ``model`` when the model cannot be asked for."""
+        try:
+            await self.get(id)
+        except NotFound:
+            names = [model.id for model in await self.list()]
             close = difflib.get_close_matches(id, names, n=1, cutoff=0.5)
             hint = f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(names)}"
             raise InvalidRequest(
                 f"there is no model {id!r}{hint}", field="model", reason="Model not found"
-            )
+            ) from None
 
     async def load(self, id: str) -> ModelInfo:
         """Bring a model into memory; EngineUnavailable says why it cannot be."""

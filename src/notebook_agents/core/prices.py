@@ -12,10 +12,21 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
-from notebook_agents.core.models import GenerateFinished, ModelInfo, Usage
+from notebook_agents.core.models import (
+    CountingEngine,
+    GenerateFinished,
+    ModelInfo,
+    Usage,
+    find_model,
+)
 
 if TYPE_CHECKING:
-    from notebook_agents.core.models import EngineHealth, GenerateChunk, GenerateRequest
+    from notebook_agents.core.models import (
+        EngineHealth,
+        GenerateChunk,
+        GenerateRequest,
+        TokenCount,
+    )
     from notebook_agents.core.ports import Clock, Engine
 
 PLACES = Decimal("1e-12")
@@ -63,6 +74,16 @@ class MeteredEngine:
         self._known = {model.id: model for model in found}
         return found
 
+    async def model(self, id: str) -> ModelInfo:
+        """One model; NotFound when it cannot be asked for."""
+        self._known[id] = await find_model(self._engine, id)
+        return self._known[id]
+
+    async def count_tokens(self, request: GenerateRequest) -> TokenCount | None:
+        """The tokens of a prompt, where the engine can count them."""
+        engine = self._engine
+        return await engine.count_tokens(request) if isinstance(engine, CountingEngine) else None
+
     async def load(self, model: str) -> ModelInfo:
         """Bring a model into memory."""
         return await self._engine.load(model)
@@ -82,10 +103,8 @@ class MeteredEngine:
                     yield chunk
 
     async def _priced(self, id: str, usage: Usage) -> Usage:
-        if id not in self._known:
-            await self.models()
-        model = self._known.get(id)
-        return usage if model is None else await self._prices.priced(model, usage)
+        model = self._known.get(id) or await self.model(id)
+        return await self._prices.priced(model, usage)
 
     async def health(self) -> EngineHealth:
         """Whether it can answer now."""
