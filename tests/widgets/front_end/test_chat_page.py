@@ -30,6 +30,21 @@ def test_text_grows_without_drawing_finished_blocks_again(chat: ChatPage) -> Non
     assert chat.page.evaluate("() => window.first === document.querySelector('.na-markdown > p')")
 
 
+def test_text_above_a_note_goes_on_as_one_paragraph(chat: ChatPage) -> None:
+    chat.snapshot(messages=[streaming("It")], run=RUNNING)
+    note = {"id": "n1", "type": "note", "level": "warning", "text": "Only a demo model."}
+    chat.delta({"op": "block", "message": "a1", "block": note})
+    for word in (" goes", " on", "."):
+        chat.delta({"op": "append", "block": "a1:t", "field": "text", "text": word})
+    expect(chat.page.locator(".na-markdown p")).to_have_text(["It goes on."])
+
+
+def test_answer_that_was_complete_and_grows_is_drawn_anew(chat: ChatPage) -> None:
+    chat.snapshot(messages=[text_message("a1", "It was")])
+    chat.snapshot(messages=[text_message("a1", "It was not")])
+    expect(chat.page.locator(".na-markdown p")).to_have_text(["It was not"])
+
+
 def test_whole_text_stands_there_after_the_run_ends_however_fast_it_came(chat: ChatPage) -> None:
     chat.snapshot(messages=[streaming()], run=RUNNING)
     words = [f"word{number} " for number in range(500)]

@@ -23,13 +23,15 @@ const COLLAPSE_FROM = 5;
 export function piecesOf(blocks, isRunning) {
   /** @type {Piece[]} */
   const pieces = [];
+  const lastText = blocks.findLastIndex((block) => block.type === "text");
   blocks.forEach((block, place) => {
     const isCall = block.type === "tool" || block.type === "approval";
     const before = pieces.at(-1);
     if (isCall && before?.sort === "calls") before.blocks.push(block);
     else if (block.type !== "text" || block.text || isRunning) {
-      const isLast = place === blocks.length - 1;
-      pieces.push({ id: isCall ? `calls of ${block.id}` : block.id, sort: isCall ? "calls" : block.type, blocks: [block], isRunning: isRunning && isLast });
+      // Notes and figures can come below a text that still grows.
+      const isGrowing = isRunning && place === lastText;
+      pieces.push({ id: isCall ? `calls of ${block.id}` : block.id, sort: isCall ? "calls" : block.type, blocks: [block], isRunning: isGrowing });
     }
   });
   return pieces;

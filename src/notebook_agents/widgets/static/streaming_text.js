@@ -51,7 +51,8 @@ export class StreamingText {
    */
   update(text, isDone) {
     if (text === this.text && isDone === this.isDone) return;
-    if (!text.startsWith(this.settled)) this.reset();
+    // What was complete may end within a block: if it grows after all, it is drawn anew.
+    if (this.isDone || !text.startsWith(this.settled)) this.reset();
     this.text = text;
     this.isDone = isDone;
     const now = performance.now();
