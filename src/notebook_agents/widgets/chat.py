@@ -158,6 +158,8 @@ class ChatPanel(anywidget.AnyWidget):  # type: ignore[misc]
             self._tell({"kind": "done", "request": request} | (told or {}))
 
     def _tell(self, message: Record) -> None:
+        """Answer a view that asked, once it knows what came of it."""
+        self.chat.board.flush(is_urgent=True)
         self.send(message)
 
 

@@ -84,13 +84,13 @@ class Board:
                 self._sent_at = time.monotonic()
                 self._send({"kind": "beat", "seq": self._seq})
 
-    def flush(self) -> None:
-        """Send what waits, or have it sent as soon as that is allowed."""
+    def flush(self, *, is_urgent: bool = False) -> None:
+        """Send what waits, now or as soon as that is allowed."""
         with self._lock:
             if not self._operations:
                 return
             wait_s = self._sent_at + FLUSH_INTERVAL_S - time.monotonic()
-            if wait_s <= 0:
+            if wait_s <= 0 or is_urgent:
                 operations, self._operations = self._operations, []
                 self._post({"kind": "delta", "ops": operations})
             elif not self._is_due:

@@ -37,6 +37,10 @@ class Header:
     models: tuple[ModelInfo, ...] = ()
     agent: str = ""
 
+    def sees(self, model: str) -> bool:
+        """Whether a model takes pictures."""
+        return any(info.id == model and "vision" in info.capabilities for info in self.models)
+
     def record(self, *, model: str, mode: str, usage: Usage, context_used: int) -> Record:
         """The header as the state has it."""
         limits = {info.id: info.context_length for info in self.models}

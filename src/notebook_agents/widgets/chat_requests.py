@@ -163,7 +163,7 @@ def complete(chat: Chat, asked: Record, _buffers: Buffers) -> Waits[Record]:
 
 def attach(chat: Chat, asked: Record, buffers: Buffers) -> Waits[None]:
     """Something that goes with the next message."""
-    kind, name = _text(asked, "kind"), _text(asked, "name")
+    kind, name = _text(asked, "sort"), _text(asked, "name")
     if not buffers:
         attached = chat_attachments.named(kind, _text(asked, "value"))
     elif (media_type := _text(asked, "media_type")) in chat_attachments.IMAGES:

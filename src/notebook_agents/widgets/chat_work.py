@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from notebook_agents.core.core import Core
     from notebook_agents.core.events import EventBody
     from notebook_agents.core.messages import AttachmentPart
+    from notebook_agents.widgets.chat_attachments import Attached
     from notebook_agents.widgets.chat_board import Board, Record
     from notebook_agents.widgets.chat_session import ChatSession
 
@@ -71,7 +73,7 @@ class Chat:
     timeout_s: float = APPROVAL_TIMEOUT_S
     history: History = field(default_factory=History)
     header: Header = field(default_factory=Header)
-    attachments: dict[str, Any] = field(default_factory=dict)
+    attachments: dict[str, Attached] = field(default_factory=dict)
     """By id, what goes with the next message."""
     supervisor: Supervisor = field(default_factory=Supervisor)
     _unsent: list[Record] = field(default_factory=list)
@@ -175,6 +177,7 @@ class Chat:
             raise AgentError("the message is empty; write something first")
         if len(self._queue) >= MAX_QUEUE:
             raise AgentError(f"{MAX_QUEUE} messages wait already; let one be answered first")
+        self._require_sight()
         taken, self.attachments = self.attachments, {}
         entry = Entry(
             id=f"q{next(_numbers)}",
@@ -190,7 +193,18 @@ class Chat:
             self.board.flush()
             return
         self._is_working = True
+        starting = {"state": "starting", "run_id": "", "phase": "", "started_at": time.time()}
+        self.board.set(run=starting)
+        self.board.flush()
         self.spawn(self._work(), "a chat panel's messages")
+
+    def _require_sight(self) -> None:
+        pictures = any(p.kind == "image" for a in self.attachments.values() for p in a.parts)
+        if pictures and not self.header.sees(self.session.model):
+            raise AgentError(
+                f"{self.session.model} does not see images; remove the picture, or choose a model"
+                " that does"
+            )
 
     def take_back(self, id: str) -> None:
         """Forget a message that waits."""
