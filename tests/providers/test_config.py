@@ -56,6 +56,10 @@ async def test_ids_choose_the_engine() -> None:
     engine = RoutedEngine(local, {"openai": far}, local_ids=("openai/gpt-oss",))
     await engine.load("openai/gpt")
     await engine.load("openai/gpt-oss")
+    with pytest.raises(NotFound, match="gpt-4o"):
+        await far.load("gpt-4o")
+    with pytest.raises(NotFound, match="gpt-4o"):
+        await engine.load("gpt-4o")
     assert {m.id for m in await far.models() if m.status == "loaded"} == {"openai/gpt"}
     assert {m.id for m in await local.models() if m.status == "loaded"} == {"openai/gpt-oss"}
     with pytest.raises(NotFound):

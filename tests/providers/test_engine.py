@@ -197,6 +197,7 @@ async def test_models_are_listed_once_and_unlisted_ones_can_be_asked(endpoint: E
     assert endpoint.n_lists == 1
     other = await engine.model("lab/org/new-model")
     assert (other.id, other.name, other.provider) == ("lab/org/new-model", "org/new-model", "lab")
+    assert (await engine.model("gpt-4o")).id == "gpt-4o"
 
 
 async def test_a_list_that_cannot_be_had_is_empty(endpoint: Endpoint) -> None:

@@ -20,8 +20,15 @@ if TYPE_CHECKING:
     from notebook_agents.core.ports import Engine
 
 
+VENDORS = (
+    ("gpt-", "openai"), ("o1", "openai"), ("o3", "openai"), ("o4", "openai"),
+    ("claude-", "anthropic"), ("gemini-", "google"),
+)  # fmt: skip
+"""How well-known models are called where nobody says whose they are, and who serves them."""
+
+
 class RoutedEngine:
-    """Answers the Engine port; ``openai/gpt-5`` goes to the engine called ``openai``.
+    """Answers the Engine port; ``openai/gpt-5`` and ``gpt-5`` go to the engine called ``openai``.
 
     ``local_ids`` are of this machine whatever they begin with.
     """
@@ -73,4 +80,5 @@ class RoutedEngine:
     def _of(self, id: str) -> Engine:
         if id in self._local_ids:
             return self._local
-        return self._providers.get(id.partition("/")[0], self._local)
+        vendor = next((name for start, name in VENDORS if id.startswith(start)), "")
+        return self._providers.get(vendor or id.partition("/")[0], self._local)

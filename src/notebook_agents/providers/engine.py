@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -90,7 +91,7 @@ class ProviderEngine:
     async def model(self, id: str) -> ModelInfo:
         """One model, listed or not."""
         listed = next((model for model in self._listed if model.id == id), None)
-        return listed or self._info(id.partition("/")[2])
+        return listed or replace(self._info(self._name(id)), id=id)
 
     async def load(self, model: str) -> ModelInfo:
         """Nothing to load."""
@@ -105,7 +106,7 @@ class ProviderEngine:
 
     async def generate(self, request: GenerateRequest) -> AsyncGenerator[GenerateChunk, None]:
         """Stream the answer; closing the generator closes the connection."""
-        model = await self._model(request.model.partition("/")[2])
+        model = await self._model(self._name(request.model))
         settings = settings_for(request.sampling)
         settings["max_retries"] = self.config.n_retries
         started, first_at = time.monotonic(), 0.0
@@ -149,6 +150,9 @@ class ProviderEngine:
             else:
                 await made.aclose()
         return self._client
+
+    def _name(self, id: str) -> str:
+        return id.removeprefix(f"{self.config.name}/")
 
     def _info(self, name: str, **known: Any) -> ModelInfo:
         return ModelInfo(
