@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MAX_LISTED = 50
 MAX_LOOKED_AT = 1000
 SHORT_ID = 8
-"""Characters of an id that people are shown; any unique beginning is understood."""
+"""Characters of an id that people are shown: the last ones, since the first tell the time."""
 MIN_ID = 4
 
 
@@ -72,7 +72,7 @@ def take_up(session: Session, conversation: Conversation) -> Facts:
     rows = [
         (
             "Conversation",
-            f"{conversation.id[:SHORT_ID]}: {conversation.title or 'without a title'}",
+            f"{conversation.id[-SHORT_ID:]}: {conversation.title or 'without a title'}",
         ),
         ("Messages", f"{conversation.message_count}; to read them: %agent history"),
     ]
@@ -83,12 +83,12 @@ def take_up(session: Session, conversation: Conversation) -> Facts:
 
 
 def find(session: Session, name: str) -> Waits[Conversation]:
-    """The conversation of that id, or whose id begins so; AgentError when there is not one."""
+    """The conversation of that id, or of a part of it; AgentError when there is not one."""
     actor = (yield from session.identify()).actor
     found = yield from until(session.host.submit(lambda core: _find(core, actor, name)))
     if len(found) == 1:
         return found[0]
-    what = f"{len(found)} conversations begin with" if found else "there is no conversation"
+    what = f"{len(found)} conversations have the id" if found else "there is no conversation"
     raise AgentError(f"{what} {name!r}; see: %agent history --all")
 
 
@@ -99,7 +99,8 @@ async def _find(core: Core, actor: Actor, name: str) -> list[Conversation]:
         if len(name) < MIN_ID:
             return []
         page = await core.conversations.list(actor, limit=MAX_LOOKED_AT)
-        return [each for each in page.items if each.id.startswith(name.lower())]
+        part = name.lower()
+        return [each for each in page.items if each.id.startswith(part) or each.id.endswith(part)]
 
 
 async def _newest(core: Core, actor: Actor) -> list[Conversation]:
@@ -131,7 +132,7 @@ def _table(found: list[Conversation], current: str) -> pd.DataFrame:
 
     rows = [
         {
-            "id": each.id[:SHORT_ID],
+            "id": each.id[-SHORT_ID:],
             "said last": each.updated_at.astimezone().strftime("%Y-%m-%d %H:%M"),
             "messages": each.message_count,
             "begins with": each.title[:60] + (" (this one)" if each.id == current else ""),

@@ -68,7 +68,7 @@ SUBCOMMANDS: dict[str, Subcommand] = {
         handler="commands:sql",
         takes="text",
         more="""
-Views: v_runs, v_tools, v_run_timeline. Read-only.
+Views: v_runs, v_tools, v_run_timeline, v_run_phases. Read-only.
 
   %agent sql SELECT model, count(*) AS runs FROM v_runs GROUP BY model
   %agent sql -o df SELECT * FROM v_tools    (also bound to df)""",
@@ -156,18 +156,18 @@ as ipython_config.py, then NOTEBOOK_AGENTS_MAGIC_TEMPERATURE of the environment.
         switches=("--all",),
         takes="text",
         more="""
-  %agent history          this conversation
-  %agent history 2        its last two questions with their answers
-  %agent history --all    your conversations, the newest first
-  %agent history 0198a2   the one whose id begins so""",
+  %agent history             this conversation
+  %agent history 2           its last two questions with their answers
+  %agent history --all       your conversations, the newest first
+  %agent history 4f0c98a2    the one whose id ends so""",
     ),
     "resume": Subcommand(
         about="[ID]: go on with an earlier conversation, such as yesterday's",
         handler="conversations:resume",
         takes="name",
         more="""
-  %agent resume           the last one of this folder
-  %agent resume 0198a2    the one whose id begins so; %agent history --all lists them""",
+  %agent resume             the last one of this folder
+  %agent resume 4f0c98a2    the one whose id ends so; %agent history --all lists them""",
     ),
     "save": Subcommand(
         about="PATH: this conversation as a file: .md, .ipynb, .html, .pdf, or .json to load again",
@@ -201,6 +201,27 @@ as ipython_config.py, then NOTEBOOK_AGENTS_MAGIC_TEMPERATURE of the environment.
         handler="commands:stop",
         more="""
   %agent stop    a prompt in a cell is stopped with ■ or Ctrl-C""",
+    ),
+    "dashboard": Subcommand(
+        about="[--days N] [--model NAME] [--source NAME]: runs, tokens, time, tools and errors",
+        handler="panels:dashboard",
+        switches=("--days", "--model", "-m", "--source"),
+        takes="text",
+        more="""
+  %agent dashboard               the last 7 days
+  %agent dashboard --days 30     or --days all
+  %agent dashboard --source schedule
+
+Every chart shows its table, its numbers as CSV and its query, which can be changed. As an object:
+notebook_agents.dashboard(days=7).""",
+    ),
+    "inspect": Subcommand(
+        about="[RUN]: a run as a timeline, event by event; by default the last one",
+        handler="panels:inspect",
+        takes="name",
+        more="""
+  %agent inspect           the last answer
+  %agent inspect 0198a2    the run whose id begins so; answer.inspect() does the same""",
     ),
     "task": Subcommand(
         about="VERB …: saved prompts that run when you, or the clock, say so",

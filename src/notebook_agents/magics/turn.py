@@ -184,7 +184,8 @@ async def _follow(core: Core, actor: Actor, run_id: str, feed: Feed) -> Run:
         async with aclosing(core.runs.events(actor, run_id)) as events:
             async for event in events:
                 feed.put(event.body)
-        return await core.runs.get(actor, run_id)
+        # The end of a run is in the log a moment before it is in the store.
+        return await core.runs.wait(actor, run_id)
     finally:
         feed.put(None)
 
