@@ -1,0 +1,86 @@
+"""What the tools that act in the notebook need of a session, for one prompt at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from notebook_agents.core.joined_tools import JoinedTools
+from notebook_agents.core.models import BUNDLED_MODEL
+from notebook_agents.live.notebook_tools import PYTHON, RUN, Notebook, NotebookTools
+from notebook_agents.magics.waiting import Waits, until
+
+if TYPE_CHECKING:
+    from notebook_agents.core.core import Core
+    from notebook_agents.core.events import ApprovalRequested
+    from notebook_agents.core.ports import ToolRunner
+    from notebook_agents.live.previews import Preview
+    from notebook_agents.magics.flags import Options
+    from notebook_agents.magics.session import Session
+
+LINGER_S = 2.0
+"""How long after its time limit a dry run may take to be ended and told of."""
+
+
+class LiveTools:
+    """Lends a notebook to the runs of its prompts, and looks ahead at what they would do."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.is_live = False
+        """Whether the running prompt lets ``python_executor`` run in the notebook."""
+
+    def lent(self, options: Options) -> Waits[ToolRunner]:
+        """The tools that a prompt offers: the notebook's and its functions."""
+        session = self._session
+        base = yield from until(session.host.submit(_base))
+        self.is_live = options.live or session.preferences.live
+        model = options.model or session.model
+        notebook = Notebook(
+            shell=session.shell,
+            desk=session.desk,
+            saver=session.checkpoints,
+            visibility=session.visibility,
+            is_live=self.is_live,
+            is_tiny=model == BUNDLED_MODEL,
+        )
+        return JoinedTools(session.functions, NotebookTools(notebook, base))
+
+    def acts_here(self, name: str) -> bool:
+        """Whether a call of the tool runs in the notebook."""
+        return name == RUN or (name == PYTHON and self.is_live)
+
+    def preview(self, asked: ApprovalRequested) -> Waits[Preview | None]:
+        """What a call that waits for approval would do, found out in a copy of the kernel.
+
+        None when it does not run in the notebook, only looks, or no dry run is wanted. Never
+        raises, but Interrupted passes.
+        """
+        from notebook_agents.live.fork import Limits, rehearse
+
+        code = asked.arguments.get("code")
+        if not self.acts_here(asked.name) or not isinstance(code, str) or asked.effect == "read":
+            return None
+        session, preferences = self._session, self._session.preferences
+        unsaved = session.checkpoints.unsaved(code=code)
+        if not preferences.dry_run:
+            return without_running(unsaved)
+        limits = Limits(
+            seconds=preferences.dry_run_seconds, memory_bytes=preferences.dry_run_memory_mb << 20
+        )
+        rehearsal = rehearse(session.shell, code, limits)
+        try:
+            yield rehearsal.ended, limits.seconds + LINGER_S
+        finally:
+            rehearsal.stop()
+        return rehearsal.preview(unsaved)
+
+
+def without_running(unsaved: tuple[tuple[str, str], ...]) -> Preview | None:
+    """What is known of a call without a dry run; None when that is nothing."""
+    from notebook_agents.live.previews import NOT_WANTED, Preview
+
+    return Preview(refusal=NOT_WANTED, not_saved=unsaved) if unsaved else None
+
+
+async def _base(core: Core) -> ToolRunner:
+    return core.tools.base
