@@ -22,6 +22,8 @@ _LAZY = {
     "hide": "notebook_agents.magics.showing",
     "show": "notebook_agents.magics.showing",
     "show_context": "notebook_agents.magics.showing",
+    "dashboard": "notebook_agents.widgets.panels",
+    "run_inspector": "notebook_agents.widgets.panels",
     "use_core": "notebook_agents.magics.magic",
 }
 

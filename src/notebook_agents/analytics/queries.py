@@ -24,7 +24,7 @@ from notebook_agents.core.agents import AgentStatistics
 from notebook_agents.core.errors import InvalidRequest
 from notebook_agents.core.ports import RunTotals, Table
 
-VIEWS = ("v_runs", "v_tools", "v_run_timeline")
+VIEWS = ("v_runs", "v_tools", "v_run_timeline", "v_run_phases", "v_approvals")
 MAX_ROWS = 100_000
 """Rows that one query may return."""
 QUERY_TIMEOUT_S = 60.0

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from notebook_agents.core.models import Usage
 from notebook_agents.core.runs import Run
 from notebook_agents.magics.code_blocks import code_in
 from notebook_agents.magics.markdown import safe_markdown
+
+if TYPE_CHECKING:
+    from notebook_agents.widgets.run_inspector import RunInspector
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,12 @@ class Answer:
         What you changed since stays, unless forced. The value says what was restored.
         """
         return self.take_back(force)
+
+    def inspect(self) -> RunInspector:
+        """The run event by event: where its time went, and its transcript at any moment."""
+        from notebook_agents.widgets.panels import run_inspector
+
+        return run_inspector(self.run_id)
 
     @property
     def code(self) -> str:
