@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -28,6 +28,7 @@ from notebook_agents.live.checkpoints_changes import (
     conflicts,
     is_same,
     left,
+    listed,
 )
 from notebook_agents.live.checkpoints_files import (
     Blobs,
@@ -40,55 +41,14 @@ from notebook_agents.live.checkpoints_files import (
 from notebook_agents.live.checkpoints_kept import Kept
 from notebook_agents.live.checkpoints_memory import Memory, Room
 from notebook_agents.live.checkpoints_watch import Watcher
+from notebook_agents.live.checkpoints_work import Limits, Work
 
 __all__ = ["Cause", "Checkpoints", "Scope", "Work"]
 
-RUN_BYTES = 256 << 20
-"""Copies of one run."""
-TOTAL_BYTES = 1 << 30
-"""Copies of all runs of a kernel; beyond it the oldest are given up."""
-FOLDER_BYTES = 64 << 20
-"""Files that are kept while other programs work in the folder."""
 MAX_CHANGES = 100
 _HISTORY = re.compile(r"_{1,3}|_\d+|_i{1,3}|_i\d+|_[io]h|_dh|__\w+__")
 """Names in which IPython keeps what was typed and shown."""
 _OF_IPYTHON = frozenset({"In", "Out", "get_ipython", "exit", "quit", "open", "display"})
-
-
-@dataclass(slots=True)
-class Limits:
-    """How much is kept, in bytes."""
-
-    run_bytes: int = RUN_BYTES
-    total_bytes: int = TOTAL_BYTES
-    folder_bytes: int = FOLDER_BYTES
-
-
-@dataclass(slots=True)
-class Work:
-    """One piece of work that is being watched, and what it came to."""
-
-    changes: Changes | None = None
-    """None while it goes on."""
-    change: Change | None = None
-    """What undo will take back; None when nothing changed."""
-    cause: Cause | None = None
-    """Known only at the end, where the work found out itself."""
-    is_wanted: bool = True
-    """Whether what changed is the work's doing."""
-
-    @property
-    def note(self) -> str:
-        """What changed, in one line; empty when nothing did."""
-        return f"{self.changes} (undo: %agent undo)" if self.changes else ""
-
-    def take_files(self, known: set[str]) -> None:
-        """Leave files out that another change has."""
-        if self.change is None:
-            return
-        files = tuple(entry for entry in self.change.files if entry.path not in known)
-        self.changes = self.change.changes.with_files(files)
-        self.change = replace(self.change, files=files, changes=self.changes) if files else None
 
 
 class Checkpoints:
@@ -153,6 +113,15 @@ class Checkpoints:
             work.take_files(known)
             self._made(work)
 
+    @property
+    def n_made(self) -> int:
+        """The number of the newest change."""
+        return self._n_made
+
+    def since(self, number: int) -> list[Change]:
+        """What was changed after the change of that number, oldest first."""
+        return [change for change in self._done if change.number > number]
+
     def history(self) -> list[Change]:
         """What can be taken back, newest first; file changes of earlier kernels come last."""
         return [*reversed(self._done), *self._former()]
@@ -195,6 +164,8 @@ class Checkpoints:
         skipped = frozenset() if is_forced else names
         kept_files = frozenset() if is_forced else files
         undone.conflicts = sorted({*skipped, *kept_files})
+        if change.is_former and (gone := change.changes.variables):
+            undone.failures.append(f"{listed(gone)}: the kernel was restarted since")
         work = Work()
         scope = Scope(names=frozenset({*change.before, *change.changes.changed}))
         targets = [memento.target for memento, _names in change.contents]
@@ -205,17 +176,9 @@ class Checkpoints:
         rest = left(change, skipped, kept_files)
         if rest is not None:
             source.append(rest)
-        if work.change is not None or reverse:
-            back = work.change or Change(
-                number=change.number, cause=change.cause, at=_now(), changes=Changes()
-            )
-            changes = back.changes.with_files(reverse)
-            self._push(
-                target,
-                replace(
-                    back, number=change.number, files=reverse, folder=change.folder, changes=changes
-                ),
-            )
+        back = _back(change, work.change, reverse)
+        if back.changes:
+            self._push(target, back)
         return undone
 
     def _restore(self, change: Change, skipped: frozenset[str], undone: Undone) -> None:
@@ -278,6 +241,7 @@ class Checkpoints:
         before = self._visible() if what != "files" else {}
         memory = Memory(Room(self.limits.run_bytes))
         memory.add(self._in_scope(scope))
+        memory.name_also(before)
         memory.hold(targets or ())
         files = None
         if what != "names" and self._blobs is not None:
@@ -312,21 +276,16 @@ class Checkpoints:
         contents = tuple(
             (memento, frozenset(memory.names_of([memento]))) for memento in memory.changed()
         )
-        inside = {name for _memento, names in contents for name in names}
+        involved = rebound.union(*(names for _memento, names in contents))
         file_changes = files.changes() if files else ()
-        changes = Changes(
-            added=tuple(sorted(now.keys() - before.keys())),
-            removed=tuple(sorted(before.keys() - now.keys())),
-            changed=tuple(sorted((rebound | inside) & before.keys() & now.keys())),
-        )
         later = Memory(Room(self.limits.run_bytes))
-        later.add({name: now[name] for name in (rebound | inside) if name in now})
+        later.add({name: now[name] for name in involved & now.keys()})
         later.hold(memento.target for memento, _names in contents)
         return Change(
             number=self._n_made + 1,
             cause=cause,
             at=_now(),
-            changes=changes.with_files(file_changes),
+            changes=_changes(before, now, involved).with_files(file_changes),
             folder=str(files.folder) if files else "",
             before={name: before.get(name, ABSENT) for name in rebound},
             after={name: now.get(name, ABSENT) for name in rebound},
@@ -375,6 +334,32 @@ class Checkpoints:
             for name, value in self._namespace().items()
             if name not in _OF_IPYTHON and not _HISTORY.fullmatch(name)
         }
+
+
+def _back(change: Change, names: Change | None, files: tuple[FileChange, ...]) -> Change:
+    """The change that taking one back was, from what it did to names and to files."""
+    made = names or replace(
+        change, changes=Changes(), before={}, after={}, contents=(), later=None, unsaved=()
+    )
+    changes = made.changes.with_files(files)
+    return replace(
+        made,
+        number=change.number,
+        at=_now(),
+        files=files,
+        folder=change.folder,
+        changes=changes,
+        new_folders=(),
+        is_former=False,
+    )
+
+
+def _changes(before: dict[str, Any], now: dict[str, Any], involved: set[str]) -> Changes:
+    return Changes(
+        added=tuple(sorted(now.keys() - before.keys())),
+        removed=tuple(sorted(before.keys() - now.keys())),
+        changed=tuple(sorted(involved & before.keys() & now.keys())),
+    )
 
 
 def _remove_empty(folder: Path, names: tuple[str, ...]) -> None:

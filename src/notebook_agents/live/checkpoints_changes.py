@@ -68,6 +68,11 @@ class Changes:
             )
         )
 
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """All variables it concerns."""
+        return tuple(sorted({*self.added, *self.changed, *self.removed}))
+
     def with_files(self, files: tuple[FileChange, ...]) -> Changes:
         """The same with these files."""
         return replace(

@@ -98,6 +98,13 @@ class Memory:
             self._roots.setdefault(id(value), []).append(name)
             self._walk(value)
 
+    def name_also(self, values: Mapping[str, Any]) -> None:
+        """Learn further names of objects that were met: what changes, changes under them too."""
+        for name, value in values.items():
+            names = self._roots.get(id(value), [])
+            if name not in names and self._held.get(id(value)) is value:
+                self._roots.setdefault(id(value), []).append(name)
+
     def hold(self, targets: Iterable[Any]) -> None:
         """Keep objects that no name needs to lead to."""
         for target in targets:

@@ -28,13 +28,14 @@ from notebook_agents.magics.endings import end
 from notebook_agents.magics.engaged import Engaged, engage
 from notebook_agents.magics.errors import agent_error
 from notebook_agents.magics.lending import TOOLS, frames_in_question, lend, missing, pack
+from notebook_agents.magics.live_tools import LiveTools
 from notebook_agents.magics.preferences import Preferences
 from notebook_agents.magics.previews import Preview, preview_of
 from notebook_agents.magics.replay import Recorder, play, record, verify
 from notebook_agents.magics.screen import NotebookScreen, Screen, TerminalScreen
 from notebook_agents.magics.transcript import Transcript
 from notebook_agents.magics.turn import Asker, Turn
-from notebook_agents.magics.undo import guarded, notebook_checkpoints
+from notebook_agents.magics.undo import notebook_checkpoints, told
 from notebook_agents.magics.waiting import Interrupted, Waits, attempt, until
 from notebook_agents.magics.wishes import TYPED as TYPED
 from notebook_agents.magics.wishes import whole_wish
@@ -92,6 +93,8 @@ class Session:
         """Those of the notebook that prompts have offered to the model."""
         self.context = Context(shell, self.preferences)
         """What prompts tell about the variables."""
+        self.live = LiveTools(self)
+        """The tools that act in the notebook."""
         self.recorder = Recorder(shell)
         self.errors = Errors(shell)
         """By cell number, what failed there, as ``Err`` in prompts."""
@@ -267,7 +270,7 @@ class Session:
         if request.options.tools is None or not TOOLS.isdisjoint(request.options.tools):
             yield from self._lend_frames(request.text, identity, transcript)
         wish = yield from whole_wish(request, asked, self, identity)
-        run = yield from guarded(self, turn.play(wish))
+        run = yield from told(self, transcript, turn.play(wish))
         self.context.remember()
         self.conversation_id = run.conversation_id
         return turn, run

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from notebook_agents.core.users import Actor
     from notebook_agents.magics.options import Options
     from notebook_agents.magics.session import Session
+    from notebook_agents.magics.transcript import Transcript
 
 NOTHING = (
     "Nothing to undo: no agent has changed a variable or a file here since the kernel started."
@@ -85,7 +86,20 @@ def report(done: list[Undone]) -> str:
     return "\n".join(line for undone in done for line in undone.lines)
 
 
-def guarded(session: Session, waits: Waits[Run]) -> Waits[Run]:
+def told(session: Session, transcript: Transcript, waits: Waits[Run]) -> Waits[Run]:
+    """Play a run, and say below it what it changed that can be taken back."""
+    n_before = session.checkpoints.n_made
+    try:
+        return (yield from _guarded(session, waits))
+    finally:
+        made = session.checkpoints.since(n_before)
+        if made:
+            changes = "; then ".join(str(change.changes) for change in made)
+            how = "%agent undo" if len(made) == 1 else f"%agent undo {len(made)}"
+            transcript.note(f"{changes} (to take that back: {how})")
+
+
+def _guarded(session: Session, waits: Waits[Run]) -> Waits[Run]:
     """Keep the folder's files during a run whose sandbox does not keep tools from writing there."""
     try:
         level = yield from until(session.host.submit(lambda core: core.tools.resolve("low")))
@@ -95,6 +109,7 @@ def guarded(session: Session, waits: Waits[Run]) -> Waits[Run]:
         return (yield from waits)
     cause = Cause(conversation_id=session.conversation_id, tool="sandbox")
     with session.checkpoints.around_files(cause) as work:
+        # A run that is stopped or fails leaves the reason unknown; what it wrote counts.
         run = yield from waits
         used = [call.name for call in run.tool_calls if call.name in WRITERS]
         work.cause = Cause(
