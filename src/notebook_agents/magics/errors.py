@@ -70,7 +70,8 @@ STEPS_BY_CAUSE: dict[str, str] = {
     "out of GPU memory": "choose a smaller model: %agent list",
     "engine_url": "start the server again, or see: %agent status",
     "hf download": "then ask again",
-    "installation": "see: %agent models",
+    "installation": "see: %agent list",
+    "there is no tool": "see: %agent tools",
 }
 """The next step for causes that have one of their own, by words in them."""
 
