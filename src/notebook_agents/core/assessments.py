@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from notebook_agents.core.policy import Effect
+from notebook_agents.core.policy import EFFECTS, Effect
 
 Risk: TypeAlias = Literal[
     "reads", "binds", "mutates", "writes_files", "network", "shell", "deletes"
@@ -29,6 +29,25 @@ class Finding:
     """For people: ``rebinds df``, ``writes out.csv``."""
     line: int = 0
     """Of the code, from 1; 0 when it is not in a line."""
+
+
+Via: TypeAlias = Literal["person", "policy", "conversation", "nobody", "timeout"]
+"""Who decided about a call: a person, the policy, what a person allowed for the conversation, and
+where a person was needed, nobody who could be asked or who answered in time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """What a person allows for the rest of a conversation: calls of a tool up to an effect."""
+
+    tool: str
+    effect: Effect
+    by: str = ""
+    """Who allowed it."""
+
+    def covers(self, tool: str, effect: Effect) -> bool:
+        """Whether a call is no more than what was allowed."""
+        return self.tool == tool and EFFECTS.index(effect) <= EFFECTS.index(self.effect)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from notebook_agents.core.archive_files import Archive
+from notebook_agents.core.assessments import Allowance
 from notebook_agents.core.conversation_states import (
     OPEN_STATES,
     ConversationMode,
@@ -69,6 +70,8 @@ class ConversationSettings:
     """Told to the model after the agent's own."""
     persona: str = ""
     """The persona whose words are in the instructions."""
+    allowances: tuple[Allowance, ...] = ()
+    """What a person allowed for the rest of the conversation; forks do not take it along."""
     hidden_runs: tuple[str, ...] = ()
     """Runs whose question and answer stay, but are no longer told to the model."""
     options: dict[str, Any] = field(default_factory=dict)
@@ -307,7 +310,7 @@ class Conversations:
             workspace=original.workspace if stays else "",
             context=original.context,
             mode="forked",
-            settings=original.settings,
+            settings=replace(original.settings, allowances=()),
         )
         fork = replace(
             await self.draft(actor, start),

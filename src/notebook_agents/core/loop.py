@@ -16,7 +16,17 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from notebook_agents.core.approvals import Judgement, denial, judge, questions
+from notebook_agents.core.approvals import (
+    Bench,
+    Judgement,
+    allowed_by,
+    denial,
+    judge,
+    questions,
+    verdict,
+)
+from notebook_agents.core.assessments import Allowance
+from notebook_agents.core.edited_calls import as_decided, told_of_edit
 from notebook_agents.core.errors import InvalidRequest, LimitExceeded, NotebookAgentsError
 from notebook_agents.core.events import (
     EventBody,
@@ -84,6 +94,8 @@ class LoopTask:
     workspace: str
     level: Level
     memory_bytes: int
+    allowances: tuple[Allowance, ...] = ()
+    """What a person allowed for the rest of the conversation."""
     repetitions: Mapping[str, str] = field(default_factory=dict)
     """By call id, why a call of this step is not made; the loop fills it in."""
     judgements: Mapping[str, Judgement] = field(default_factory=dict)
@@ -100,14 +112,14 @@ async def agent_loop(task: LoopTask, ports: LoopPorts) -> AsyncGenerator[EventBo
     if not task.run.n_steps and (warning := tools_warning(model, task.specs, task.history)):
         yield warning
     while True:
-        calls = open_calls(progress.history)
+        calls = as_decided(open_calls(progress.history), task.run)
         reasons = {
             call.call_id: reason
             for call in calls
             if (reason := repetition(model, call, progress.history))
         }
         made = [call for call in calls if call.call_id not in reasons]
-        judgements = await judge(made, task.run, task.specs, ports.tools)
+        judgements = await judge(made, _bench(task, ports))
         task = replace(task, repetitions=reasons, judgements=judgements)
         waiting = questions(made, task.run, judgements)
         for request in waiting:
@@ -276,7 +288,10 @@ async def _tool_step(
     calls: Sequence[ToolCallPart], task: LoopTask, ports: LoopPorts
 ) -> AsyncGenerator[EventBody, None]:
     for call in calls:
-        yield ToolStarted(call_id=call.call_id, name=call.name, arguments=call.arguments)
+        judgement = task.judgements.get(call.call_id)
+        if judgement is not None and (event := verdict(call, judgement)):
+            yield event
+        yield _started(call, task.run, judgement)
     # Not bounded by itself, so that a result always fits; ``show`` bounds the output.
     bodies: asyncio.Queue[EventBody] = asyncio.Queue()
     workers = [
@@ -297,6 +312,30 @@ async def _tool_step(
         await asyncio.gather(*workers, return_exceptions=True)
 
 
+def _started(call: ToolCallPart, run: Run, judgement: Judgement | None) -> ToolStarted:
+    """The event that a call begins, which tells what it does and who allowed it."""
+    started = ToolStarted(call_id=call.call_id, name=call.name, arguments=call.arguments)
+    if judgement is None:
+        return started
+    return replace(
+        started,
+        allowed_by=allowed_by(call, run, judgement) or "",
+        effect=judgement.assessment.effect,
+        findings=judgement.assessment.findings,
+    )
+
+
+def _bench(task: LoopTask, ports: LoopPorts) -> Bench:
+    return Bench(
+        run=task.run,
+        specs=task.specs,
+        runner=ports.tools,
+        sandbox=ports.sandbox,
+        level=task.level,
+        allowances=task.allowances,
+    )
+
+
 async def _one_call(
     call: ToolCallPart, task: LoopTask, ports: LoopPorts, bodies: asyncio.Queue[EventBody]
 ) -> None:
@@ -307,6 +346,8 @@ async def _one_call(
     result = _failure("INTERNAL", "internal error")
     try:
         result = await _checked_call(call, task, ports, show)
+        told = told_of_edit(call.call_id, task.run, result.content)
+        result = replace(result, content=told)
     except NotebookAgentsError as error:
         result = _failure(error.code.upper(), error.message)
     finally:

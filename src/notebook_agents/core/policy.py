@@ -6,7 +6,7 @@ Deny by default: an effect that a policy does not name is denied. The levels are
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, get_args
 
@@ -46,16 +46,32 @@ class ApprovalPolicy:
 
 
 DEFAULT_POLICY = ApprovalPolicy()
-ASK_POLICY = ApprovalPolicy(name="ask", read="ask", compute="ask")
-ALLOW_POLICY = ApprovalPolicy(name="allow", write="allow", network="allow", external="allow")
-ACCEPT_EDITS_POLICY = ApprovalPolicy(name="accept-edits", write="allow")
-"""Lets files be written; a shell is more than that, and asks."""
+"""The mode ``ask``: what only looks runs, whatever changes something asks."""
+ASK_POLICY = ApprovalPolicy(name="ask-always", read="ask", compute="ask")
+"""Asks before every call."""
+ALLOW_POLICY = ApprovalPolicy(name="full", write="allow", network="allow", external="allow")
+ACCEPT_EDITS_POLICY = ApprovalPolicy(name="auto-edit", write="allow")
+"""Lets variables change and files of the working folder be written; a shell is more, and asks."""
 PLAN_POLICY = ApprovalPolicy(
     name="plan", compute="deny", write="deny", network="deny", external="deny"
 )
 """Only looks."""
+PLAN_WORDS = (
+    "You are planning: look at whatever you need, but change nothing. Answer with the steps that"
+    " you propose, and wait until they are agreed to."
+)
+"""Told to the model where the policy only lets it look."""
 HEADLESS_POLICY = ApprovalPolicy(name="headless", write="deny", network="deny", external="deny")
 """For callers that nobody can answer: what would ask is denied."""
+
+Mode: TypeAlias = Literal["ask", "auto-edit", "plan", "full"]
+MODES: Mapping[Mode, ApprovalPolicy] = {
+    "ask": DEFAULT_POLICY,
+    "auto-edit": ACCEPT_EDITS_POLICY,
+    "plan": PLAN_POLICY,
+    "full": ALLOW_POLICY,
+}
+"""What people choose from; see ``docs/approval.md``."""
 
 
 def strictest(*levels: Level) -> Level:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from notebook_agents.core.assessments import Finding
+from notebook_agents.core.assessments import Finding, Via
 from notebook_agents.core.figures import Figure
 from notebook_agents.core.messages import ToolCallPart
 from notebook_agents.core.models import Usage
@@ -77,6 +77,12 @@ class ToolStarted:
     call_id: str
     name: str
     arguments: dict[str, Any] = field(default_factory=dict)
+    allowed_by: Via | Literal[""] = ""
+    """Who let it run; empty when nobody did, so that it ends at once, and in older versions."""
+    effect: str = ""
+    """Of this very call; see ``core/policy.py``."""
+    findings: tuple[Finding, ...] = ()
+    """What the effect follows from."""
     type: Literal["tool_started"] = "tool_started"
 
 
@@ -133,12 +139,22 @@ class ApprovalRequested:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalDecided:
-    """A person, or the policy, answered."""
+    """A person, the policy, a standing answer or a time limit decided about a call."""
 
     call_id: str
     is_approved: bool
     by: str = ""
+    """The person's name; empty where none decided."""
     feedback: str = ""
+    edited: dict[str, Any] | None = None
+    """Arguments that take the place of the model's, when the person changed an allowed call."""
+    via: Via = "person"
+    scope: Literal["once", "conversation"] = "once"
+    """``conversation``: it also allows later calls of the tool that do no more than this one."""
+    name: str = ""
+    """Of the tool."""
+    effect: str = ""
+    findings: tuple[Finding, ...] = ()
     type: Literal["approval_decided"] = "approval_decided"
 
 

@@ -16,6 +16,7 @@ from notebook_agents.core.history import answered, recent
 from notebook_agents.core.messages import Message, ToolCallPart, system_message
 from notebook_agents.core.models import GenerateRequest
 from notebook_agents.core.outside_tools import offered
+from notebook_agents.core.policy import PLAN_POLICY, PLAN_WORDS
 
 if TYPE_CHECKING:
     from notebook_agents.core.agents import Agent
@@ -74,9 +75,10 @@ def told(chain: Iterable[MessageNode], conversation: Conversation, *new: Message
 
 
 async def instructions(agent: Agent, run: Run, workspaces: Workspaces, workspace: str) -> str:
-    """The agent's, the run's own, and the files there are."""
+    """The agent's, the run's own, the files there are, and whether it may only plan."""
     files = await workspaces.outline(workspace)
-    return "\n".join(filter(None, (agent.instructions, run.system, files)))
+    plan = PLAN_WORDS if run.policy.name == PLAN_POLICY.name else ""
+    return "\n".join(filter(None, (agent.instructions, run.system, files, plan)))
 
 
 def request_of(

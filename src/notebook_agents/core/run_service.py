@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from notebook_agents.core.agents import Agent
+from notebook_agents.core.approvals import decided
 from notebook_agents.core.conversations import Conversation, StartConversation
 from notebook_agents.core.errors import Conflict, InvalidRequest, NotFound
-from notebook_agents.core.events import ApprovalDecided, Event, RunQueued
+from notebook_agents.core.events import Event, RunQueued
 from notebook_agents.core.explicit_calls import explicit_call, is_call
 from notebook_agents.core.following import FOLLOW_POLL_S, Following
 from notebook_agents.core.messages import AttachmentPart
 from notebook_agents.core.orders import Orders, RunOrder, Verb
 from notebook_agents.core.ports import Insert, Page, Patch, Query, Replace
+from notebook_agents.core.run_approvals import kept_allowances, overdue
 from notebook_agents.core.run_ends import interrupt, moved
 from notebook_agents.core.run_prompts import RunPreview, preview
 from notebook_agents.core.run_wishes import Place, new_run
@@ -265,6 +267,9 @@ class Runs:
                     await interrupt(run, store, self._ports.work.journal)
                     n += 1
                 self._ending.discard(run.id)
+        for run in await overdue(store, self._ports.work.loop.clock.now()):
+            with suppress(Conflict):  # a person was faster
+                await self._resume(run)
         await self._orders.sweep()
         await self._let_go()
         return n
@@ -291,6 +296,8 @@ class Runs:
     async def _draft(self, actor: Actor, wish: StartRun) -> tuple[Run, Place]:
         conversation, agent = await self._place(actor, wish)
         place = Place(actor=actor, conversation=conversation, agent=agent)
+        if wish.lent is not None:
+            self._ports.work.tools.lend(wish.lent, conversation.id)
         run = new_run(wish, place, self._ports.work)
         await self._check(actor, wish, run)
         return run, place
@@ -302,7 +309,7 @@ class Runs:
         await self._ports.models.check(run.model)
         work.tools.check(wish.tools or ())
         if not run.workflow and is_call(run.input):
-            runner = await work.tools.runner_for(run.owner_id)
+            runner = await work.tools.runner_for(run.owner_id, run.conversation_id)
             explicit_call([run.input], runner, run.tools)
 
     async def _place(self, actor: Actor, wish: StartRun) -> tuple[Conversation, Agent]:
@@ -355,10 +362,11 @@ class Runs:
         await work.store.commit(
             Replace(record=resumed, expected={"state": "waiting_approval"}),
             moved(resumed, "processing"),
+            *await kept_allowances(run, by, work.store),
         )
         worker = RunWorker(resumed, agent, work, run_seq=run_seq)
         for decision in run.decisions:
-            worker.record(_decided(decision, by))
+            worker.record(decided(decision, run, by))
         if stop is not None:
             worker.signal.stop(stop)
         self._spawn(worker, None)
@@ -388,13 +396,3 @@ class Runs:
 
     def _turn(self, conversation_id: str) -> asyncio.Lock:
         return self._turns.setdefault(conversation_id, asyncio.Lock())
-
-
-def _decided(decision: ApprovalDecision, by: str) -> ApprovalDecided:
-    """The event that a person's answer becomes."""
-    return ApprovalDecided(
-        call_id=decision.call_id,
-        is_approved=decision.is_approved,
-        by=by,
-        feedback=decision.feedback,
-    )

@@ -17,6 +17,7 @@ from notebook_agents.core.approvals import pending
 from notebook_agents.core.begun_calls import BegunCalls
 from notebook_agents.core.conversation_states import OPEN_STATES
 from notebook_agents.core.conversations import Conversation, MessageNode
+from notebook_agents.core.edited_calls import edited
 from notebook_agents.core.errors import Conflict, NotebookAgentsError, NotFound
 from notebook_agents.core.events import (
     ApprovalRequested,
@@ -205,7 +206,7 @@ class RunWorker:
                 await self._drive_loop(conversation, history)
 
     async def _drive_loop(self, conversation: Conversation, history: list[Message]) -> None:
-        tools = await self._ports.tools.runner_for(self.run.owner_id)
+        tools = await self._ports.tools.runner_for(self.run.owner_id, self.run.conversation_id)
         specs = offered(tools.specs(), self.run.tools)
         if not self.run.n_steps and (warning := missing(self.run.tools, tools)):
             self.record(warning)
@@ -222,6 +223,7 @@ class RunWorker:
             workspace=conversation.workspace,
             level=strictest(self._agent.security_level, self._ports.level),
             memory_bytes=self._agent.max_memory_mb << 20,
+            allowances=conversation.settings.allowances,
         )
         async with aclosing(agent_loop(task, replace(self._ports.loop, tools=tools))) as bodies:
             async for body in bodies:
@@ -293,7 +295,7 @@ class RunWorker:
         record = ToolCall(
             id=body.call_id,
             name=body.name,
-            arguments=call.arguments,
+            arguments=edited(body.call_id, self.run) or call.arguments,
             status=body.status,
             content=body.content,
             duration_ms=body.duration_ms,

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from notebook_agents.core.assessments import Finding
+from notebook_agents.core.assessments import Finding, Via
 from notebook_agents.core.errors import Conflict
 from notebook_agents.core.messages import Message, ToolCallPart
 from notebook_agents.core.models import Sampling, Usage
 from notebook_agents.core.policy import ApprovalPolicy, OnBusy
 from notebook_agents.core.states import FINAL_STATES, TRANSITIONS, RunState
 from notebook_agents.core.tools import ToolCall
+
+if TYPE_CHECKING:
+    from notebook_agents.core.ports import ToolRunner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +33,8 @@ class Limits:
     timeout_s: float = 300.0
     """Wall clock, waiting for approval not counted."""
     max_cost_usd: float | None = None
+    approval_timeout_s: float = 86_400.0
+    """How long a call waits for a person; unanswered it is denied."""
     max_history: int | None = None
     """Earlier questions that the model is told of, with their answers; None is all that fit.
 
@@ -57,6 +62,12 @@ class ApprovalDecision:
     is_approved: bool
     feedback: str = ""
     """Told to the model when the call is denied."""
+    edited: dict[str, Any] | None = None
+    """Arguments that take the place of the model's, when the person changed an allowed call."""
+    scope: Literal["once", "conversation"] = "once"
+    """``conversation`` also allows what the tool does later, up to the effect of this call."""
+    via: Via = "person"
+    """``nobody`` where there was no one to ask, ``timeout`` where no one answered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +173,8 @@ class StartRun:
     """Refuse when the conversation has so many messages already."""
     batch_id: str = ""
     """The batch that asks."""
+    lent: ToolRunner | None = None
+    """Tools of this process that are offered to the conversation from now on."""
     turn: str = ""
     """Runs with the same turn work one after another, as those of one conversation do."""
 

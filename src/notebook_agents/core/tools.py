@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from notebook_agents.core.errors import InvalidRequest, NotFound, NotPermitted
+from notebook_agents.core.assessments import Assessment
+from notebook_agents.core.call_effects import assess, refuse_unattended
+from notebook_agents.core.errors import InvalidRequest, NotFound
 from notebook_agents.core.events import (
     SYSTEM_STREAM,
-    SecurityViolation,
     Thought,
     ToolFinished,
     ToolStarted,
@@ -19,7 +20,7 @@ from notebook_agents.core.ids import new_id
 from notebook_agents.core.joined_tools import JoinedTools
 from notebook_agents.core.journal import Source
 from notebook_agents.core.models import ToolSchema
-from notebook_agents.core.policy import HEADLESS_POLICY, Effect, Level, strictest
+from notebook_agents.core.policy import Effect, Level, strictest
 from notebook_agents.core.states import ToolStatus
 
 if TYPE_CHECKING:
@@ -218,18 +219,23 @@ class Tools:
 
     def __init__(self, ports: ToolPorts) -> None:
         self._ports = ports
-        self._lent: ToolRunner | None = None
+        self._lent: dict[str, ToolRunner] = {}
 
-    def lend(self, runner: ToolRunner) -> None:
-        """Offer tools of this process, such as a notebook's, to all runs of this core.
+    @property
+    def base(self) -> ToolRunner:
+        """The deployment's own."""
+        return self._ports.runner
+
+    def lend(self, runner: ToolRunner, conversation_id: str = "") -> None:
+        """Offer tools of this process, such as a notebook's, to a conversation's runs, or to all.
 
         A tool of a name that there is already stands in its place.
         """
-        self._lent = runner
+        self._lent[conversation_id] = runner
 
     def lent_names(self) -> tuple[str, ...]:
         """The names of those tools."""
-        return tuple(spec.name for spec in self._lent.specs()) if self._lent else ()
+        return tuple(dict.fromkeys(s.name for lent in self._lent.values() for s in lent.specs()))
 
     def specs(self) -> tuple[ToolSpec, ...]:
         """Every tool, by name."""
@@ -244,7 +250,7 @@ class Tools:
 
         A name or pattern such as ``time__*`` means what tool servers offer when it is used.
         """
-        known = self.names()
+        known = tuple(dict.fromkeys((*self.names(), *self.lent_names())))
         for name in names:
             if name not in known and not (self.has_outside and "__" in name):
                 raise InvalidRequest(
@@ -258,11 +264,12 @@ class Tools:
         """Whether tool servers can be used here."""
         return self._ports.servers is not None and self._ports.servers.is_offered
 
-    async def runner_for(self, user_id: str) -> ToolRunner:
-        """The tools of one user: the deployment's and those of the servers they enabled."""
-        if self._ports.servers is None:
-            return self._with_lent(self._ports.runner)
-        return self._with_lent(await self._ports.servers.runner_for(user_id))
+    async def runner_for(self, user_id: str, conversation_id: str = "") -> ToolRunner:
+        """The tools of one user: the deployment's, those of the servers they enabled, and lent."""
+        runner = self._ports.runner
+        if self._ports.servers is not None:
+            runner = await self._ports.servers.runner_for(user_id)
+        return self._with_lent(runner, conversation_id)
 
     async def specs_for(self, actor: Actor) -> tuple[ToolSpec, ...]:
         """What those tools are, by name."""
@@ -292,14 +299,14 @@ class Tools:
         spec = await self._outside(actor, wish.name) or self.get(wish.name)
         execution_id = new_id()
         source = Source(user_id=actor.user_id, dialect=actor.dialect)
-        if HEADLESS_POLICY.decide(spec.effect) != "allow":
-            violation = SecurityViolation(rule="headless-policy", action=f"execute {spec.name}")
-            ports.journal.record(violation, source)
-            raise NotPermitted(
-                f"tools of effect {spec.effect!r} cannot be used without a person to ask"
-            )
+        if spec.effect != "compute":
+            of_any = Assessment(effect=spec.effect)
+            refuse_unattended(spec, of_any, ports.journal, source, execution_id)
         arguments = ports.runner.validate(spec.name, wish.arguments)
         wanted = strictest(wish.level or ports.level, ports.level, spec.security_level)
+        level = await ports.sandbox.resolve(wanted)
+        found = await assess(spec, arguments, ports.runner, level)
+        refuse_unattended(spec, found, ports.journal, source, execution_id)
         invocation = ToolInvocation(
             call_id=execution_id,
             name=spec.name,
@@ -307,23 +314,35 @@ class Tools:
             owner_id=actor.user_id,
             conversation_id=execution_id,
             workspace=ports.workspaces.path(execution_id),
-            level=await ports.sandbox.resolve(wanted),
+            level=level,
             timeout_s=min(wish.timeout_s or spec.timeout_s, spec.timeout_s),
             memory_bytes=wish.memory_bytes,
         )
-        return execution_id, await self._run(invocation, source)
+        return execution_id, await self._run(invocation, source, found)
 
-    def _with_lent(self, runner: ToolRunner) -> ToolRunner:
-        return JoinedTools(self._lent, runner) if self._lent else runner
+    def _with_lent(self, runner: ToolRunner, conversation_id: str = "") -> ToolRunner:
+        for key in dict.fromkeys(("", conversation_id)):
+            if lent := self._lent.get(key):
+                runner = JoinedTools(lent, runner)
+        return runner
 
     async def _outside(self, actor: Actor, name: str) -> ToolSpec | None:
         if "__" not in name:
             return None
         return next((spec for spec in await self.specs_for(actor) if spec.name == name), None)
 
-    async def _run(self, invocation: ToolInvocation, source: Source) -> ToolResult:
+    async def _run(
+        self, invocation: ToolInvocation, source: Source, found: Assessment
+    ) -> ToolResult:
         ports, call_id, name = self._ports, invocation.call_id, invocation.name
-        started = ToolStarted(call_id=call_id, name=name, arguments=invocation.arguments)
+        started = ToolStarted(
+            call_id=call_id,
+            name=name,
+            arguments=invocation.arguments,
+            allowed_by="policy",
+            effect=found.effect,
+            findings=found.findings,
+        )
         ports.journal.record(started, source)
         await ports.journal.sync(SYSTEM_STREAM)
         await ports.workspaces.create(invocation.workspace)

@@ -8,7 +8,8 @@ from pydantic import Field
 
 from notebook_agents.core.formatting import MAX_ROWS, format_table
 from notebook_agents.tools.context import ToolContext
-from notebook_agents.tools.definition import ToolOutput, define_tool
+from notebook_agents.tools.definition import ToolOutput, define_tool, judged_by
+from notebook_agents.tools.judging import judge_query
 from notebook_agents.tools.texts import fit_lines, plain
 
 MEMORY_SHARE = 2
@@ -16,6 +17,7 @@ MEMORY_SHARE = 2
 MIB = 1024 * 1024
 
 
+@judged_by(judge_query)
 @define_tool(title="SQL query", category="data", effect="read")
 async def database_query(
     context: ToolContext,

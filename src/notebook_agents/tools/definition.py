@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
+from notebook_agents.core.assessments import Assessment
 from notebook_agents.core.errors import InvalidRequest
 from notebook_agents.core.figures import Figure
 from notebook_agents.core.policy import Effect, Level
@@ -27,6 +28,8 @@ from notebook_agents.core.tools import ToolSpec
 from notebook_agents.tools.context import ToolContext
 
 Function = Callable[..., Awaitable[Any]]
+Judge = Callable[[Mapping[str, Any]], Assessment]
+"""Says from a call's arguments what the call would do; must not fail whatever they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +56,8 @@ class Tool:
     function: Function
     arguments: type[BaseModel]
     takes_context: bool
+    judge: Judge | None = None
+    """What a call would do, by its arguments; None when each does the same."""
 
     def validate(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments with defaults filled in; InvalidRequest names the wrong one."""
@@ -98,6 +103,11 @@ def define_tool(
         return Tool(spec, function, model, takes_context)
 
     return decorate
+
+
+def judged_by(judge: Judge) -> Callable[[Tool], Tool]:
+    """Make a decorator, put above `define_tool`, for a tool whose effect its arguments tell."""
+    return lambda tool: replace(tool, judge=judge)
 
 
 def _arguments_model(function: Function) -> tuple[type[BaseModel], bool]:

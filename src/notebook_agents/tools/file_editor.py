@@ -7,13 +7,15 @@ from typing import Annotated
 from pydantic import Field
 
 from notebook_agents.tools.context import ToolContext
-from notebook_agents.tools.definition import ToolOutput, define_tool
+from notebook_agents.tools.definition import ToolOutput, define_tool, judged_by
+from notebook_agents.tools.judging import judge_file
 from notebook_agents.tools.texts import fit_lines, plain
 
 MAX_CHARS = 256 * 1024
 DIFF_LINES = 60
 
 
+@judged_by(judge_file)
 @define_tool(title="Edit a file", category="files", effect="write")
 async def file_editor(
     context: ToolContext,

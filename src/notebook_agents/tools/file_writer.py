@@ -7,11 +7,13 @@ from typing import Annotated
 from pydantic import Field
 
 from notebook_agents.tools.context import ToolContext
-from notebook_agents.tools.definition import ToolOutput, define_tool
+from notebook_agents.tools.definition import ToolOutput, define_tool, judged_by
+from notebook_agents.tools.judging import judge_file
 
 MAX_CHARS = 1024 * 1024
 
 
+@judged_by(judge_file)
 @define_tool(title="Write a file", category="files", effect="write")
 async def file_writer(
     context: ToolContext,

@@ -10,7 +10,8 @@ from pydantic import Field
 from notebook_agents.core.figures import PLOTLY, PNG
 from notebook_agents.core.tools import SandboxOutcome, SandboxReason
 from notebook_agents.tools.context import ToolContext, explain
-from notebook_agents.tools.definition import ToolOutput, define_tool
+from notebook_agents.tools.definition import ToolOutput, define_tool, judged_by
+from notebook_agents.tools.judging import judge_code
 from notebook_agents.tools.texts import fit_lines, plain
 
 EXIT_CODES: dict[SandboxReason, int] = {"": 0, "ERROR": 1, "TIMEOUT": 124}
@@ -20,6 +21,7 @@ FIGURE = "[figure]"
 LARGE_FIGURE = "[figure, too large to show]"
 
 
+@judged_by(judge_code)
 @define_tool(title="Python", category="code", effect="compute", timeout_s=120.0)
 async def python_executor(
     context: ToolContext,

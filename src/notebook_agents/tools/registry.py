@@ -63,9 +63,10 @@ class Registry:
         """The arguments with defaults filled in; InvalidRequest names the wrong one."""
         return self._tool(name).validate(arguments)
 
-    async def assess(self, name: str, arguments: Mapping[str, Any]) -> Assessment | None:  # noqa: ARG002
-        """What the call would do: the tool's own effect, since it runs in a sandbox."""
-        return None
+    async def assess(self, name: str, arguments: Mapping[str, Any]) -> Assessment | None:
+        """What the call would do by its arguments; None where the tool's effect says it all."""
+        judge = self._tool(name).judge
+        return None if judge is None else judge(arguments)
 
     def why_absent(self, name: str) -> str:  # noqa: ARG002
         """Nothing is known of tools that are not installed."""

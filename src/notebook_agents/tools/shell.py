@@ -13,7 +13,8 @@ from pydantic import Field
 
 from notebook_agents.core.errors import ToolFailed
 from notebook_agents.tools.context import ToolContext
-from notebook_agents.tools.definition import ToolOutput, define_tool
+from notebook_agents.tools.definition import ToolOutput, define_tool, judged_by
+from notebook_agents.tools.judging import judge_command
 from notebook_agents.tools.texts import fit_lines, plain
 
 MAX_COMMAND_CHARS = 20_000
@@ -22,6 +23,7 @@ TIMED_OUT, KILLED = 124, 137
 """Exit codes as `timeout` and shells report them."""
 
 
+@judged_by(judge_command)
 @define_tool(
     title="Shell", category="shell", effect="external", security_level="medium", timeout_s=120.0
 )
