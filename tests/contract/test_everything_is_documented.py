@@ -11,12 +11,15 @@ import pytest
 from notebook_agents.analytics.queries import VIEWS
 from notebook_agents.core.events import EventBody
 from notebook_agents.eventlog.segments import COLUMNS
+from notebook_agents.magics.flags import FLAGS
+from notebook_agents.magics.preferences import Preferences
 from notebook_agents.magics.subcommands import SUBCOMMANDS
 from notebook_agents_server.config import ServerSettings
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 EVENTS = (ROOT / "docs/events.md").read_text()
+MAGICS = (ROOT / "docs/magics.md").read_text()
 
 
 def first_cells(text: str) -> set[str]:
@@ -44,3 +47,28 @@ def test_every_field_of_an_event_is_described() -> None:
 @pytest.mark.parametrize("word", SUBCOMMANDS)
 def test_every_subcommand_says_what_it_does(word: str) -> None:
     assert len(SUBCOMMANDS[word].about) > 10
+
+
+@pytest.mark.parametrize("word", SUBCOMMANDS)
+def test_every_subcommand_has_an_example_in_its_help(word: str) -> None:
+    assert re.search(rf"^  %agent {word}\b", SUBCOMMANDS[word].more, re.MULTILINE)
+
+
+def section(name: str) -> str:
+    return MAGICS.split(f"\n## {name}\n")[1].split("\n## ")[0]
+
+
+def test_every_subcommand_is_in_the_reference_and_no_other() -> None:
+    assert first_cells(section("Subcommands")) == set(SUBCOMMANDS)
+    words = set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\| `\w+` \|([^|]*)", MAGICS, re.M))))
+    assert {alias for row in SUBCOMMANDS.values() for alias in row.aliases} <= words
+
+
+def test_every_flag_is_in_the_reference_and_no_other() -> None:
+    rows = [line for line in section("Flags").splitlines() if line.startswith("| `-")]
+    named = {name for row in rows for name in re.findall(r"`(-[\w-]+)`", row.rsplit("|", 3)[0])}
+    assert named == {name for flag in FLAGS for name in flag.names}
+
+
+def test_every_setting_of_the_magic_is_in_the_reference_and_no_other() -> None:
+    assert first_cells(section("Settings")) == set(Preferences().names())
