@@ -174,6 +174,10 @@ def test_in_a_kernel_code_comes_into_cells_and_is_not_run(kernel: Kernel) -> Non
     assert [entry["text"] for entry in payloads(both)] == ["a = 1\n\nb = 2"]
     assert kernel.run("'x' in globals()").value() == "False"
 
+    assert "put code into a cell below the cell [" in kernel.run("%agent undo --list").value()
+    said = kernel.run("%agent undo").value()
+    assert "a kernel cannot take code out of cells; in the notebook: Edit, Undo Cell" in said
+
     kernel.run("amounts = [1]")
     kernel.run("sum(amuonts)")
     alone = kernel.run("%agent fix")

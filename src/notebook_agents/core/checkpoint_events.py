@@ -11,7 +11,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointMade:
-    """A tool call changed variables or files of a notebook, and what it changed was kept."""
+    """A tool call changed variables, files or cells of a notebook, and what it changed was kept."""
 
     number: int
     """Counts the changes of one kernel."""
@@ -22,6 +22,8 @@ class CheckpointMade:
     changed: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    cells: tuple[str, ...] = ()
+    """Where code was put into a cell."""
     unsaved: tuple[str, ...] = ()
     """Variables that may have changed inside and cannot be put back."""
     size_bytes: int = 0

@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from notebook_agents.live.checkpoints_changes import (
     ABSENT,
+    CELL_STAYS,
     Absent,
     Cause,
     Change,
@@ -113,6 +114,12 @@ class Checkpoints:
             work.take_files(known)
             self._made(work)
 
+    def note_cell(self, cause: Cause, place: str) -> None:
+        """Remember that code was put into a cell, which only a person can take back."""
+        changes = Changes(cells=(place,))
+        change = Change(number=self._n_made + 1, cause=cause, at=_now(), changes=changes)
+        self._made(Work(changes=changes, change=change))
+
     @property
     def n_made(self) -> int:
         """The number of the newest change."""
@@ -164,6 +171,7 @@ class Checkpoints:
         skipped = frozenset() if is_forced else names
         kept_files = frozenset() if is_forced else files
         undone.conflicts = sorted({*skipped, *kept_files})
+        undone.failures += [f"{place}: {CELL_STAYS}" for place in change.changes.cells]
         if change.is_former and (gone := change.changes.variables):
             undone.failures.append(f"{listed(gone)}: the kernel was restarted since")
         work = Work()

@@ -11,10 +11,8 @@ from typing import Any
 from notebook_agents.core.code_effects import assess_code
 from notebook_agents.core.code_names import kinds_of
 from notebook_agents.live.checkpoints import Checkpoints, Work
-from notebook_agents.live.checkpoints_changes import Cause, Coverage, Scope
+from notebook_agents.live.checkpoints_changes import Cause, Coverage, Scope, title_of
 from notebook_agents.live.scopes import scope_of
-
-MAX_TITLE_CHARS = 60
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +38,7 @@ class CallCheckpoints(Checkpoints):
     ) -> None:
         """Keep what the code may change; it runs next, on this thread."""
         cause = Cause(
-            conversation_id=conversation_id, call_id=call_id, tool=tool, title=_title(code)
+            conversation_id=conversation_id, call_id=call_id, tool=tool, title=title_of(code)
         )
         try:
             around = self.around(self._scope(code), cause)
@@ -70,10 +68,3 @@ class CallCheckpoints(Checkpoints):
         folder = str(Path.cwd())
         assessment = assess_code(code, names=kinds_of(variables), folder=folder)
         return scope_of(code, variables, assessment)
-
-
-def _title(code: str) -> str:
-    """The first line that is code."""
-    lines = [line.strip() for line in code.splitlines()]
-    first = next((line for line in lines if line and not line.startswith("#")), "")
-    return first if len(first) <= MAX_TITLE_CHARS else f"{first[: MAX_TITLE_CHARS - 1]}…"

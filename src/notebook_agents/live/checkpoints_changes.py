@@ -12,6 +12,7 @@ from notebook_agents.live.checkpoints_files import FileChange, is_as_left
 from notebook_agents.live.checkpoints_memory import Memento, Memory, Unsaved
 from notebook_agents.live.copies_kinds import ATOMS
 
+MAX_TITLE_CHARS = 60
 MAX_NAMED = 8
 """Of a kind; the rest is counted."""
 
@@ -21,6 +22,10 @@ class Absent:
 
 
 ABSENT = Absent()
+CELL_STAYS = (
+    "a kernel cannot take code out of cells; in the notebook: Edit, Undo Cell Operation (Z), or"
+    " delete it"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,18 +60,11 @@ class Changes:
     files_added: tuple[str, ...] = ()
     files_changed: tuple[str, ...] = ()
     files_removed: tuple[str, ...] = ()
+    cells: tuple[str, ...] = ()
+    """Where code was put into a cell: ``a cell below``."""
 
     def __bool__(self) -> bool:
-        return any(
-            (
-                self.added,
-                self.changed,
-                self.removed,
-                self.files_added,
-                self.files_changed,
-                self.files_removed,
-            )
-        )
+        return any(getattr(self, entry.name) for entry in fields(self))
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -98,6 +96,7 @@ class Changes:
             ("wrote", self.files_added),
             ("rewrote", self.files_changed),
             ("deleted", self.files_removed),
+            ("put code into", self.cells),
         )
         return "; ".join(f"{verb} {listed(names)}" for verb, names in parts if names)
 
@@ -244,3 +243,10 @@ def listed(names: Iterable[str]) -> str:
     known = list(names)
     text = ", ".join(known[:MAX_NAMED])
     return f"{text} and {len(known) - MAX_NAMED} more" if len(known) > MAX_NAMED else text
+
+
+def title_of(code: str) -> str:
+    """The first line that is code."""
+    lines = [line.strip() for line in code.splitlines()]
+    first = next((line for line in lines if line and not line.startswith("#")), "")
+    return first if len(first) <= MAX_TITLE_CHARS else f"{first[: MAX_TITLE_CHARS - 1]}…"

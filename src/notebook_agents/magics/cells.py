@@ -23,6 +23,7 @@ MAX_TRACEBACK_CHARS = 3_000
 MAX_FRAMES = 12
 MAX_MESSAGE_CHARS = 500
 INSERTED = "inserted as a cell below, not run; where the front end cannot insert, copy it from here"
+REPLACED = "it replaces this cell, not run; where the front end cannot, copy it from here"
 NEXT_INPUT = "it stands in the next input; nothing runs before you press Enter"
 TO_COPY = "not run; copy it from here into a cell"
 
@@ -85,23 +86,30 @@ class Errors(Mapping[int, CellError]):
 
 def insert_below(session: Session, code: str) -> str:
     """Put code into a new cell below the running one; a line that says so, or how to get it."""
-    return _set_next_input(session.shell, code, is_replacing=False)
+    return _set_next_input(session, code, is_replacing=False)
 
 
 def replace_running(session: Session, code: str) -> str:
     """Put code in place of the cell that asks for it, when it does nothing else; what was done."""
     source = _running_source(session.shell)
     is_alone = len([line for line in source.splitlines() if line.strip()]) == 1
-    return _set_next_input(session.shell, code, is_replacing=is_alone)
+    return _set_next_input(session, code, is_replacing=is_alone)
 
 
-def _set_next_input(shell: Any, code: str, *, is_replacing: bool) -> str:
+def _set_next_input(session: Session, code: str, *, is_replacing: bool) -> str:
+    shell = session.shell
     payloads = getattr(shell, "payload_manager", None)
     if hasattr(shell, "kernel") and payloads is not None:
         if not is_replacing:
             code = "\n\n".join([*_inserted_already(payloads), code])
         shell.set_next_input(code, replace=is_replacing)
-        return f"it replaces this cell, not run; {TO_COPY[9:]}" if is_replacing else INSERTED
+        # Here, since this file is imported when the extension is loaded.
+        from notebook_agents.live.checkpoints_changes import Cause, title_of
+
+        place = f"{'the' if is_replacing else 'a cell below the'} cell [{shell.execution_count}]"
+        cause = Cause(conversation_id=session.conversation_id, tool="code", title=title_of(code))
+        session.checkpoints.note_cell(cause, place)
+        return REPLACED if is_replacing else INSERTED
     if getattr(shell, "pt_app", None) is not None:
         shell.set_next_input(code)
         return NEXT_INPUT

@@ -157,6 +157,7 @@ def _made(change: Change) -> CheckpointMade:
         changed=changes.changed,
         removed=changes.removed,
         files=tuple(entry.path for entry in change.files),
+        cells=changes.cells,
         unsaved=tuple(entry.name for entry in change.unsaved),
         size_bytes=change.size_bytes,
     )
