@@ -22,9 +22,9 @@ from notebook_agents.live.masking import Masker, secrets_of_environment
 from notebook_agents.live.visibility import Visibility
 
 DEFAULT_CHARS = 6_000
-READING_S = 0.05
+READING_S = 0.1
 """For the details of all variables together."""
-COMPARING_S = 0.025
+COMPARING_S = 0.05
 """For the fingerprints of all variables together."""
 MIN_CHARS = 200
 """With less, nothing sensible can be told."""
@@ -68,7 +68,9 @@ class Question:
 class Capsules:
     """Makes the capsules of one conversation, and remembers what the last one told."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, comparing_s: float = COMPARING_S, reading_s: float = READING_S) -> None:
+        self._comparing_s = comparing_s
+        self._reading_s = reading_s
         self._seen: Snapshot | None = None
         self._ages: Mapping[str, int] = {}
         self._turn = 0
@@ -83,12 +85,13 @@ class Capsules:
         masker = Masker([*texts, *secrets_of_environment()])
         names = list(visible)[-MAX_VARIABLES:]
         known = {name: visible[name] for name in names}
-        comparing = Look(masker=masker, ends_at=time.monotonic() + COMPARING_S)
+        comparing = Look(masker=masker, ends_at=time.monotonic() + self._comparing_s)
         seen = snapshot(known, comparing)
         changes = differences(self._seen, seen) if self._seen is not None else ()
         ages = self._aged(seen, changes)
         ranked = _ranked(known, question.prompt, ages)
-        writer = _Writer(known, ranked, question, masker)
+        reading = Look(masker=masker, ends_at=time.monotonic() + self._reading_s)
+        writer = _Writer(known, ranked, question, reading)
         return Capsule(
             text=writer.write(changes, n_older=len(visible) - len(known)),
             changes=changes,
@@ -137,14 +140,13 @@ class _Writer:
     """Fills a budget of characters."""
 
     def __init__(
-        self, known: Mapping[str, Any], ranked: list[str], question: Question, masker: Masker
+        self, known: Mapping[str, Any], ranked: list[str], question: Question, look: Look
     ) -> None:
         self._known = known
         self._ranked = ranked
         self._question = question
-        self._look = Look(masker=masker, ends_at=time.monotonic() + READING_S)
+        self._look = look
         self._room = question.max_chars
-        self._words = set(re.findall(r"\w+", question.prompt))
         self.told: list[str] = []
         self.left_out: list[str] = []
 

@@ -100,8 +100,10 @@ def tensor_head(value: Any, _look: Look) -> str:
     tensor = plain_tensor(value)
     shape, kind = tuple(tensor.shape), str(tensor.dtype).removeprefix("torch.")
     facts = [class_name(type(value)), f"shape {shape}", kind, str(tensor.device)]
-    if loaded("torch")["_C"].TensorBase.requires_grad.__get__(value):
-        facts.append("requires grad")
+    parts = loaded("torch")["_C"]
+    with parts.DisableTorchFunctionSubclass():
+        if parts.TensorBase.requires_grad.__get__(value):
+            facts.append("requires grad")
     facts.append(size_text(math.prod(shape) * tensor.element_size()))
     return ", ".join(facts)
 

@@ -6,8 +6,8 @@ default value may be code of the notebook.
 
 from __future__ import annotations
 
+import inspect
 import linecache
-import sys
 from collections.abc import Callable, Iterator
 from itertools import islice
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
@@ -187,26 +187,12 @@ def _variadic(code: CodeType) -> tuple[str, ...]:
 
 def _source(code: CodeType, look: Look) -> Iterator[str]:
     """The lines of a function as they were typed; IPython keeps those of cells."""
-    lines = linecache.cache.get(code.co_filename)
-    known = lines[2] if lines is not None and len(lines) > 2 else None
-    if not isinstance(known, list):
-        if library_file(code.co_filename):
-            known = linecache.getlines(code.co_filename)
-        else:
-            return
-    ends = [line for _, _, line in code.co_lines() if line is not None]
-    for inner in code.co_consts:
-        if type(inner) is CodeType:
-            ends += [line for _, _, line in inner.co_lines() if line is not None]
-    first, last = code.co_firstlineno, max(ends, default=code.co_firstlineno)
-    shown = known[first - 1 : last]
+    known = linecache.getlines(code.co_filename)
+    if not known:
+        return
+    shown = inspect.getblock(known[code.co_firstlineno - 1 :])
     yield "source:"
     for line in islice(shown, MAX_SOURCE_LINES):
         yield f"  {look.masker.masked(line[:400]).rstrip()}"
     if len(shown) > MAX_SOURCE_LINES:
         yield f"  {MORE} {len(shown) - MAX_SOURCE_LINES:,} more lines"
-
-
-def library_file(path: str) -> bool:
-    """Whether a file is one that Python imports from."""
-    return path.endswith(".py") and any(path.startswith(place) for place in sys.path if place)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,12 @@ class Column:
     def is_secret(self) -> bool:
         """Whether its name says that no value may be told."""
         return type(self.name) is str and is_secret_name(self.name)
+
+
+def column_line(label: str, facts: Iterable[str]) -> str:
+    """``age: int64, 2 null, 18 to 90``."""
+    # A colon behind the name of a secret would make what follows look like its value.
+    return f"{label}{' -' if is_secret_name(label) else ':'} {', '.join(facts)}"
 
 
 def column_facts(column: Column, look: Look) -> list[str]:

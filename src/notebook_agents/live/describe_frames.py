@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from notebook_agents.live.describe_classes import class_name, is_a, library_of, loaded
-from notebook_agents.live.describe_columns import MAX_READ_CELLS, Column, column_facts
+from notebook_agents.live.describe_columns import MAX_READ_CELLS, Column, column_facts, column_line
 from notebook_agents.live.describe_words import (
     MORE,
     Look,
@@ -83,10 +83,9 @@ def frame_more(value: Any, look: Look) -> Iterator[str]:
     labels = [look.label(label) for label in frame.columns[:MAX_NAMED_COLUMNS]]
     n_shown = n_columns if look.is_thorough else MAX_COLUMNS
     for position in range(min(n_columns, n_shown)):
-        series = frame.iloc[:, position]
-        label = look.label(frame.columns[position])
-        facts = column_facts(Column(series=series, name=frame.columns[position], step=step), look)
-        yield f"{label}: {', '.join(facts)}"
+        name = frame.columns[position]
+        facts = column_facts(Column(series=frame.iloc[:, position], name=name, step=step), look)
+        yield column_line(look.label(name), facts)
     if n_columns > n_shown:
         names = listed(labels[n_shown:], n_columns - n_shown, MAX_NAMED_COLUMNS - n_shown)
         yield f"{MORE} {counted(n_columns - n_shown, 'more column')}: {names}"

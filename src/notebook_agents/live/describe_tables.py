@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from notebook_agents.live.describe_classes import class_name, is_a, library_of, loaded
+from notebook_agents.live.describe_columns import column_line
 from notebook_agents.live.describe_words import MORE, WRITTEN_AS_STR, Look, counted, listed, number
 from notebook_agents.live.masking import MASK, is_secret_name
 
@@ -92,8 +93,8 @@ def more(value: Any, look: Look) -> Iterator[str]:
     n_columns = len(columns.names)
     n_shown = n_columns if look.is_thorough else min(n_columns, MAX_COLUMNS)
     for position in range(n_shown):
-        facts = ", ".join(_facts(columns, position, look))
-        yield f"{look.label(columns.names[position])}: {facts}"
+        facts = _facts(columns, position, look)
+        yield column_line(look.label(columns.names[position]), facts)
     if n_columns > n_shown:
         rest = [look.label(name) for name in columns.names[n_shown : n_shown + MAX_NAMED]]
         names = listed(rest, n_columns - n_shown, MAX_NAMED)

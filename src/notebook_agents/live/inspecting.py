@@ -48,14 +48,14 @@ def inspected(
     namespace: Mapping[str, Any],
     name: str,
     *,
-    visibility: Visibility | None = None,
+    visible: Visibility | None = None,
     max_chars: int = MAX_CHARS,
 ) -> str:
     """One variable in detail, at most ``max_chars`` long; on the notebook's thread.
 
     Raises ToolFailed when there is no such variable, or when it is not to be told.
     """
-    rules = visibility or Visibility()
+    rules = visible or Visibility()
     value = _found(namespace, name, rules)
     secrets = [text for text in rules.secrets(namespace).values() if type(text) is str]
     look = Look(

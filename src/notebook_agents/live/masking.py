@@ -15,6 +15,7 @@ from collections.abc import Iterable
 MASK = "[masked]"
 MIN_KNOWN_CHARS = 6
 """Shorter values of secret variables are not looked for elsewhere: they are words like others."""
+MAX_KNOWN_CHARS = 2_000
 KNOWN_START_CHARS = 16
 """So much of a known secret gives it away, also where the rest was cut off."""
 MIN_RANDOM_CHARS = 32
@@ -60,12 +61,12 @@ class Masker:
     """Replaces what looks like a secret, and the secrets that it knows."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        starts = {
-            secret[:KNOWN_START_CHARS] for secret in secrets if len(secret) >= MIN_KNOWN_CHARS
-        }
-        longest_first = sorted(starts, key=len, reverse=True)
-        known = "|".join(re.escape(start) for start in longest_first)
-        self._known = re.compile(rf"(?:{known})[^\s\"',;]*") if known else None
+        known = {s[:MAX_KNOWN_CHARS] for s in secrets if len(s) >= MIN_KNOWN_CHARS}
+        longest_first = sorted(known, key=len, reverse=True)
+        whole = [re.escape(secret) for secret in longest_first]
+        # Behind them for where a text was cut.
+        starts = [rf"{re.escape(s[:KNOWN_START_CHARS])}[^\s\"',;]*" for s in longest_first]
+        self._known = re.compile("|".join([*whole, *starts])) if known else None
 
     def masked(self, text: str) -> str:
         """The text with a mark in place of each secret."""
