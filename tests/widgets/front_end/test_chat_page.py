@@ -16,6 +16,34 @@ LINES = "\n\n".join(f"Paragraph {number} of the answer." for number in range(60)
 FENCE = "```"
 
 
+PARAGRAPH = f"""Here is a paragraph with **bold** words, `code` and [a link](https://x.example).
+
+{FENCE}python
+df = pd.read_csv("sales.csv")
+print(df.groupby("month").sales.mean())
+{FENCE}
+
+- one item
+- another item of the list
+
+"""
+FRAME_GAPS = """async ([source, seconds]) => {
+  const gaps = [], begin = performance.now();
+  let last = begin, at = 0;
+  while (performance.now() - begin < seconds * 1000) {
+    const now = await new Promise(requestAnimationFrame);
+    gaps.push(now - last);
+    last = now;
+    const want = source ? Math.floor((now - begin) / 20) * 5 : 0;
+    if (want - at < 8) continue;
+    const text = source.repeat(99).slice(at, at = want);
+    model.delta({op: "append", block: "a1:t", field: "text", text});
+  }
+  gaps.sort((a, b) => a - b);
+  return [gaps[Math.floor(gaps.length / 2)], source.repeat(99).slice(0, at)];
+}"""
+
+
 def streaming(text: str = "") -> dict[str, Any]:
     return text_message("a1", text, state="running")
 
@@ -55,6 +83,21 @@ def test_whole_text_stands_there_after_the_run_ends_however_fast_it_came(chat: C
     )
     chat.snapshot(messages=[text_message("a1", "".join(words))])
     assert chat.page.locator(".na-markdown").inner_text().split() == "".join(words).split()
+
+
+def test_fifty_tokens_a_second_below_ten_thousand_are_as_smooth_as_nothing(
+    chat: ChatPage,
+) -> None:
+    """A token is taken as five letters here, a flush comes at most every second frame."""
+    chat.snapshot()
+    idle, _ = chat.page.evaluate(FRAME_GAPS, ["", 0.7])
+    before = [text_message(f"m{number}", PARAGRAPH * 6) for number in range(36)]
+    chat.snapshot(messages=[*before, streaming()], run=RUNNING)
+    busy, text = chat.page.evaluate(FRAME_GAPS, [PARAGRAPH, 2.5])
+    assert busy < 2 * idle
+    chat.snapshot(messages=[text_message("a1", text)])
+    shown = chat.page.locator(".na-markdown").inner_text()
+    assert shown.count("Here is a paragraph") == text.count("Here is a paragraph")
 
 
 def test_growing_code_keeps_its_element_and_ends_in_colour(chat: ChatPage) -> None:
@@ -175,10 +218,11 @@ def test_question_is_answered_with_the_keyboard_alone(chat: ChatPage) -> None:
 def test_question_does_not_take_the_focus_from_one_who_writes(chat: ChatPage) -> None:
     chat.snapshot()
     chat.page.locator(".na-prompt").fill("half a sentence")
-    chat.snapshot(messages=[as_approval()], run=RUNNING | {"state": "waiting"})
+    chat.snapshot(messages=[as_approval(), text_message("a1", LINES)], run=RUNNING)
     assert chat.page.locator(".na-prompt").evaluate("e => e === document.activeElement")
     chat.page.get_by_role("button", name="Go to the question").click()
     assert chat.page.locator(".na-approval").evaluate("e => e === document.activeElement")
+    assert chat.page.get_by_role("button", name="Go to the question").count() == 0
 
 
 def test_call_can_be_edited_or_denied_with_words(chat: ChatPage) -> None:

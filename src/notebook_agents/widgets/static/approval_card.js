@@ -22,6 +22,13 @@ const RISKS = {
   shell: "runs other programs",
   deletes: "deletes",
 };
+const EFFECTS = {
+  read: "only reads",
+  write: "changes something",
+  network: "uses the network",
+  external: "reaches beyond this notebook",
+  privileged: "does what only administrators may",
+};
 const DECISIONS = {
   once: ["done", "Allowed once"],
   conversation: ["done", "Allowed for this conversation"],
@@ -90,7 +97,7 @@ export class ApprovalCard {
 
   drawQuestion() {
     const { block, context } = this;
-    const risk = /** @type {any} */ (RISKS)[block.risk ?? ""] ?? block.effect ?? "";
+    const risk = /** @type {any} */ (RISKS)[block.risk ?? ""] ?? /** @type {any} */ (EFFECTS)[block.effect ?? ""] ?? "";
     const code = block.code;
     const parts = [
       h("h4", { class: "na-approval-title", id: this.titleId }, icon("warning"), `Allow “${this.title}”?`),

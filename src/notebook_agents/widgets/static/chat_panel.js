@@ -43,7 +43,7 @@ export class ChatPanel {
     this.isSilent = false;
     this.channel = new Channel(model, { onChange: () => this.drawSoon(), onAnswer: (message) => this.onAnswer(message), onSilence: (isSilent) => this.setSilent(isSilent) });
     this.context = this.makeContext(host);
-    this.transcript = new Transcript(this.context);
+    this.transcript = new Transcript(this.context, () => this.drawReview());
     this.conversations = new Conversations(this.context, (isOpen) => this.onList(isOpen));
     this.header = new Header(this.context, { toggleList: () => this.conversations.setOpen(!this.conversations.isOpen) });
     this.composer = new Composer(this.context, {
@@ -58,7 +58,8 @@ export class ChatPanel {
     this.review.hidden = true;
     this.build();
     this.clock = setInterval(() => this.drawStatus(), 1000);
-    this.onCommLive = () => this.setSilent(/** @type {any} */ (model).comm_live === false);
+    // The connection was made or lost: whether somebody answers shows which.
+    this.onCommLive = () => void this.channel.request("refresh");
     model.on("comm_live_update", this.onCommLive);
     this.onShortcut = (/** @type {KeyboardEvent} */ event) => this.shortcut(event);
     document.addEventListener("keydown", this.onShortcut);
@@ -127,7 +128,7 @@ export class ChatPanel {
     if (changes.isEmpty) return;
     this.transcript.update(state, changes, this.pending.map(asMessage));
     if (changes.all || changes.keys.size) this.drawAround();
-    if (changes.all || changes.messages.size) this.ask();
+    if (changes.all || changes.messages.size || changes.keys.has("messages")) this.ask();
     this.tell();
   }
 
@@ -187,9 +188,7 @@ export class ChatPanel {
   /** Bring questions to the person: by the focus when it is free, else by a button and a word. */
   ask() {
     const open = openApprovals(this.channel.state);
-    this.review.hidden = !open.length;
-    const words = open.length === 1 ? "1 question waits for your answer" : `${open.length} questions wait for your answer`;
-    this.review.replaceChildren(icon("warning"), h("span", { class: "na-button-text" }, words));
+    this.drawReview();
     const fresh = open.filter((block) => !this.asked.has(block.id));
     if (!fresh.length) return;
     for (const block of fresh) this.asked.add(block.id);
@@ -199,8 +198,16 @@ export class ChatPanel {
     if (isFree) this.focusApproval();
   }
 
+  /** The way to a question that is out of sight. */
+  drawReview() {
+    const n = openApprovals(this.channel.state).length;
+    this.review.hidden = !n || this.transcript.isInSight(this.transcript.question());
+    const words = n === 1 ? "1 question waits for your answer" : `${n} questions wait for your answer`;
+    if (this.review.textContent !== words) this.review.replaceChildren(icon("warning"), h("span", { class: "na-button-text" }, words));
+  }
+
   focusApproval() {
-    const card = /** @type {HTMLElement | null} */ (this.transcript.list.querySelector(".na-approval:not(.is-done)"));
+    const card = this.transcript.question();
     card?.scrollIntoView({ block: "nearest" });
     card?.focus({ preventScroll: true });
   }

@@ -9,7 +9,7 @@ import { highlight } from "./highlighting.js";
 const PLACES = [
   ["insert_above", "Insert above", "above"],
   ["insert_below", "Insert below", "below"],
-  ["replace_cell", "Replace active cell", "replace"],
+  ["replace_cell", "Replace cell", "replace"],
 ];
 
 /**

@@ -47,9 +47,7 @@ export class NotebookCells {
 
   /** @returns {string[]} */
   offers() {
-    if (!this.shared) return [];
-    const target = this.lastCell?.isConnected ? ["replace_cell"] : [];
-    return ["insert_below", ...target];
+    return this.shared ? ["insert_below", "replace_cell"] : [];
   }
 
   /**
@@ -60,8 +58,8 @@ export class NotebookCells {
   put(where, code) {
     if (!this.shared) return "";
     if (where === "replace") {
-      const cell = this.shared.cells[placeOf(this.lastCell)];
-      if (!cell?.setSource) return "That cell is not there any more";
+      const cell = this.lastCell?.isConnected ? this.shared.cells[placeOf(this.lastCell)] : null;
+      if (!cell?.setSource) return "Click into the code cell that it should replace, then here again";
       cell.setSource(code);
       return "Replaced the cell; undo brings it back";
     }

@@ -15,9 +15,13 @@ import { MessageView } from "./message.js";
 const NEAR_PX = 48;
 
 export class Transcript {
-  /** @param {Context} context */
-  constructor(context) {
+  /**
+   * @param {Context} context
+   * @param {() => void} onMove told when something else is in sight
+   */
+  constructor(context, onMove) {
     this.context = context;
+    this.onMove = onMove;
     /** @type {Map<string, MessageView>} */
     this.views = new Map();
     this.list = h("div", { class: "na-messages" });
@@ -87,6 +91,19 @@ export class Transcript {
   onScroll() {
     this.isAtEnd = this.distance() < NEAR_PX;
     this.latest.hidden = this.isAtEnd;
+    this.onMove();
+  }
+
+  /** The first question without an answer. @returns {HTMLElement | null} */
+  question() {
+    return this.list.querySelector(".na-approval:not(.is-done)");
+  }
+
+  /** @param {HTMLElement | null} element */
+  isInSight(element) {
+    if (!element) return false;
+    const [own, frame] = [element.getBoundingClientRect(), this.log.getBoundingClientRect()];
+    return own.bottom > frame.top + NEAR_PX && own.top < frame.bottom - NEAR_PX;
   }
 
   keepPlace() {
