@@ -130,7 +130,7 @@ class Front:
                 errors.extend(told["traceback"])
             if kind == "stream":
                 printed.append(told["text"])
-            return kind == "status" and told["execution_state"] == "idle"
+            return bool(kind == "status" and told["execution_state"] == "idle")
 
         self.listen(is_over)
         assert not errors, "\n".join(errors)

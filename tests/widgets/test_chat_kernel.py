@@ -162,8 +162,8 @@ def test_no_is_told_to_the_model_with_the_reason(front: Front) -> None:
     front.run("engine.script = [call('file_writer', path='a.txt'), 'as you wish']")
     comm = front.chat("notebook_agents.chat(model='other/model')", cell="deny")
     [card] = asked(front, comm).blocks("approval")
-    more = {"decision": "deny", "feedback": "use b.txt"}
-    front.ask(comm, "decide", call_id=card["call_id"], **more)
+    id = card["call_id"]
+    front.ask(comm, "decide", call_id=id, decision="deny", feedback="use b.txt")
     view = front.rest(comm)
     assert [block["decision"] for block in view.blocks("approval")] == ["denied"]
     assert "use b.txt" in view.blocks("tool")[0]["output"]
@@ -187,13 +187,15 @@ def test_yes_for_the_conversation_is_not_asked_again(front: Front) -> None:
     [card] = asked(front, comm).blocks("approval")
     front.ask(comm, "decide", call_id=card["call_id"], decision="conversation")
     view = front.rest(comm)
-    assert [b["decision"] for b in view.blocks("approval")] == ["conversation"] * 2
+    assert [b["decision"] for b in view.blocks("approval")][:1] == ["conversation"]
+    assert [b["output"] for b in view.blocks("tool")] == ["wrote a", "wrote b"]
     front.ask(comm, "new_conversation")
     front.ask(comm, "set_model", model="other/model")
     front.ask(comm, "send", text="write")
-    view = front.wait(comm, lambda view: view.run == "waiting")
+    front.wait(comm, lambda view: view.run == "waiting")
     front.ask(comm, "stop")
     front.rest(comm)
+    front.run("engine.script = []")
 
 
 def test_a_conversation_is_forked_edited_hidden_renamed_and_deleted(front: Front) -> None:
@@ -264,6 +266,7 @@ def test_the_saved_transcript_is_html_without_script_and_grows_with_the_conversa
 ) -> None:
     comm = front.chat(cell="transcript")
     front.say(comm, "<script>alert(1)</script> **bold**")
+    front.run("pass")
     saved = front.transcript()
     assert "<script>" not in saved["text/html"]
     assert "&lt;script&gt;" in saved["text/html"]
@@ -321,14 +324,15 @@ def test_a_conversation_is_exported_as_notebook_and_markdown(front: Front) -> No
 
 def test_what_cannot_be_done_is_refused_with_a_reason(front: Front) -> None:
     comm = front.chat(cell="refused")
-    for kind, more in (
+    cases: tuple[tuple[str, dict[str, Any]], ...] = (
         ("send", {"text": "  "}),
         ("open_conversation", {"id": "nowhere"}),
         ("set_model", {"model": "no/model"}),
         ("set_mode", {"mode": "chaos"}),
         ("export", {"format": "notebook"}),
         ("dance", {}),
-    ):
+    )
+    for kind, more in cases:
         told = front.ask(comm, kind, **more)
         assert told["kind"] == "refused", told
         assert told["text"]

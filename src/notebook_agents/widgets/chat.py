@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from notebook_agents.widgets.chat_session import ChatSession
 
 OFFERS = (
-    "edit", "fork", "hide", "always", "queue", "attach", "export_notebook", "export_markdown",
+    "edit", "fork", "hide", "undo", "always", "edit_call", "queue", "attach",
+    "export_notebook", "export_markdown",
 )  # fmt: skip
 """What the views show buttons for."""
 HINT = "A chat panel needs a notebook front end with widgets; the transcript is below."

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from notebook_agents.core.assessments import RISKS
@@ -24,6 +24,8 @@ MAX_OUTPUT_CHARS = 20_000
 """Of a tool's result; what is beyond it stays in the record."""
 LANGUAGES = {"code": "python", "query": "sql", "command": "bash"}
 """Arguments that hold code, and what it is written in."""
+LATE = "nobody answered within"
+"""How the answer begins that a question gets when nobody gives one."""
 LABELS = {
     "python_executor": "Run Python",
     "run_in_notebook": "Run in the notebook",
@@ -50,6 +52,10 @@ class Question:
     feedback: str = ""
     preview: Record | None = None
     """What came of a dry run."""
+    not_saved: list[Record] = field(default_factory=list)
+    """What could not be taken back afterwards."""
+    edited: Record | None = None
+    """Arguments that the person put in place of the model's."""
 
 
 def take(questions: dict[str, Question], body: EventBody) -> None:
@@ -58,8 +64,14 @@ def take(questions: dict[str, Question], body: EventBody) -> None:
         questions.setdefault(body.call_id, Question(asked=body))
     elif isinstance(body, ApprovalDecided) and body.call_id in questions:
         question = questions[body.call_id]
-        question.decision = question.decision or ("once" if body.is_approved else "denied")
         question.feedback = question.feedback or body.feedback
+        question.decision = question.decision or _decision(body)
+
+
+def _decision(body: ApprovalDecided) -> str:
+    if not body.is_approved:
+        return "expired" if body.via == "timeout" or body.feedback.startswith(LATE) else "denied"
+    return "conversation" if body.scope == "conversation" else "once"
 
 
 def blocks_of(
@@ -135,7 +147,7 @@ def _tool(block: ToolBlock) -> Record:
 
 def _approval(question: Question, *, is_over: bool) -> Record:
     asked = question.asked
-    decision = question.decision or ("expired" if is_over else None)
+    decision = question.decision or ("denied" if is_over else None)
     return {
         "id": f"{asked.call_id}:ask",
         "type": "approval",
@@ -149,6 +161,7 @@ def _approval(question: Question, *, is_over: bool) -> Record:
         "arguments": _plain(asked.arguments),
         "code": code_of(asked.arguments),
         "preview": question.preview,
+        "not_saved": question.not_saved,
         "expires_at": question.expires_at,
         "decision": decision,
         "feedback": question.feedback,

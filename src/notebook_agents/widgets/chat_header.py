@@ -3,31 +3,41 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from notebook_agents.core.models import ModelInfo, Usage
 
 if TYPE_CHECKING:
     from notebook_agents.core.core import Core
+    from notebook_agents.core.policy import Mode
     from notebook_agents.core.users import Actor
     from notebook_agents.magics.flags import Approval
     from notebook_agents.widgets.chat_board import Record
 
 
 @dataclass(frozen=True, slots=True)
-class Mode:
-    """What the model may do without asking."""
+class ModeWords:
+    """What a person is told of a mode."""
 
     label: str
     hint: str
-    approval: Approval
     is_risky: bool = False
 
 
-MODES: dict[str, Mode] = {
-    "ask": Mode("Ask", "Reading runs; whatever changes something asks first", "default"),
-    "full": Mode("Full", "Runs everything without asking, also commands", "yes", is_risky=True),
+MODES: dict[Mode, ModeWords] = {
+    "ask": ModeWords("Ask", "Reading runs; whatever changes something asks first"),
+    "auto-edit": ModeWords("Auto-edit", "Variables and files here may be changed; the rest asks"),
+    "plan": ModeWords("Plan", "Only looks; changes nothing"),
+    "full": ModeWords("Full", "Runs everything without asking, also commands", is_risky=True),
 }
+"""What the model may do without asking; see ``docs/approval.md``."""
+
+
+def approval_of(mode: Mode) -> Approval:
+    """The flag of ``%agent`` that means the same."""
+    flags: dict[Mode, Approval] = {"ask": "default", "full": "yes"}
+    flag: Any = flags.get(mode, mode)
+    return cast("Approval", flag)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +51,7 @@ class Header:
         """Whether a model takes pictures."""
         return any(info.id == model and "vision" in info.capabilities for info in self.models)
 
-    def record(self, *, model: str, mode: str, usage: Usage, context_used: int) -> Record:
+    def record(self, *, model: str, mode: Mode, usage: Usage, context_used: int) -> Record:
         """The header as the state has it."""
         limits = {info.id: info.context_length for info in self.models}
         return {

@@ -10,6 +10,7 @@ from notebook_agents.magics.chat import NO_PANEL
 from notebook_agents.magics.errors import AgentError
 from notebook_agents.magics.magic import installed_magics
 from notebook_agents.magics.waiting import Waits, block_on, until
+from notebook_agents.widgets.chat_changes import choose_model
 from notebook_agents.widgets.chat_header import MODES
 from notebook_agents.widgets.chat_places import Place, place_of, recall
 from notebook_agents.widgets.chat_session import ChatSession
@@ -84,7 +85,7 @@ def panel(
     if place is not None:
         panels.by_place[place] = found
     if model is not None and model != found.chat.session.model:
-        yield from found.chat.choose_model(model)
+        yield from choose_model(found.chat, model)
     if mode != found.chat.mode:
         found.chat.choose_mode(mode)
     return found

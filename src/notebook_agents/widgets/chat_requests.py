@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from notebook_agents.core.conversations import ConversationChanges, ListConversations
 from notebook_agents.magics.errors import AgentError
 from notebook_agents.magics.waiting import Waits, until
-from notebook_agents.widgets import chat_attachments
+from notebook_agents.widgets import chat_attachments, chat_changes
 from notebook_agents.widgets.chat_export import exported
 
 if TYPE_CHECKING:
@@ -58,31 +58,40 @@ def cancel_queued(chat: Chat, asked: Record, _buffers: Buffers) -> Waits[None]:
 
 def decide(chat: Chat, asked: Record, _buffers: Buffers) -> Waits[None]:
     """Allow or deny a call."""
-    chat.decide(_text(asked, "call_id"), _text(asked, "decision"), _text(asked, "feedback"))
+    edited = asked.get("arguments")
+    chat.decide(
+        _text(asked, "call_id"),
+        _text(asked, "decision"),
+        _text(asked, "feedback"),
+        edited if isinstance(edited, dict) else None,
+    )
     return
     yield
 
 
 def edit(chat: Chat, asked: Record, _buffers: Buffers) -> Waits[None]:
     """Say something else in place of a message."""
-    yield from chat.edit(_text(asked, "message"), _text(asked, "text"), _text(asked, "client_id"))
+    yield from chat_changes.edit(
+        chat, _text(asked, "message"), _text(asked, "text"), _text(asked, "client_id")
+    )
 
 
 def fork(chat: Chat, asked: Record, _buffers: Buffers) -> Waits[Record]:
     """Go on from a message in a new conversation."""
-    yield from chat.fork(_text(asked, "message"))
+    yield from chat_changes.fork(chat, _text(asked, "message"))
     return {"kind": "done", "text": "This is a new conversation; the other one is in the list"}
 
 
 def hide(chat: Chat, asked: Record, _buffers: Buffers) -> Waits[None]:
     """Keep a question and its answer from the model, or no longer."""
-    chat.require_rest()
-    yield from chat.hide(_text(asked, "message"), is_hidden=bool(asked.get("is_hidden")))
+    yield from chat_changes.hide(
+        chat, _text(asked, "message"), is_hidden=bool(asked.get("is_hidden"))
+    )
 
 
 def set_model(chat: Chat, asked: Record, _buffers: Buffers) -> Waits[None]:
     """Let another model answer."""
-    yield from chat.choose_model(_text(asked, "model"))
+    yield from chat_changes.choose_model(chat, _text(asked, "model"))
 
 
 def set_mode(chat: Chat, asked: Record, _buffers: Buffers) -> Waits[None]:
@@ -90,6 +99,12 @@ def set_mode(chat: Chat, asked: Record, _buffers: Buffers) -> Waits[None]:
     chat.choose_mode(_text(asked, "mode"))
     return
     yield
+
+
+def undo(chat: Chat, asked: Record, _buffers: Buffers) -> Waits[Record]:
+    """Take back what an answer changed."""
+    text = yield from chat_changes.undo(chat, _text(asked, "run_id"))
+    return {"kind": "done", "text": text}
 
 
 def new_conversation(chat: Chat, _asked: Record, _buffers: Buffers) -> Waits[None]:
@@ -127,14 +142,7 @@ def rename_conversation(chat: Chat, asked: Record, buffers: Buffers) -> Waits[No
     id, title = _text(asked, "id"), _text(asked, "title").strip()
     if not title:
         raise AgentError("a conversation needs a title")
-    if id == chat.session.conversation_id and chat.history.conversation is not None:
-        yield from chat.change(ConversationChanges(title=title))
-    else:
-        actor = (yield from chat.session.identify()).actor
-        changes = ConversationChanges(title=title)
-        yield from until(
-            chat.session.host.submit(lambda core: core.conversations.update(actor, id, changes))
-        )
+    yield from chat_changes.change(chat, id, ConversationChanges(title=title))
     yield from list_conversations(chat, {}, buffers)
 
 
@@ -184,7 +192,7 @@ def detach(chat: Chat, asked: Record, _buffers: Buffers) -> Waits[None]:
 
 def export(chat: Chat, asked: Record, _buffers: Buffers) -> Waits[Record]:
     """The conversation as a file."""
-    conversation = chat.require_conversation()
+    conversation = chat_changes.require(chat)
     return {
         "kind": "file",
         **exported(conversation.title, chat.history.messages, _text(asked, "format")),
@@ -195,7 +203,7 @@ def export(chat: Chat, asked: Record, _buffers: Buffers) -> Waits[Record]:
 REQUESTS: dict[str, Request] = {
     function.__name__: function
     for function in (
-        refresh, send, stop, cancel_queued, decide, edit, fork, hide, set_model, set_mode,
+        refresh, send, stop, cancel_queued, decide, edit, fork, hide, set_model, set_mode, undo,
         new_conversation, open_conversation, list_conversations, rename_conversation,
         delete_conversation, complete, attach, detach, export,
     )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from notebook_agents.core.users import Actor
 
 MAX_AGENTS = 1000
-SHARED = ("desk", "functions", "errors", "live", "checkpoints")
+SHARED = ("desk", "functions", "errors", "checkpoints")
 """What belongs to the notebook rather than to one conversation of it."""
 
 
@@ -28,8 +28,7 @@ class ChatSession(Session):
     def __init__(self, notebook: Session, agent: str = "") -> None:
         super().__init__(notebook.shell, notebook.host, notebook.preferences)
         for name in SHARED:
-            if name in vars(notebook):
-                setattr(self, name, vars(notebook)[name])
+            setattr(self, name, getattr(notebook, name))
         self.agent = agent
         """Name or id of the one that answers; empty is the notebook's."""
         self.chosen_model = notebook.chosen_model

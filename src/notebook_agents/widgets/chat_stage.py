@@ -9,20 +9,21 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from notebook_agents.core.runs import ApprovalDecision
-from notebook_agents.widgets.chat_drawing import Question, blocks_of
+from notebook_agents.widgets.chat_drawing import LATE, Question, blocks_of
 from notebook_agents.widgets.chat_history import answer_record
 
 if TYPE_CHECKING:
     from notebook_agents.core.events import ApprovalRequested
+    from notebook_agents.live.previews import Preview
     from notebook_agents.magics.transcript import Transcript
     from notebook_agents.magics.waiting import Waits
-    from notebook_agents.widgets.chat_board import Board
+    from notebook_agents.widgets.chat_board import Board, Record
 
 APPROVAL_TIMEOUT_S = 300.0
 """How long a question waits for its answer, which is no when it does not come."""
+Previewer = Callable[["ApprovalRequested"], "Waits[Preview | None]"]
 LOOK_S = 2.0
 """How often an open question looks whether somebody else has answered it."""
-LATE = "nobody answered within {seconds:.0f} seconds"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -90,8 +91,8 @@ class CardAsker:
     """Shows a card for every question and waits for the answers; none in time means no."""
 
     screen: ChatScreen
-    always: set[tuple[str, str]]
-    """Tools, each with an effect, that the person has allowed for the conversation."""
+    preview: Previewer
+    """Finds out what a call would do, where that can be tried."""
     is_still_asked: Callable[[], Future[bool]]
     """Whether the run waits, or somebody else has answered in the meantime."""
     _changed: Future[None] = field(default_factory=Future)
@@ -99,16 +100,14 @@ class CardAsker:
     def __call__(self, requests: Sequence[ApprovalRequested]) -> Waits[list[ApprovalDecision]]:
         """The person's answers."""
         asked = [self.screen.questions[request.call_id] for request in requests]
-        for question in asked:
-            if (question.asked.name, question.asked.effect) in self.always:
-                question.decision = "conversation"
+        yield from self._look_ahead(asked)
         looked_at = time.monotonic()
         while left := [question for question in asked if question.decision is None]:
             now = time.time()
             for question in left:
                 if question.expires_at is not None and now >= question.expires_at:
                     question.decision = "expired"
-                    question.feedback = LATE.format(seconds=self.screen.timeout_s)
+                    question.feedback = f"{LATE} {self.screen.timeout_s:g} seconds"
                     self._show()
             self._changed = Future()
             yield self._changed, self._wait_s(left)
@@ -122,7 +121,7 @@ class CardAsker:
             self.screen.board.beat()
         return [_answer(question) for question in asked]
 
-    def decide(self, call_id: str, decision: str, feedback: str = "") -> bool:
+    def decide(self, call_id: str, decision: str, feedback: str, edited: Record | None) -> bool:
         """Take an answer; False when the call does not wait for one any more."""
         question = self.screen.questions.get(call_id)
         if question is None or question.decision is not None:
@@ -130,15 +129,27 @@ class CardAsker:
         is_denied = decision not in ("once", "conversation")
         question.decision = "denied" if is_denied else decision
         question.feedback = feedback
+        question.edited = None if is_denied else edited
         if question.decision == "conversation":
-            self.always.add((question.asked.name, question.asked.effect))
             for other in self.screen.questions.values():
-                same = (other.asked.name, other.asked.effect) in self.always
-                other.decision = "conversation" if same and not other.decision else other.decision
+                is_same = (other.asked.name, other.asked.effect) == (
+                    question.asked.name, question.asked.effect,
+                )  # fmt: skip
+                other.decision = other.decision or ("conversation" if is_same else None)
         self._show()
         if not self._changed.done():
             self._changed.set_result(None)
         return True
+
+    def _look_ahead(self, asked: Sequence[Question]) -> Waits[None]:
+        """Put on the cards what the calls would do."""
+        for question in asked:
+            self.screen.board.flush()
+            found = yield from self.preview(question.asked)
+            if found is not None:
+                told = found.as_dict()
+                question.preview, question.not_saved = told["preview"], told["not_saved"]
+                self._show()
 
     def _show(self) -> None:
         self.screen.draw()
@@ -155,4 +166,7 @@ def _answer(question: Question) -> ApprovalDecision:
         call_id=question.asked.call_id,
         is_approved=is_approved,
         feedback="" if is_approved else question.feedback,
+        edited=question.edited,
+        scope="conversation" if question.decision == "conversation" else "once",
+        via="timeout" if question.decision == "expired" else "person",
     )

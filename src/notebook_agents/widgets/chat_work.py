@@ -15,7 +15,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from notebook_agents.core.conversations import ConversationChanges, ForkConversation
+from notebook_agents.core.conversations import ConversationChanges
 from notebook_agents.core.errors import NotebookAgentsError
 from notebook_agents.core.runs import ListRuns
 from notebook_agents.core.spawn import Supervisor
@@ -24,7 +24,7 @@ from notebook_agents.magics.options import Options, Prompt
 from notebook_agents.magics.session import Stage
 from notebook_agents.magics.waiting import Waits, await_on, until
 from notebook_agents.widgets.chat_drawing import note_block
-from notebook_agents.widgets.chat_header import MODES, Header, header_of
+from notebook_agents.widgets.chat_header import MODES, Header, approval_of, header_of
 from notebook_agents.widgets.chat_history import History, answer_record, load, user_record
 from notebook_agents.widgets.chat_places import Place, remember
 from notebook_agents.widgets.chat_stage import APPROVAL_TIMEOUT_S, CardAsker, ChatScreen
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from notebook_agents.core.core import Core
     from notebook_agents.core.events import EventBody
     from notebook_agents.core.messages import AttachmentPart
+    from notebook_agents.core.policy import Mode
+    from notebook_agents.core.users import Actor
     from notebook_agents.widgets.chat_attachments import Attached
     from notebook_agents.widgets.chat_board import Board, Record
     from notebook_agents.widgets.chat_session import ChatSession
@@ -69,20 +71,21 @@ class Chat:
     """Called when the state has come to rest."""
     place: Place | None = None
     """The cell that remembers the conversation."""
-    mode: str = "ask"
+    mode: Mode = "ask"
     timeout_s: float = APPROVAL_TIMEOUT_S
     history: History = field(default_factory=History)
     header: Header = field(default_factory=Header)
     attachments: dict[str, Attached] = field(default_factory=dict)
     """By id, what goes with the next message."""
     supervisor: Supervisor = field(default_factory=Supervisor)
-    _unsent: list[Record] = field(default_factory=list)
+    unsent: list[Record] = field(default_factory=list)
     """Messages of runs that could not be started, with what is known of them."""
     _queue: list[Entry] = field(default_factory=list)
     _asker: CardAsker | None = None
     _task: asyncio.Task[Any] | None = None
     _is_working: bool = False
-    _always: set[tuple[str, str]] = field(default_factory=set)
+    undone: dict[str, str] = field(default_factory=dict)
+    """By run id, what taking back its changes came to."""
     _client_ids: dict[str, str] = field(default_factory=dict)
     """By run id."""
     _notes: dict[str, list[str]] = field(default_factory=dict)
@@ -105,11 +108,11 @@ class Chat:
         conversation = None
         if conversation_id:
             actor = (yield from self.session.identify()).actor
-            conversation = yield from self._core(
+            conversation = yield from self.core(
                 lambda core: core.conversations.resolve(actor, conversation_id)
             )
         self.session.enter(conversation)
-        self._unsent, self._always, self._events = [], set(), {}
+        self.unsent, self._events = [], {}
         yield from self.reload()
 
     def reload(self) -> Waits[None]:
@@ -123,12 +126,23 @@ class Chat:
         actor, id, events = identity.actor, self.session.conversation_id, self._events
         self.history = History()
         if id:
-            self.history = yield from self._core(lambda core: load(core, actor, id, events))
-        self.header = yield from self._core(lambda core: header_of(core, actor, identity.agent_id))
+            self.history = yield from self.core(lambda core: load(core, actor, id, events))
+        self.header = yield from self.core(lambda core: header_of(core, actor, identity.agent_id))
         if id and self.place is not None:
             place, conversation = self.place, self.history.conversation
             if conversation is not None:
-                yield from self._core(lambda core: remember(core, actor, conversation, place))
+                yield from self.core(lambda core: remember(core, actor, conversation, place))
+        yield from self._keep_model(actor)
+
+    def _keep_model(self, actor: Actor) -> Waits[None]:
+        """Let the conversation remember the model that was chosen for it."""
+        conversation, model = self.history.conversation, self.session.chosen_model or None
+        if conversation is None or conversation.settings.model == model:
+            return
+        changes = ConversationChanges(settings=replace(conversation.settings, model=model))
+        self.history.conversation = yield from self.core(
+            lambda core: core.conversations.update(actor, conversation.id, changes)
+        )
 
     def show(self) -> None:
         """Tell the views everything."""
@@ -139,7 +153,7 @@ class Chat:
                 "title": conversation.title if conversation else "",
             },
             "header": self.header_record(),
-            "messages": [*map(self._signed, self.history.messages), *self._unsent],
+            "messages": [*map(self._signed, self.history.messages), *self.unsent],
             "run": {"state": "idle", "run_id": "", "phase": "", "started_at": None},
         }
         self.board.reset(**state, queue=self._queued(), attachments=self._chips())
@@ -151,12 +165,23 @@ class Chat:
         run_id = message["run_id"]
         if message["role"] == "user" and run_id in self._client_ids:
             return message | {"client_id": self._client_ids[run_id]}
+        if message["role"] != "assistant":
+            return message
         known = {block.get("text") for block in message["blocks"]}
         notes = [text for text in self._notes.get(run_id, ()) if text not in known]
-        if message["role"] != "assistant" or not notes:
-            return message
         blocks = [note_block(f"{run_id}:s{number}", text) for number, text in enumerate(notes)]
-        return message | {"blocks": [*message["blocks"], *blocks]}
+        return message | {"blocks": [*message["blocks"], *blocks], "undo": self._undo(message)}
+
+    def _undo(self, message: Record) -> Record | None:
+        """Whether what an answer changed can be taken back, or was."""
+        if (text := self.undone.get(message["run_id"])) is not None:
+            return {"label": "Undone", "state": "done", "text": text}
+        calls = {block["id"] for block in message["blocks"] if block["type"] == "tool"}
+        changes = self.session.checkpoints.of_calls(calls) if calls else []
+        if not changes:
+            return None
+        n = len(changes)
+        return {"label": f"Undo {n} change{'s' if n > 1 else ''}", "state": "offered"}
 
     def header_record(self) -> Record:
         """The first line of the panel."""
@@ -212,9 +237,11 @@ class Chat:
         self.board.set(queue=self._queued())
         self.board.flush()
 
-    def decide(self, call_id: str, decision: str, feedback: str) -> None:
+    def decide(
+        self, call_id: str, decision: str, feedback: str = "", edited: Record | None = None
+    ) -> None:
         """Answer a question; AgentError when it does not wait any more."""
-        if self._asker is None or not self._asker.decide(call_id, decision, feedback):
+        if self._asker is None or not self._asker.decide(call_id, decision, feedback, edited):
             raise AgentError("this call does not wait for an answer any more")
 
     def stop_in_core(self) -> None:
@@ -233,57 +260,6 @@ class Chat:
         if self._task is not None:
             self._task.cancel()
         self.board.flush()
-
-    def fork(self, message_id: str) -> Waits[None]:
-        """Go on in a new conversation that ends with this message."""
-        yield from self._fork(ForkConversation(at=self._tip(message_id)))
-
-    def edit(self, message_id: str, text: str, client_id: str = "") -> Waits[None]:
-        """Say something else in place of a message, in a new conversation; the old one stays."""
-        self.require_rest()
-        if not text.strip():
-            raise AgentError("the message is empty; write something first")
-        if any(message["id"] == message_id for message in self._unsent):
-            self._unsent = []
-        else:
-            self._tip(message_id)
-            before = self.history.parents[message_id]
-            wish = ForkConversation(at=before) if before else ForkConversation(n_messages=0)
-            yield from self._fork(wish)
-        self.send(text, client_id)
-
-    def hide(self, message_id: str, *, is_hidden: bool) -> Waits[None]:
-        """Keep a question and its answer from the model, or tell them again."""
-        conversation = self.require_conversation()
-        run_id = next((m["run_id"] for m in self.history.messages if m["id"] == message_id), "")
-        if not run_id:
-            raise AgentError("this message belongs to no answer, so it cannot be hidden")
-        hidden = [id for id in conversation.settings.hidden_runs if id != run_id]
-        settings = replace(
-            conversation.settings, hidden_runs=(*hidden, *([run_id] if is_hidden else []))
-        )
-        yield from self.change(ConversationChanges(settings=settings))
-
-    def change(self, changes: ConversationChanges) -> Waits[None]:
-        """Change the conversation that is shown."""
-        conversation = self.require_conversation()
-        actor = (yield from self.session.identify()).actor
-        yield from self._core(
-            lambda core: core.conversations.update(actor, conversation.id, changes)
-        )
-        if not self._is_working:
-            yield from self.reload()
-
-    def choose_model(self, model: str) -> Waits[None]:
-        """Let another model answer from now on; empty is the agent's own."""
-        if model:
-            yield from self._core(lambda core: core.models.check(model))
-        self.session.chosen_model = model
-        if (conversation := self.history.conversation) is not None:
-            settings = replace(conversation.settings, model=model or None)
-            yield from self.change(ConversationChanges(settings=settings))
-        if not self._is_working:
-            yield from self.reload()
 
     def choose_mode(self, mode: str) -> None:
         """Ask for more or less from now on; never kept beyond this kernel."""
@@ -336,7 +312,9 @@ class Chat:
         self.board.put_message({"id": screen.key, "role": "assistant", "state": "running"} | EMPTY)
         self.board.flush()
         self._asker = CardAsker(
-            screen=screen, always=self._always, is_still_asked=self._is_still_asked
+            screen=screen,
+            preview=self.session.live.preview,
+            is_still_asked=self._is_still_asked,
         )
         self._task = self.spawn(self._ask(entry, screen, self._asker), "a chat panel's run")
         await asyncio.wait([self._task])
@@ -344,7 +322,7 @@ class Chat:
         await self._settle(entry, said, screen)
 
     async def _ask(self, entry: Entry, screen: ChatScreen, asker: CardAsker) -> None:
-        options = Options(approval=MODES[self.mode].approval, history=EVERYTHING)
+        options = Options(approval=approval_of(self.mode), history=EVERYTHING)
         request = Prompt(text=entry.text, options=options, parts=entry.parts)
         try:
             await await_on(self.session.prompt(request, Stage(screen=screen, ask=asker)))
@@ -362,27 +340,12 @@ class Chat:
         new = {message["run_id"] for message in self.history.messages} - known
         self._client_ids |= dict.fromkeys(new, entry.client_id)
         self._notes |= dict.fromkeys(new, screen.transcript.notes if screen.transcript else [])
-        self._unsent = []
+        self.unsent = []
         if not new:
             answer = answer_record(screen.key, screen.transcript) if screen.transcript else None
-            self._unsent = [said, *([answer] if answer else [])]
+            self.unsent = [said, *([answer] if answer else [])]
         if self._queue:
             self.show()
-
-    def _fork(self, wish: ForkConversation) -> Waits[None]:
-        self.require_rest()
-        conversation = self.require_conversation()
-        actor = (yield from self.session.identify()).actor
-        wish = replace(wish, in_place=True, with_files=True)
-        fork = yield from self._core(
-            lambda core: core.conversations.fork(actor, conversation.id, wish)
-        )
-        yield from self.open(fork.id)
-
-    def _tip(self, message_id: str) -> str:
-        if message_id not in self.history.tips:
-            raise AgentError("this message is not kept, so nothing can follow it")
-        return self.history.tips[message_id]
 
     def _is_still_asked(self) -> Future[bool]:
         actor = self.session.actor
@@ -397,7 +360,8 @@ class Chat:
 
         return self.session.host.submit(look)
 
-    def _core(self, work: Callable[[Core], Coroutine[Any, Any, Any]]) -> Waits[Any]:
+    def core(self, work: Callable[[Core], Coroutine[Any, Any, Any]]) -> Waits[Any]:
+        """Ask the core, and wait for its answer."""
         return (yield from until(self.session.host.submit(work)))
 
     def _queued(self) -> list[Record]:
