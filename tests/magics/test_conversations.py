@@ -31,9 +31,11 @@ class PaidEngine(ScriptedEngine):
 
     async def generate(self, request: GenerateRequest) -> AsyncGenerator[GenerateChunk, None]:
         async for chunk in super().generate(request):
-            is_paid = isinstance(chunk, GenerateFinished) and request.model == "other/model"
-            usage = Usage(input_tokens=10, output_tokens=3, cost_usd=0.5)
-            yield replace(chunk, usage=usage) if is_paid else chunk  # type: ignore[type-var]
+            if isinstance(chunk, GenerateFinished) and request.model == "other/model":
+                usage = Usage(input_tokens=10, output_tokens=3, cost_usd=0.5)
+                yield replace(chunk, usage=usage)
+            else:
+                yield chunk
 
 
 def error_of(agent_shell: AgentShell, line: str) -> str:
@@ -49,8 +51,8 @@ def asked(agent_shell: AgentShell) -> list[str]:
 
 def restart(agent_shell: AgentShell, home: Path, **ports: Any) -> None:
     """What a restart of the kernel does: a new core over the same store."""
-    ports = {"store": agent_shell.store, "engine": agent_shell.engine} | ports
-    core = fake_core(home=home / "workspaces", clock=SystemClock(), **ports)
+    kept: dict[str, Any] = {"store": agent_shell.store, "engine": agent_shell.engine} | ports
+    core = fake_core(home=home / "workspaces", clock=SystemClock(), **kept)
     notebook_agents.use_core(core, shell=agent_shell.shell)
 
 

@@ -143,7 +143,7 @@ def test_what_did_not_fit_the_model_is_told(
         yield GenerateText(text="short")
         yield GenerateFinished(finish_reason="stop", n_dropped=4)
 
-    agent_shell.engine.generate = generate  # type: ignore[method-assign]
+    agent_shell.engine.generate = generate  # type: ignore[method-assign, assignment]
     agent_shell.run("%agent hi")
     told = capsys.readouterr().out
     assert "the first 4 messages do not fit the model and were left out" in told

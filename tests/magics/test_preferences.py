@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +13,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets import TraitError
 from traitlets.config import Config
 
+from notebook_agents.core.models import Sampling
 from notebook_agents.magics.errors import AgentError
 from notebook_agents.magics.flags import Options
 from notebook_agents.magics.magic import AgentMagics
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
 
 
 def magics(shell: Any = None, **told: Any) -> AgentMagics:
-    shell = shell or InteractiveShell()
+    make: Any = InteractiveShell
+    shell = shell or make()
     shell.config = Config({"AgentMagics": told})
     return AgentMagics(shell)
 
@@ -125,10 +128,10 @@ def test_the_model_of_the_configuration_answers_until_another_is_chosen(
 def test_a_setting_changes_what_is_asked_or_shown(
     agent_shell: AgentShell, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    acts = {
+    acts: dict[str, tuple[str, Callable[[], bool]]] = {
         "model": ("other/model", lambda: agent_shell.last_request.model == "other/model"),
-        "temperature": ("0.5", lambda: agent_shell.last_request.sampling.temperature == 0.5),
-        "max_tokens": ("9", lambda: agent_shell.last_request.sampling.max_tokens == 9),
+        "temperature": ("0.5", lambda: _sampling(agent_shell).temperature == 0.5),
+        "max_tokens": ("9", lambda: _sampling(agent_shell).max_tokens == 9),
         "history": ("0", lambda: _n_asked(agent_shell) == 1),
         "persona": ("default", lambda: "Answer the question." in _system(agent_shell)),
         "system": ("Be rude.", lambda: "Be rude." in _system(agent_shell)),
@@ -141,6 +144,10 @@ def test_a_setting_changes_what_is_asked_or_shown(
         capsys.readouterr()
         agent_shell.run("%agent hello")
         assert has_acted(), name
+
+
+def _sampling(agent_shell: AgentShell) -> Sampling:
+    return agent_shell.last_request.sampling
 
 
 def _system(agent_shell: AgentShell) -> str:

@@ -88,7 +88,7 @@ def offer_model(name: str) -> str:
     """How a model could be had that is not offered here, whatever its name."""
     service, slash, _ = name.partition("/")
     if slash and service in MODEL_SERVICES:
-        return f"no {service} is set up here; see what is: %agent list"
+        return f"no {service} is set up here, by its key or a setting; see what is: %agent list"
     if re.fullmatch(r"[\w.-]+/[\w.-]+", name):
         return f"to offer it: hf download {name}, and {OFFER}={name} before the kernel starts"
     return "see: %agent list"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from notebook_agents.core.errors import NotFound
 from notebook_agents.core.models import BUNDLED_MODEL, ModelInfo
 from notebook_agents.magics.errors import AgentError, close_to, offer_model
 from notebook_agents.magics.facts import Facts
@@ -33,7 +34,7 @@ def choose_model(session: Session, name: str, _options: Options) -> Waits[Facts]
     if name in (DEFAULT_MODEL, session.preferences.model or identity.model):
         session.chosen_model = ""
     elif name:
-        session.chosen_model = _usable(name, infos)
+        session.chosen_model = yield from _usable(session, name, infos)
     return Facts(tuple(_facts(session, infos)))
 
 
@@ -62,13 +63,15 @@ def _named(info: ModelInfo) -> str:
     return info.id if is_usable else f"{info.id} ({info.status.replace('_', ' ')})"
 
 
-def _usable(name: str, infos: Sequence[ModelInfo]) -> str:
-    info = next((info for info in infos if info.id == name), None)
-    if info is None:
+def _usable(session: Session, name: str, infos: Sequence[ModelInfo]) -> Waits[str]:
+    try:
+        # A provider may have a model that it does not list.
+        info = yield from until(session.host.submit(lambda core: core.models.get(name)))
+    except NotFound:
         near = _nearest(name, [info.id for info in infos])
         known = f"known: {', '.join(info.id for info in infos)}"
         hint = f"did you mean {near}? {known}" if near else f"{known}; {offer_model(name)}"
-        raise AgentError(f"there is no model {name!r}; {hint}")
+        raise AgentError(f"there is no model {name!r}; {hint}") from None
     if info.status == "not_downloaded":
         # A download may take hours, so it is the person who begins it.
         raise AgentError(f"model {name!r} is not on this machine; run: hf download {name}")
