@@ -51,12 +51,15 @@ async def preview(run: Run, place: Place, ports: WorkPorts, models: Models) -> R
     conversation = place.conversation
     chain = await ports.store.chain(conversation.tip_id)
     messages = recent(told(chain, conversation, run.input), run.limits.max_history)
-    tools = await ports.tools.runner_for(run.owner_id)
+    tools = await ports.tools.runner_for(run.owner_id, run.conversation_id)
     call = explicit_call(messages, tools, run.tools)
     if system := await instructions(place.agent, run, ports.workspaces, conversation.workspace):
         messages.insert(0, system_message(system))
     model = await models.get(run.model)
     request = request_of(run, messages, offered(tools.specs(), run.tools), model)
+    if not chain:
+        # A conversation that was only thought of; one that begins is lent tools anew.
+        ports.tools.take_back(conversation.id)
     count = await models.count_tokens(request)
     return RunPreview(
         request=request,

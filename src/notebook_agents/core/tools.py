@@ -233,6 +233,10 @@ class Tools:
         """
         self._lent[conversation_id] = runner
 
+    def take_back(self, conversation_id: str) -> None:
+        """Offer a conversation no lent tools any more."""
+        self._lent.pop(conversation_id, None)
+
     def lent_names(self) -> tuple[str, ...]:
         """The names of those tools."""
         return tuple(dict.fromkeys(s.name for lent in self._lent.values() for s in lent.specs()))

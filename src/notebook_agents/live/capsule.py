@@ -87,7 +87,7 @@ class Capsules:
         known = {name: visible[name] for name in names}
         comparing = Look(masker=masker, ends_at=time.monotonic() + self._comparing_s)
         seen = snapshot(known, comparing)
-        changes = differences(self._seen, seen) if self._seen is not None else ()
+        changes = self._changes(seen, namespace)
         ages = self._aged(seen, changes)
         ranked = _ranked(known, question.prompt, ages)
         reading = Look(masker=masker, ends_at=time.monotonic() + self._reading_s)
@@ -110,6 +110,13 @@ class Capsules:
     def forget(self) -> None:
         """Begin anew, with a new conversation."""
         self._seen, self._ages, self._turn = None, {}, 0
+
+    def _changes(self, seen: Snapshot, namespace: Mapping[str, Any]) -> tuple[Change, ...]:
+        if self._seen is None:
+            return ()
+        found = differences(self._seen, seen)
+        # What was hidden meanwhile is still there, and not even its name is told.
+        return tuple(c for c in found if c.kind != "removed" or c.name not in namespace)
 
     def _aged(self, seen: Snapshot, changes: tuple[Change, ...]) -> dict[str, int]:
         """By variable, the prompt before which it changed last."""

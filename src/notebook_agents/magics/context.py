@@ -8,7 +8,7 @@ for every conversation alike.
 from __future__ import annotations
 
 import base64
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from notebook_agents.core.messages import AttachmentPart
@@ -63,9 +63,12 @@ class Context:
         if model == BUNDLED_MODEL:
             return None
         if model not in self._models:
-            found = yield from until(host.submit(_models))
-            self._models = {info.id: info for info in found}
+            self.know((yield from until(host.submit(_models))))
         return self._models.get(model)
+
+    def know(self, models: Iterable[ModelInfo]) -> None:
+        """How much each can read, and whether it sees."""
+        self._models |= {info.id: info for info in models}
 
     def told(self, prompt: str, model: str, *, tools: Collection[str] | None = None) -> str:
         """What goes with a prompt to a model that has these tools; None is all there are."""
