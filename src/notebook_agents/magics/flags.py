@@ -7,6 +7,7 @@ means that nobody said anything: then ``%config AgentMagics`` decides, then the 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any, Literal, get_args
 
 from IPython.core.error import UsageError
@@ -14,7 +15,9 @@ from IPython.core.magic_arguments import MagicArgumentParser
 
 from notebook_agents.magics.errors import AgentError
 
-Approval = Literal["default", "ask", "yes"]
+Approval = Literal["default", "ask", "auto-edit", "plan", "full", "yes"]
+APPROVALS: tuple[Approval, ...] = ("ask", "auto-edit", "plan", "full", "yes")
+"""One flag each; at most one may be given."""
 Format = Literal["markdown", "text", "code", "json", "html", "math"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
@@ -37,6 +40,8 @@ class Options:
     is_streaming: bool = True
     tools: tuple[str, ...] | None = None
     approval: Approval = "default"
+    live: bool = False
+    """Whether ``python_executor`` runs in the notebook itself."""
     show_context: bool = False
     """Whether nothing is sent, and what would be is shown."""
     debug: bool = False
@@ -105,8 +110,20 @@ FLAGS: tuple[Flag, ...] = (
         completes="tools",
     ),
     Flag(("--no-tools",), {"action": "store_true", "help": "No tools: the model just answers."}),
-    Flag(("--yes",), {"action": "store_true", "help": "Allow tool calls that would be asked for."}),
     Flag(("--ask",), {"action": "store_true", "help": "Ask before every tool call."}),
+    Flag(
+        ("--auto-edit",),
+        {"action": "store_true", "help": "Allow changes to variables and files in this folder."},
+    ),
+    Flag(("--plan",), {"action": "store_true", "help": "Only look, and propose what to do."}),
+    Flag(
+        ("--full",), {"action": "store_true", "help": "Allow tool calls that would be asked for."}
+    ),
+    Flag(("--yes",), {"action": "store_true", "help": "The same as --full."}),
+    Flag(
+        ("--live",),
+        {"action": "store_true", "help": "Run the model's Python in this notebook, if allowed."},
+    ),
     Flag(
         ("--dry-run", "--show-context"),
         {
@@ -122,7 +139,7 @@ FLAG_BY_NAME = {name: flag for flag in FLAGS for name in flag.names}
 CONTRADICTIONS: tuple[frozenset[str], ...] = (
     frozenset({"--tools", "--no-tools"}),
     frozenset({"--history", "--no-history"}),
-    frozenset({"--yes", "--ask"}),
+    *(frozenset({f"--{a}", f"--{b}"}) for a, b in combinations(APPROVALS, 2)),
 )
 """Of each of these, one at most."""
 
@@ -152,10 +169,15 @@ def options_of(parser: MagicArgumentParser, tokens: list[str]) -> Options:
         out=values.out,
         is_streaming=not values.no_stream,
         tools=() if values.no_tools else (tools if values.tools is not None else None),
-        approval="yes" if values.yes else "ask" if values.ask else "default",
+        approval=next((name for name in APPROVALS if _is_given(name, values)), "default"),
+        live=values.live,
         show_context=values.show_context,
         debug=values.debug,
     )
+
+
+def _is_given(name: str, values: Any) -> bool:
+    return bool(getattr(values, name.replace("-", "_")))
 
 
 def _check_bounds(flag: Flag, values: Any) -> None:

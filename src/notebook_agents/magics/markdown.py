@@ -107,11 +107,20 @@ def tool_markdown(block: ToolBlock) -> str:
         outcome = "" if block.status == "succeeded" else f"{block.status.replace('_', ' ')}, "
         title += f" <small>{outcome}{block.duration_ms / 1000:.1f} s</small>"
     body = [_arguments(block)]
+    if block.status == "waiting" and block.findings:
+        body.append(fenced("\n".join(_reasons(block))))
     if block.content:
         body.append(fenced(_clipped(block.content)))
     inner = "\n\n".join(_quoted(part) for part in body)
     # The empty paragraph keeps the answer at a distance.
-    return f"<details>\n<summary>{title}</summary>\n\n{inner}\n\n</details>\n<p></p>"
+    is_open = " open" if block.status == "waiting" else ""
+    return f"<details{is_open}>\n<summary>{title}</summary>\n\n{inner}\n\n</details>\n<p></p>"
+
+
+def _reasons(block: ToolBlock) -> list[str]:
+    """What a call that waits would do, by line."""
+    places = [f"line {finding.line}: " if finding.line else "" for finding in block.findings]
+    return [f"{where}{f.text}" for where, f in zip(places, block.findings, strict=True)]
 
 
 def brief_arguments(block: ToolBlock, *, max_chars: int = 66) -> str:

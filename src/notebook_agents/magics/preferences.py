@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 from traitlets import Bool, Enum, Float, Int, List, TraitError, Unicode
 from traitlets.config import Config, Configurable
 
+from notebook_agents.core.policy import MODES
 from notebook_agents.magics.flags import FORMATS, Options
 from notebook_agents.magics.settings import magic_variable, magic_variable_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+ONLY_HERE = "set it in the notebook that needs it: %config AgentMagics.mode = 'full'"
 DEFAULT_HISTORY = 5
 DEFAULT_CONTEXT_CHARS = 6_000
 
@@ -66,6 +68,22 @@ class Preferences(Configurable):
     shown = List(
         Unicode(), help="Variables that models are told of although their names look secret."
     ).tag(config=True)
+    live = Bool(
+        False, help="Whether the model's Python runs in the notebook itself, as with --live."
+    ).tag(config=True)
+    dry_run = Bool(
+        True, help="Whether code for the notebook runs in a copy of the kernel before you decide."
+    ).tag(config=True)
+    dry_run_seconds = Float(10.0, min=0.1, help="Longest dry run, in seconds.").tag(config=True)
+    dry_run_memory_mb = Int(
+        2048, min=64, help="Memory that a dry run may take beyond the notebook's, in MB."
+    ).tag(config=True)
+    mode = Enum(
+        list(MODES),
+        "ask",
+        help="What tools may do without asking: ask, auto-edit, plan (only look) or full; full is"
+        " for this kernel only and never read from a file or the environment.",
+    ).tag(config=True)
     footer = Bool(True, help="Whether a line below an answer says what it took.").tag(config=True)
     undo_run_mb = Int(
         256, min=0, help="Memory that the copies for undoing one run may take, in MB."
@@ -82,6 +100,7 @@ class Preferences(Configurable):
         for name in self.names():
             if name in told:
                 self._sources[name] = "the configuration"
+                self._refuse_kept(name, "the configuration")
             elif (text := magic_variable(name)) is not None:
                 self._take(name, text)
         self.observe(self._note, names=self.names())
@@ -121,6 +140,13 @@ class Preferences(Configurable):
             is_streaming=options.is_streaming and self.stream,
         )
 
+    def _refuse_kept(self, name: str, source: str) -> None:
+        """Leave out ``full`` where it would come back with every kernel."""
+        if name == "mode" and self.mode == "full":
+            self.mode = "ask"
+            self._sources.pop(name, None)
+            sys.stderr.write(f"mode=full of {source} is left out: {ONLY_HERE}\n")
+
     def _take(self, name: str, text: str) -> None:
         variable = magic_variable_name(name)
         try:
@@ -129,6 +155,7 @@ class Preferences(Configurable):
             sys.stderr.write(f"{variable} is left out: {error}\n")
         else:
             self._sources[name] = variable
+            self._refuse_kept(name, variable)
 
     def _note(self, change: Any) -> None:
         self._sources[change["name"]] = "%config"

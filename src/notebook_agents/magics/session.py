@@ -312,7 +312,7 @@ class Session:
         self.conversation_id = conversation.id
 
     def _cell(self, options: Options) -> Stage:
-        ask = PersonAsker(is_kernel=self.is_kernel)
+        ask = PersonAsker(is_kernel=self.is_kernel, previewer=self.live.preview)
         if not self.is_kernel:
             return Stage(screen=TerminalScreen(is_streaming=options.is_streaming), ask=ask)
         is_captured = isinstance(self.shell.display_pub, CapturingDisplayPublisher)

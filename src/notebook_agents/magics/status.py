@@ -61,11 +61,25 @@ def status(session: Session, _argument: str, _options: Options) -> Waits[Facts]:
             ("Model", model_text(session)),
             ("Engine", f"{_engine_text(facts.health)} ({engine_place()})"),
             ("Sandbox", facts.sandbox),
+            ("Mode", mode_text(session.preferences.mode)),
             ("Conversation", _conversation_text(session)),
             ("Runs", f"{facts.n_runs} of yours, {facts.n_runs_here} in this conversation"),
             ("Next prompt sends", "; ".join(sent)),
         )
     )
+
+
+MODE_TEXTS: dict[str, str] = {
+    "ask": "ask: what only looks runs, whatever changes something is asked about",
+    "auto-edit": "auto-edit: variables and files of this folder may change; else it asks",
+    "plan": "plan: only looks, and proposes what to do",
+    "full": "⚠ full: nothing is asked about; back with %config AgentMagics.mode = 'ask'",
+}
+
+
+def mode_text(mode: str) -> str:
+    """What tools may do without asking."""
+    return MODE_TEXTS[mode]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from notebook_agents.core.assessments import Finding
 from notebook_agents.core.events import (
     ApprovalDecided,
     ApprovalRequested,
@@ -14,6 +15,7 @@ from notebook_agents.core.events import (
     ModelFinished,
     ModelStarted,
     RunFinished,
+    RunQueued,
     TextDelta,
     ToolFinished,
     ToolOutput,
@@ -22,6 +24,7 @@ from notebook_agents.core.events import (
 )
 from notebook_agents.core.figures import Figure
 from notebook_agents.core.models import BUNDLED_MODEL, Usage
+from notebook_agents.core.policy import ALLOW_POLICY
 from notebook_agents.magics.flags import Format
 
 BUNDLED_BADGE = "built-in demo model"
@@ -48,6 +51,8 @@ class ToolBlock:
     status: str = "running"
     """``waiting`` for approval, ``running``, or how it ended."""
     content: str = ""
+    findings: tuple[Finding, ...] = ()
+    """What it would do, while it waits for an answer."""
     duration_ms: float = 0.0
 
     @property
@@ -76,6 +81,8 @@ class Transcript:
     """Calls that the person answered before the events about them arrived."""
     usage: Usage = Usage()
     decode_ms: float = 0.0
+    policy: str = ""
+    """The name of what decides about tool calls."""
     gpu: str = ""
     """What the engine's GPU holds, where it has one."""
     format: Format = "markdown"
@@ -137,6 +144,8 @@ class Transcript:
             parts.append(f"{n_tools} tool{'s' if n_tools > 1 else ''}")
         if self.usage.cost_usd is not None:
             parts.append(f"${self.usage.cost_usd:.4f}")
+        if self.policy == ALLOW_POLICY.name:
+            parts.append("⚠ full: nothing is asked")
         return " · ".join(parts)
 
     @property
@@ -177,6 +186,8 @@ class Transcript:
                 self.note(body.message)
             case RunFinished():
                 self._finish(body)
+            case RunQueued():
+                self.policy = body.policy
             case _:
                 pass
 
@@ -217,7 +228,8 @@ class Transcript:
             self._answered.discard(body.call_id)
             self.pending = others
         elif body.call_id not in self._answered:
-            self._tool_block(body.call_id, body.name, body.arguments).status = "waiting"
+            block = self._tool_block(body.call_id, body.name, body.arguments)
+            block.status, block.findings = "waiting", body.findings
             self.pending = [*others, body]
             self.phase = "Waiting for your approval…"
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from notebook_agents.core.messages import user_message
 from notebook_agents.core.models import Sampling
-from notebook_agents.core.policy import ALLOW_POLICY, ASK_POLICY, DEFAULT_POLICY, ApprovalPolicy
+from notebook_agents.core.policy import ASK_POLICY, MODES, ApprovalPolicy
 from notebook_agents.core.runs import Limits, StartRun
 from notebook_agents.magics.instructions import instructions_of
 from notebook_agents.magics.waiting import Waits
@@ -22,10 +22,13 @@ TYPED = "typed"
 """Where a run keeps what the person wrote, when the model was told it in other words."""
 
 POLICIES: dict[Approval, ApprovalPolicy] = {
-    "default": DEFAULT_POLICY,
     "ask": ASK_POLICY,
-    "yes": ALLOW_POLICY,
+    "auto-edit": MODES["auto-edit"],
+    "plan": MODES["plan"],
+    "full": MODES["full"],
+    "yes": MODES["full"],
 }
+"""By flag; without one the session's mode decides."""
 
 
 def wish_of(text: str, options: Options, session: Session, identity: Identity) -> StartRun:
@@ -47,7 +50,7 @@ def wish_of(text: str, options: Options, session: Session, identity: Identity) -
         sampling=sampling,
         limits=limits,
         history=options.history,
-        policy=POLICIES[options.approval],
+        policy=POLICIES.get(options.approval) or MODES[session.preferences.mode],
         system=session.context.told(text, options.model or session.model, tools=options.tools),
     )
 
@@ -69,6 +72,7 @@ def whole_wish(
         system="\n".join(filter(None, (told, wish.system))),
         metadata={**wish.metadata, **typed},
     )
+    wish = replace(wish, lent=(yield from session.live.lent(options)))
     if identity.engaged is not None:
         wish = yield from identity.engaged.wish(session.host, wish)
     return wish
