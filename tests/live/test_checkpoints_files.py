@@ -82,14 +82,30 @@ def test_what_another_program_changes_is_kept_when_the_code_may_start_one(
     assert (folder / "data.csv").read_text() == "a\n1\n"
 
 
-def test_what_was_not_kept_is_said_and_not_claimed(checkpoints: Checkpoints, folder: Path) -> None:
-    run(
-        checkpoints,
-        f"import subprocess; subprocess.run([{sys.executable!r}, '-c', \"open('data.csv', 'w')\"])",
-    )
+def test_what_changes_meanwhile_is_left_alone_and_said_when_the_code_starts_no_program(
+    checkpoints: Checkpoints, folder: Path
+) -> None:
+    with checkpoints.around(NO_NAMES, Cause()):
+        (folder / "own.txt").write_text("agent")
+        subprocess.run([sys.executable, "-c", "open('data.csv', 'w')"], check=True)
     undone = undo(checkpoints)
-    assert undone.files == {}
-    assert undone.failures == ["file data.csv: it was not kept"]
+    assert undone.files == {"own.txt": "removed"}
+    assert undone.failures == [
+        "file data.csv: it changed while the code ran, perhaps by another program"
+    ]
+    with checkpoints.around(NO_NAMES, Cause()) as work:
+        subprocess.run([sys.executable, "-c", "open('mine.txt', 'w')"], check=True)
+    assert work.change is None
+
+
+def test_what_the_product_keeps_itself_is_no_file_of_the_notebook(folder: Path) -> None:
+    checkpoints = Checkpoints(dict, folder / "home")
+    run(checkpoints, WRITES, Scope(names=frozenset(), files=None))
+    run(checkpoints, WRITES_TWO, Scope(names=frozenset(), files=None))
+    assert [str(change.changes) for change in checkpoints.history()] == [
+        "wrote new.txt",
+        "rewrote data.csv",
+    ]
 
 
 def test_reading_is_no_change(checkpoints: Checkpoints) -> None:

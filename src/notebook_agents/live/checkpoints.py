@@ -19,6 +19,7 @@ from typing import Any, Literal
 from notebook_agents.live.checkpoints_changes import (
     ABSENT,
     CELL_STAYS,
+    ELSEWHERE,
     Absent,
     Cause,
     Change,
@@ -60,11 +61,11 @@ class Checkpoints:
 
     def __init__(self, namespace: Callable[[], dict[str, Any]], home: Path | None) -> None:
         self._namespace = namespace
-        self._blobs = Blobs(home / "undo" / "files") if home else None
+        self._blobs = Blobs(home / "undo" / "files", home.resolve()) if home else None
         self._kept = Kept(home / "undo" / "changes") if home else None
         if self._blobs and self._kept:
             self._blobs.prune(self._kept.digests())
-        self._watcher = Watcher()
+        self._watcher = Watcher(home.resolve() if home else None)
         self._done: list[Change] = []
         self._undone: list[Change] = []
         self._n_made = 0
@@ -233,6 +234,7 @@ class Checkpoints:
                 undone.failures.append(f"file {path}: {what[2:]}")
             else:
                 undone.files[path] = what
+        undone.failures += [f"file {path}: {ELSEWHERE}" for path in change.elsewhere]
         _remove_empty(folder, change.new_folders)
         return tuple(finished(folder, entry) for entry in started)
 
@@ -303,6 +305,7 @@ class Checkpoints:
             new_folders=files.new_folders() if files else (),
             unsaved=tuple(entry for entry in memory.unsaved if entry.name not in rebound),
             file_reasons=files.reasons if files else {},
+            elsewhere=files.elsewhere if files else (),
         )
 
     def _made(self, work: Work) -> None:

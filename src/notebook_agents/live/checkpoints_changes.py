@@ -22,6 +22,7 @@ class Absent:
 
 
 ABSENT = Absent()
+ELSEWHERE = "it changed while the code ran, perhaps by another program"
 CELL_STAYS = (
     "a kernel cannot take code out of cells; in the notebook: Edit, Undo Cell Operation (Z), or"
     " delete it"
@@ -138,6 +139,8 @@ class Change:
     """Variables it may have changed inside without that being seen or kept."""
     file_reasons: dict[str, str] = field(default_factory=dict)
     """Why a file was not kept, by path."""
+    elsewhere: tuple[str, ...] = ()
+    """Files that changed meanwhile, perhaps by another program."""
     is_former: bool = False
     """Whether it was made before the kernel was restarted: its variables are gone."""
 
@@ -183,8 +186,10 @@ class Undone:
             lines.append(f"  restored: {listed(self.restored)}")
         if self.removed:
             lines.append(f"  removed: {listed(self.removed)}")
-        for path, what in self.files.items():
-            lines.append(f"  file {path}: {what}")
+        for what in dict.fromkeys(self.files.values()):
+            paths = [path for path, became in self.files.items() if became == what]
+            noun = "file" if len(paths) == 1 else "files"
+            lines.append(f"  {noun} {listed(paths)}: {what}")
         if not (self.restored or self.removed or self.files):
             lines.append("  nothing was restored")
         if self.conflicts:
@@ -192,7 +197,9 @@ class Undone:
                 f"  left as you changed it since: {listed(self.conflicts)}"
                 " (to lose your changes: %agent undo --force)"
             )
-        lines += [f"  not restored: {failure}" for failure in self.failures]
+        lines += [f"  not restored: {failure}" for failure in self.failures[:MAX_NAMED]]
+        if len(self.failures) > MAX_NAMED:
+            lines.append(f"  not restored: {len(self.failures) - MAX_NAMED} more")
         return lines
 
 

@@ -55,8 +55,10 @@ class FileChange:
 class Blobs:
     """Contents of files, by digest."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, private: Path) -> None:
         self._folder = folder
+        self.private = private
+        """The product's own folder, in which nothing is anybody's work."""
         self._known: dict[tuple[Path, Signature], str] = {}
         """What was kept before and need not be read again."""
 
@@ -101,7 +103,11 @@ class FileWork:
         self.folder = folder
         self._blobs = blobs
         self._room_bytes = room_bytes
-        self._before = listing_of(folder)
+        self._before = listing_of(folder, blobs.private)
+        self._is_wide = False
+        """Whether all that changes meanwhile is taken for the work's doing."""
+        self.elsewhere: tuple[str, ...] = ()
+        """What changed meanwhile, perhaps by another program."""
         self._saved: dict[str, FileState | None] = {}
         self.reasons: dict[str, str] = {}
         """Why a file is not kept, by path."""
@@ -109,7 +115,7 @@ class FileWork:
     @contextmanager
     def watched(self, watcher: Watcher, paths: Sequence[str] | None) -> Iterator[None]:
         """Keep these files now (None: all there is room for), and any other before it changes."""
-        wanted = paths
+        wanted, self._is_wide = paths, paths is None
         if wanted is None:
             sizes = {path: found.size_bytes for path, found in self._before.files.items()}
             wanted = sorted(sizes, key=lambda path: sizes[path])
@@ -136,16 +142,23 @@ class FileWork:
 
     def changes(self) -> tuple[FileChange, ...]:
         """What is different now."""
-        later = listing_of(self.folder)
-        touched = self._before.differences(later)
-        touched = {path for path in touched if not path.endswith(NOTEBOOK_SUFFIX)}
-        touched |= self._saved.keys() | self.reasons.keys()
+        later = listing_of(self.folder, self._blobs.private)
+        touched = self._saved.keys() | self.reasons.keys()
+        others = {
+            path
+            for path in self._before.differences(later) - touched
+            if not path.endswith(NOTEBOOK_SUFFIX)
+        }
+        if self._is_wide:
+            touched |= others
+        else:
+            self.elsewhere = tuple(sorted(others))
         found = (self._change(path, later) for path in sorted(touched))
         return tuple(change for change in found if change is not None)
 
     def new_folders(self) -> tuple[str, ...]:
         """The folders that were not there before, innermost first."""
-        made = listing_of(self.folder).folders - self._before.folders
+        made = listing_of(self.folder, self._blobs.private).folders - self._before.folders
         return tuple(sorted(made, key=lambda path: -path.count(os.sep)))
 
     def _change(self, path: str, later: Listing) -> FileChange | None:

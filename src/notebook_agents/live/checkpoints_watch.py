@@ -64,12 +64,14 @@ class Listing:
         }
 
 
-def listing_of(folder: Path) -> Listing:
-    """The files below a folder, without hidden ones; links are not followed."""
+def listing_of(folder: Path, private: Path | None = None) -> Listing:
+    """The files below a folder, but for hidden and private ones; links are not followed."""
     files: dict[str, Signature] = {}
     folders: set[str] = set()
     for root, names, here in os.walk(folder):
-        names[:] = [name for name in sorted(names) if not _is_skipped(name)]
+        names[:] = [
+            name for name in sorted(names) if not _is_skipped(name) and Path(root, name) != private
+        ]
         folders.update(os.path.relpath(os.path.join(root, name), folder) for name in names)  # noqa: PTH118
         for name in here:
             path = Path(root, name)
@@ -87,7 +89,9 @@ Saver = Callable[[str], None]
 class Watcher:
     """Tells of files below a folder that this process is about to change."""
 
-    def __init__(self) -> None:
+    def __init__(self, private: Path | None) -> None:
+        self._private = f"{private}{os.sep}" if private else None
+        """Files below it are the product's own."""
         self._folder = ""
         self._save: Saver | None = None
         self._is_hooked = False
@@ -126,6 +130,8 @@ class Watcher:
         folder = self._folder
         absolute = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))  # noqa: PTH118, PTH119, PTH120
         if not absolute.startswith(folder + os.sep):
+            return None
+        if self._private is not None and absolute.startswith(self._private):
             return None
         relative = absolute[len(folder) + 1 :]
         *folders, name = Path(relative).parts

@@ -24,8 +24,11 @@ from uuid import UUID
 
 from notebook_agents.live.copies import (
     CONTAINERS,
+    DICTS,
     GENERATORS,
     INSTANCES,
+    LISTS,
+    SETS,
     Both,
     Keeper,
     States,
@@ -91,6 +94,10 @@ _OPEN_BASES = frozenset(
         ("builtins", "BaseException"),
     }
 )  # fmt: skip
+_COMMON: dict[type, Keeper | None] = {
+    list: LISTS, dict: DICTS, set: SETS, tuple: None, frozenset: None,
+}  # fmt: skip
+"""What most structures consist of, found without looking any further."""
 _ARRAYS, _FRAMES, _TENSORS, _STATES = Arrays(), Frames(), Tensors(), States()
 
 
@@ -100,6 +107,8 @@ def keeper_of(value: Any, known: dict[type, bool]) -> Keeper | str | None:
     ``known`` remembers what was found out about classes.
     """
     kind = type(value)
+    if kind in _COMMON:
+        return _COMMON[kind]
     if kind in ATOMS or isinstance(value, _ATOM_BASES) or _is_fixed(value):
         return None
     found = _of_data(value) or _of_containers(value)
