@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -24,6 +25,12 @@ _ASKING = (
     "__eq__", "__hash__", "__getitem__", "__contains__", "__format__", "__dir__", "__float__",
     "__array__",
 )  # fmt: skip
+
+
+class HostileZone(datetime.tzinfo):
+    """A zone of time that is asked whenever a time is written."""
+
+    utcoffset = dst = tzname = _refuse
 
 
 class Meta(type):
@@ -140,6 +147,8 @@ def hostile_namespace() -> dict[str, Any]:
         "objects": cell,
         "holder": [object.__new__(Hostile), {"k": object.__new__(Hostile)}],
         "endless": endless(),
+        "when": datetime.datetime(2024, 1, 2, tzinfo=HostileZone()),
+        "part": slice(object.__new__(Hostile)),
         "recursive": recursive(),
         "long": "x" * 100_000_000,
         "huge_int": 10**100_000,

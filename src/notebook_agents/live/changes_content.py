@@ -42,7 +42,7 @@ from notebook_agents.live.describe_models import (
     network_parameters,
 )
 from notebook_agents.live.describe_values import base_container, is_container, length
-from notebook_agents.live.describe_words import WRITTEN_AS_STR, Look, counted
+from notebook_agents.live.describe_words import Look, counted, is_written_safely
 from notebook_agents.live.masking import is_secret_name
 
 MAX_READ_BYTES = 1 << 20
@@ -56,7 +56,7 @@ MAX_ELEMENTS = 1_000
 MAX_DEPTH = 3
 MAX_PARAMETERS = 200
 MAX_TEXT = 40
-_SCALARS = frozenset({str, int, float, bool, type(None), bytes, *WRITTEN_AS_STR} - {slice})
+_SCALARS = frozenset({str, int, float, bool, type(None), bytes})
 _HASHED_AS_THEY_ARE = frozenset({str, int, bool, type(None)})
 _MOMENTS = frozenset({"DatetimeArray", "TimedeltaArray", "PeriodArray"})
 _MASKED = frozenset({"IntegerArray", "FloatingArray", "BooleanArray"})
@@ -227,7 +227,7 @@ def _element_digest(value: Any, depth: int) -> int:
         return hash((len(value), value[:MAX_ELEMENTS], value[-MAX_ELEMENTS:]))
     if kind is float and value != value:
         return 2
-    if kind in _SCALARS:
+    if kind in _SCALARS or is_written_safely(value):
         return hash((kind, value))
     if base_container(value) is not None:
         return _container_digest(value, depth)

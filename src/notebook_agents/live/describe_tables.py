@@ -19,7 +19,7 @@ SAMPLE_ROWS = 3
 MAX_READ_CELLS = 1_000
 MAX_RANGED_ROWS = 1_000_000
 SHOWN_TEXTS = 4
-_ORDERED = frozenset({int, float, *WRITTEN_AS_STR}) - {complex, slice, range}
+_ORDERED = frozenset({int, float, *WRITTEN_AS_STR}) - {complex, range}
 
 
 @dataclass(frozen=True, slots=True)

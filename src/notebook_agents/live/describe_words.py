@@ -41,9 +41,9 @@ WRITTEN_AS_STR = (
     pathlib.PurePosixPath,
     pathlib.PureWindowsPath,
     range,
-    slice,
     complex,
 )
+_ZONES = frozenset({"datetime", "zoneinfo", "pytz", "dateutil"})
 _PANDAS_SCALARS = ("Timestamp", "Timedelta", "Period", "Interval")
 
 
@@ -97,7 +97,7 @@ class Look:
             return self.quoted(str(value), max_chars)
         if kind is bytes:
             return counted(bytes.__len__(value), "byte")  # type: ignore[arg-type]
-        if kind in WRITTEN_AS_STR:
+        if is_written_safely(value):
             return self.text(str(value), max_chars)
         return self._library_cell(value, max_chars)
 
@@ -119,6 +119,12 @@ class Look:
         if type in classes_of(value):
             return f"class {class_name(value)}"
         return f"<{class_name(kind)}>"
+
+
+def is_written_safely(value: Any) -> bool:
+    """Whether its text and its hash are made by Python alone; a zone may be of the notebook."""
+    zone = value.tzinfo if type(value) in (datetime.datetime, datetime.time) else None
+    return type(value) in WRITTEN_AS_STR and (zone is None or library_of(type(zone)) in _ZONES)
 
 
 def number(value: Any) -> str:
