@@ -199,6 +199,35 @@ def test_objects_of_own_classes_have_their_attributes_again() -> None:
     assert not hasattr(notebook["slots"], "b")
 
 
+def test_objects_of_modules_in_the_working_folder_are_the_persons_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_module_of_mine.py").write_text("class Model:\n    pass\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    notebook = Notebook()
+    notebook.run("import own_module_of_mine; model = own_module_of_mine.Model()")
+    assert notebook.checkpoints.preview(ALL).text == ""
+    notebook.run("model.layers = [1]")
+    notebook.undo()
+    assert vars(notebook["model"]) == {}
+
+
+def test_a_figure_of_plotly_has_its_traces_and_layout_again() -> None:
+    graphs = pytest.importorskip("plotly.graph_objects")
+    figure = graphs.Figure(graphs.Scatter(x=[1, 2], y=[3, 4]))
+    before = figure.to_json()
+    notebook = Notebook(figure=figure, graphs=graphs)
+    notebook.run(
+        "figure.add_trace(graphs.Bar(y=[1])); figure.update_layout(title='t');"
+        " figure.data[0].x = [5, 6]"
+    )
+    notebook.undo()
+    assert figure.to_json() == before
+    figure.add_trace(graphs.Bar(y=[1]))
+    assert len(figure.data) == 2
+
+
 def test_a_structure_that_holds_itself_is_kept() -> None:
     loop: list[Any] = [1]
     loop.append(loop)
