@@ -33,6 +33,7 @@ export class ChatPanel {
     this.settings = model.get("settings") ?? {};
     this.panel = new Panel(this.settings.title || "Chat with the agent", "na-chat");
     this.cells = new NotebookCells(model, this.panel.root);
+    this.panel.root.addEventListener("keydown", (event) => this.cells.saveOnKey(event));
     this.saved = new StaticTranscript(this.settings.transcript_class);
     /** @type {{ clientId: string, text: string, request: string }[]} */
     this.pending = [];

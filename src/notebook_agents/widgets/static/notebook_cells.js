@@ -27,6 +27,7 @@ export class NotebookCells {
    * @param {HTMLElement} root of the panel
    */
   constructor(model, root) {
+    this.model = model;
     this.shared = sharedNotebook(model);
     this.root = root;
     /** @type {Element | null} the code cell that had the focus last, other than the panel's own */
@@ -43,6 +44,17 @@ export class NotebookCells {
   look(event) {
     const cell = /** @type {Element} */ (event.target).closest?.(".jp-Notebook .jp-CodeCell");
     if (cell && !cell.contains(this.root)) this.lastCell = cell;
+  }
+
+  /**
+   * Ctrl+S and Cmd+S save the notebook from in here too: otherwise the browser would save the page.
+   * @param {KeyboardEvent} event
+   */
+  saveOnKey(event) {
+    const context = this.model.widget_manager?.context;
+    if (event.key !== "s" || !(event.ctrlKey || event.metaKey) || event.altKey || typeof context?.save !== "function") return;
+    event.preventDefault();
+    context.save();
   }
 
   /** @returns {string[]} */
