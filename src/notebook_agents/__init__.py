@@ -24,6 +24,9 @@ _LAZY = {
     "show_context": "notebook_agents.magics.showing",
     "dashboard": "notebook_agents.widgets.panels",
     "run_inspector": "notebook_agents.widgets.panels",
+    "tool_panel": "notebook_agents.widgets.panels",
+    "task_panel": "notebook_agents.widgets.panels",
+    "agent_editor": "notebook_agents.widgets.panels",
     "use_core": "notebook_agents.magics.magic",
 }
 

@@ -112,6 +112,7 @@ class AgentChanges:
     security_level: Level | None = None
     max_memory_mb: int | None = None
     timeout_s: float | None = None
+    policy: ApprovalPolicy | None = None
     metadata: dict[str, Any] | None = None
     status: AgentStatus | None = None
 

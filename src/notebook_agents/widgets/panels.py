@@ -8,8 +8,11 @@ from notebook_agents.magics.magic import installed_magics
 
 if TYPE_CHECKING:
     from notebook_agents.magics.session import Session
+    from notebook_agents.widgets.agent_editor import AgentEditor
     from notebook_agents.widgets.dashboard import Dashboard
     from notebook_agents.widgets.run_inspector import RunInspector
+    from notebook_agents.widgets.task_panel import TaskPanel
+    from notebook_agents.widgets.tool_panel import ToolPanel
 
 
 def dashboard(
@@ -30,6 +33,27 @@ def run_inspector(run: Any = "") -> RunInspector:
 
     id = run if isinstance(run, str) else getattr(run, "run_id", None) or run.id
     return RunInspector(_session(), id)
+
+
+def tool_panel(name: str | None = None) -> ToolPanel:
+    """Call any tool from a form; ``name`` is the one to begin with."""
+    from notebook_agents.widgets.tool_panel import ToolPanel
+
+    return ToolPanel(_session(), name)
+
+
+def task_panel(name: str | None = None) -> TaskPanel:
+    """Your tasks: their times, what they are doing, what they made; ``name`` is the first shown."""
+    from notebook_agents.widgets.task_panel import TaskPanel
+
+    return TaskPanel(_session(), name)
+
+
+def agent_editor(name: str | None = None) -> AgentEditor:
+    """Make and change agents; ``name`` (or an id) is the one to begin with, else a new one."""
+    from notebook_agents.widgets.agent_editor import AgentEditor
+
+    return AgentEditor(_session(), name)
 
 
 def _session() -> Session:
