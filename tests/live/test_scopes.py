@@ -25,14 +25,13 @@ NAMESPACE = {"df": [1], "other": [2], "n": 1, "account": Account(), "own": own_f
 
 
 def scope(code: str, risk: Risk = "mutates") -> Scope:
-    effect = "read" if risk == "reads" else "write"
-    findings = (Finding(risk=risk, text="x"),)
-    return scope_of(code, NAMESPACE, Assessment(effect=effect, findings=findings))
+    assessment = Assessment(effect="write", findings=(Finding(risk=risk, text="x"),))
+    return scope_of(code, NAMESPACE, assessment)
 
 
 def test_variables_that_the_code_does_not_mention_are_not_kept() -> None:
-    assert scope("df.append(n)").names == {"df", "n"}
-    assert scope("unknown.append(1)").names == set()
+    assert scope("df.append(n)").names == frozenset({"df", "n"})
+    assert scope("unknown.append(1)").names == frozenset()
 
 
 @pytest.mark.parametrize(
