@@ -46,8 +46,11 @@ def help_text(name: str) -> Help:
         also = f"Also: {', '.join(f'%agent {word}' for word in row.aliases)}" if row.aliases else ""
         parts = (f"%agent {name}", row.about, row.more.strip("\n"), also)
         return Help("\n\n".join(filter(None, parts)))
+    names = [", ".join(flag.names) for flag in FLAGS]
+    width = max(map(len, names)) + 2
     flags = "\n".join(
-        f"  {', '.join(flag.names):<20}{flag.settings['help'].replace('%%', '%')}" for flag in FLAGS
+        f"  {name:<{width}}{flag.settings['help'].replace('%%', '%')}"
+        for name, flag in zip(names, FLAGS, strict=True)
     )
     return Help(
         f"{USAGE}\n\nSubcommands:\n{subcommand_lines()}\n\nFlags, before the text:\n{flags}"

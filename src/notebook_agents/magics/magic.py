@@ -15,6 +15,7 @@ from notebook_agents.magics.awaiting import AwaitTransformer
 from notebook_agents.magics.cells import Errors
 from notebook_agents.magics.completion import AgentCompleter
 from notebook_agents.magics.errors import AgentError, one_line
+from notebook_agents.magics.first_sign import first_sign
 from notebook_agents.magics.host import CoreHost, CoreMaker
 from notebook_agents.magics.mentions import MentionCompleter
 from notebook_agents.magics.options import Command, Options, Prompt, agent_arguments, parse
@@ -149,7 +150,10 @@ class AgentMagics(Magics, Preferences):
             if request.options.out:
                 self._the_session().namespace[request.options.out] = preview
             return preview
-        return (yield from self._the_session().prompt(request))
+        sign = first_sign(self.shell) if self._session is None else None
+        session = self._the_session()
+        session.first_sign = sign
+        return (yield from session.prompt(request))
 
     @property
     def session(self) -> Session:

@@ -208,7 +208,8 @@ def _unknown_flag(name: str, where: str, known: Collection[str]) -> AgentError:
 
 
 def _refuse_typo(word: str) -> None:
-    near = close_to(word, list(WORDS), cutoff=0.75)
+    # People seldom mistype the first letter; "story" is not meant to be "history".
+    near = close_to(word, [known for known in WORDS if known[0] == word[:1]], cutoff=0.75)
     if near:
         raise AgentError(
             f"no subcommand {word!r}; did you mean {near}? To send it as a prompt: %agent -- {word}"

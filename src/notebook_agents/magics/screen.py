@@ -44,11 +44,14 @@ class Screen(Protocol):
 class NotebookScreen:
     """One output of a cell, replaced as the run goes on, and below it the figures."""
 
-    def __init__(self, *, is_streaming: bool = True, is_captured: bool = False) -> None:
+    def __init__(
+        self, *, is_streaming: bool = True, is_captured: bool = False, handle: Any = None
+    ) -> None:
+        """``handle`` is an output to take over."""
         self._is_streaming = is_streaming
         self._is_captured = is_captured
         """Whether outputs are collected (``%%capture``), where an update would be one more."""
-        self._handle: Any = None
+        self._handle = handle
         self._n_figures = 0
         self._drawn_at = 0.0
         self._is_dirty = True

@@ -110,6 +110,8 @@ class Session:
         self.known_personas: list[str] = []
         self.known_providers: list[str] = []
         self.last_answer: Answer | None = None
+        self.first_sign: Any = None
+        """The output that the next prompt takes over."""
         self._identity: Identity | None = None
         self.folder = ""
         """Where the conversation's tools work."""
@@ -316,7 +318,10 @@ class Session:
         if not self.is_kernel:
             return Stage(screen=TerminalScreen(is_streaming=options.is_streaming), ask=ask)
         is_captured = isinstance(self.shell.display_pub, CapturingDisplayPublisher)
-        screen = NotebookScreen(is_streaming=options.is_streaming, is_captured=is_captured)
+        screen = NotebookScreen(
+            is_streaming=options.is_streaming, is_captured=is_captured, handle=self.first_sign
+        )
+        self.first_sign = None
         return Stage(screen=screen, ask=ask)
 
 

@@ -310,4 +310,5 @@ WORDS: dict[str, str] = {
 
 def subcommand_lines() -> str:
     """Every subcommand and what it is for."""
-    return "\n".join(f"  {name:<9}{row.about}" for name, row in SUBCOMMANDS.items())
+    width = max(map(len, SUBCOMMANDS)) + 2
+    return "\n".join(f"  {name:<{width}}{row.about}" for name, row in SUBCOMMANDS.items())
