@@ -122,6 +122,15 @@ test("a kernel that does not answer is noticed until it speaks again", () => {
   assert.ok(!heard.silent);
 });
 
+test("a connection that is gone is as good as a kernel that does not answer", () => {
+  const { channel, heard } = wired();
+  channel.model.send = () => {
+    throw new Error("Cannot send");
+  };
+  channel.request("send", { text: "x" });
+  assert.ok(heard.silent);
+});
+
 test("the last block stays open, lists and code as wholes, and nothing of the text is left out", () => {
   for (const [source, last] of [["One.\n\nTwo", "Two"], ["One.\n\n- a\n- b\n\n", "- a\n- b"], ["One.\n\n```py\na\n\nb", "```py\na\n\nb"]]) {
     const tokens = blocksOf(source);

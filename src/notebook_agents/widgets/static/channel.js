@@ -66,8 +66,13 @@ export class Channel {
   request(kind, fields = {}, buffers = []) {
     this.n += 1;
     const request = `${this.prefix}-${this.n}`;
-    this.model.send({ kind, request, ...fields }, undefined, buffers);
     this.expectAnswer();
+    try {
+      this.model.send({ kind, request, ...fields }, undefined, buffers);
+    } catch {
+      // The connection belongs to a kernel that was restarted or is gone.
+      this.listener.onSilence(true);
+    }
     return request;
   }
 
