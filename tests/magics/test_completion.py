@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -34,6 +35,37 @@ def test_subcommands_flags_and_models_complete(
     agent_shell: AgentShell, line: str, expected: list[str]
 ) -> None:
     assert completions(agent_shell, line) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("%agent -f j", ["json"]),
+        ("%agent us", ["usage"]),
+        ("%agent config his", ["history="]),
+        ("%agent list lo", ["local"]),
+        ("%agent history --a", ["--all"]),
+        ("%agent save --f", ["--force"]),
+        ("%agent task sched", ["schedule"]),
+        ("%agent save ta", ["talk.json", "talks/"]),
+        ("%agent load talks/", ["talks/old.json"]),
+    ],
+)
+def test_what_follows_a_flag_or_a_subcommand_completes(
+    agent_shell: AgentShell, line: str, expected: list[str]
+) -> None:
+    Path("talks").mkdir()
+    Path("talk.json").touch()
+    Path("talks/old.json").touch()
+    assert completions(agent_shell, line) == expected
+
+
+def test_aliases_and_personas_complete(agent_shell: AgentShell) -> None:
+    agent_shell.run("%agent alias big other/model")
+    assert completions(agent_shell, "%agent -m b") == ["big"]
+    assert completions(agent_shell, "%agent dealias ") == ["big"]
+    agent_shell.run("%agent -p nobody hello")
+    assert completions(agent_shell, "%agent -p te") == ["teacher"]
 
 
 def test_models_complete_once_the_core_works(agent_shell: AgentShell) -> None:
