@@ -113,6 +113,13 @@ RULES = {
         "count = 1; x.cuont = count",
     ),
     "column": ("KeyError", "'prise'", "sum(table['prise'])", 1, "sum(table['price'])"),
+    "attribute": (
+        "AttributeError",
+        "'str' object has no attribute 'uper'",
+        "é = 1; x = text.uper()",
+        1,
+        "é = 1; x = text.upper()",
+    ),
     "colon": ("SyntaxError", "expected ':'", "if 1  # so\n    pass", 1, "if 1:  # so\n    pass"),
     "bracket": ("SyntaxError", "'(' was never closed", "print((1)", 1, "print((1))"),
     "print": (
@@ -129,7 +136,7 @@ RULES = {
 def test_rules_mend_the_commonest_mistakes(case: tuple[str, str, str, int, str]) -> None:
     name, message, source, line, mended = case
     error = CellError(number=1, source=source, name=name, message=message, traceback="", line=line)
-    found = repair(error, {"table": {"price": 1}})
+    found = repair(error, {"table": {"price": 1}, "text": "a"})
     assert found is not None
     assert found.code == mended
 
@@ -139,6 +146,7 @@ def test_rules_mend_the_commonest_mistakes(case: tuple[str, str, str, int, str])
     [
         ("NameError", "name 'quite_else' is not defined", "quite_else"),
         ("KeyError", "'unlike'", "table['unlike']"),
+        ("AttributeError", "'str' object has no attribute 'quite_else'", "text.quite_else"),
         ("KeyError", "(1, 2)", "table[1, 2]"),
         ("SyntaxError", "'(' was never closed", "f((1\ng(2)"),
         ("NameError", "name 'sns' is not defined", "%magic sns"),

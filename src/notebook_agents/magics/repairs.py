@@ -15,6 +15,7 @@ import tokenize
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 from notebook_agents.magics.cells import CellError
@@ -98,6 +99,28 @@ def _key(error: CellError, namespace: Mapping[str, Any]) -> Repair | None:
     return None
 
 
+def _attribute(error: CellError, namespace: Mapping[str, Any]) -> Repair | None:
+    said = re.search(r"has no attribute '(\w+)'", error.message)
+    try:
+        tree = ast.parse(error.source)
+    except (SyntaxError, ValueError):
+        return None
+    for node in ast.walk(tree):
+        if not (isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)):
+            continue
+        owner = namespace.get(node.value.id)
+        if said is None or owner is None or node.attr != said[1]:
+            continue
+        kind = owner if isinstance(owner, ModuleType | type) else type(owner)
+        if near := close_to(node.attr, [*_keys(owner), *dir(kind)], cutoff=CLOSENESS):
+            place = ast.Constant(node.attr, lineno=node.end_lineno or node.lineno)
+            place.end_col_offset = node.end_col_offset
+            place.col_offset = (node.end_col_offset or 0) - len(node.attr.encode())
+            reason = f"{node.value.id} has no {node.attr}; {near} is close"
+            return Repair(_replaced(error.source, place, near), reason)
+    return None
+
+
 def _syntax(error: CellError, _namespace: Mapping[str, Any]) -> Repair | None:
     lines = error.source.split("\n")
     if not 0 < error.line <= len(lines):
@@ -120,6 +143,7 @@ def _syntax(error: CellError, _namespace: Mapping[str, Any]) -> Repair | None:
 _RULES: Mapping[str, Callable[[CellError, Mapping[str, Any]], Repair | None]] = {
     "NameError": _name,
     "KeyError": _key,
+    "AttributeError": _attribute,
     "SyntaxError": _syntax,
 }
 
