@@ -100,13 +100,15 @@ class Desk:
         """Show what has happened, in the middle of work and on its thread."""
         self._painters.get(conversation_id, show_nothing)()
 
-    async def do(self, conversation_id: str, work: Callable[[], T]) -> T:
+    async def do(
+        self, conversation_id: str, work: Callable[[], T], interrupts: Interrupts | None = None
+    ) -> T:
         """Have ``work`` done on the notebook's thread; its result or error.
 
         Cancelling the awaiting task interrupts work that has begun, and waits until it has ended.
         Raises ToolFailed when nobody is there to do it.
         """
-        job = Job(work)
+        job = Job(work, interrupts=interrupts or Interrupts())
         with self._lock:
             take = self._takers.get(conversation_id)
             if take is None:

@@ -45,15 +45,25 @@ class Outcome:
     duration_ms: float = 0.0
 
 
+def go_on() -> None:
+    """For callers that nobody interrupts."""
+
+
 def execute(
-    shell: Any, code: str, *, on_output: Callable[[str], None] = ignore, is_shown: bool = True
+    shell: Any,
+    code: str,
+    *,
+    on_output: Callable[[str], None] = ignore,
+    check: Callable[[], None] = go_on,
+    is_shown: bool = True,
 ) -> Outcome:
     """Run the code in the notebook, on its own thread.
 
-    What it raises is in the outcome, KeyboardInterrupt too.
+    What it raises is in the outcome, KeyboardInterrupt too. ``check`` is called right before the
+    code: IPython swallows interrupts that come while it gets ready.
     """
     capture, started = Capture(on_output, is_shown=is_shown), time.monotonic()
-    with _undisturbed(shell), listening(shell, capture, code):
+    with _undisturbed(shell), _checked(shell, check), listening(shell, capture, code):
         try:
             result = _run_cell(shell, code)
             error = result.error_before_exec or result.error_in_exec
@@ -104,6 +114,21 @@ def _awaited(cell: Any) -> Any:
         asyncio._set_running_loop(before)
         if before is not None and task is not None:
             asyncio.tasks._enter_task(before, task)
+
+
+@contextmanager
+def _checked(shell: Any, check: Callable[[], None]) -> Iterator[None]:
+    run = shell.run_ast_nodes
+
+    async def checked(*nodes: Any, **options: Any) -> Any:
+        check()
+        return await run(*nodes, **options)
+
+    shell.run_ast_nodes = checked
+    try:
+        yield
+    finally:
+        del shell.run_ast_nodes
 
 
 @contextmanager

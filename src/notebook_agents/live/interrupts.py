@@ -40,6 +40,11 @@ class Interrupts:
             self._is_open = True
         return self
 
+    def check(self) -> None:
+        """Raise the KeyboardInterrupt of before once more, should somebody have swallowed it."""
+        if self._n_seen:
+            raise KeyboardInterrupt
+
     def __exit__(
         self,
         kind: type[BaseException] | None,

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,6 +25,7 @@ from notebook_agents.live.desk import STOPPED, Desk
 from notebook_agents.live.execution import Outcome, execute
 from notebook_agents.live.inspecting import SPEC as INSPECT
 from notebook_agents.live.inspecting import inspected
+from notebook_agents.live.interrupts import Interrupts
 from notebook_agents.live.result_texts import content_of
 from notebook_agents.live.visibility import Visibility
 
@@ -148,8 +150,10 @@ class NotebookTools:
         printed = _Printed(
             tell=lambda text: loop.call_soon_threadsafe(invocation.on_output, text),
             paint=lambda: desk.paint(id),
+            interrupts=Interrupts(),
         )
-        outcome, changes = await desk.do(id, lambda: self._run_here(invocation, printed))
+        work = partial(self._run_here, invocation, printed)
+        outcome, changes = await desk.do(id, work, printed.interrupts)
         return _result(outcome, changes)
 
     def _run_here(self, invocation: ToolInvocation, printed: _Printed) -> tuple[Outcome, str]:
@@ -163,7 +167,8 @@ class NotebookTools:
         )
         changes = ""
         try:
-            outcome = execute(notebook.shell, code, on_output=printed.add)
+            check = printed.interrupts.check
+            outcome = execute(notebook.shell, code, on_output=printed.add, check=check)
         finally:
             printed.flush()
             changes = notebook.saver.after(call_id=invocation.call_id)
@@ -193,7 +198,10 @@ class NotebookTools:
 class _Printed:
     """Passes on what code prints, a line or a tenth of a second at a time."""
 
-    def __init__(self, *, tell: Any, paint: Any) -> None:
+    def __init__(
+        self, *, tell: Callable[[str], object], paint: Callable[[], None], interrupts: Interrupts
+    ) -> None:
+        self.interrupts = interrupts
         self._tell = tell
         self._paint = paint
         self._pieces: list[str] = []

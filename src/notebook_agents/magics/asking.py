@@ -53,7 +53,7 @@ def what_is_asked(request: Prompt, session: Session, transcript: Transcript) -> 
         raise AgentError("; ".join(prompt.problems))
     for note in _notes(prompt):
         transcript.note(note)
-    yield from _offer(prompt, session)
+    _offer(prompt, session)
     model, pictures = transcript.model, prompt.pictures
     if pictures and not (yield from until(session.host.submit(lambda core: _sees(core, model)))):
         transcript.note(f"{model} does not see images; it was told in words what there is")
@@ -70,21 +70,13 @@ def _notes(prompt: Interpolated) -> list[str]:
     ]
 
 
-def _offer(prompt: Interpolated, session: Session) -> Waits[None]:
+def _offer(prompt: Interpolated, session: Session) -> None:
     """Let the model call the functions that the prompt names, from now on."""
-    if not prompt.functions:
-        return
     for name, function in prompt.functions:
         try:
             session.functions.offer(name, function)
         except NotebookAgentsError as error:
             raise AgentError(error.message) from error
-    functions = session.functions
-
-    async def lend(core: Core) -> None:
-        core.tools.lend(functions)
-
-    yield from until(session.host.submit(lend))
 
 
 async def _sees(core: Core, model: str) -> bool:

@@ -31,6 +31,9 @@ TICK_S = 0.1
 STOP_PATIENCE_S = 2.0
 """How long a stopped cell waits for a run that is just being started."""
 
+STOP_FIRST_S = 0.005
+"""Before work begins that holds this thread: time for a kernel's loop to tell of a Stop."""
+
 MAX_WAITING_EVENTS = 1000
 """How many events may wait for a cell that is busy, before output of tools is left out."""
 
@@ -52,6 +55,8 @@ class Turn:
     run_id: str = ""
     is_stopped: bool = False
     """Whether the person stopped it; the run then ends as cancelled, with its partial answer."""
+    _jobs: list[Job] = field(default_factory=list)
+    """What tools wait for this thread to do."""
     _left: list[EventBody | Job | None] = field(default_factory=list)
     """What arrived in the middle of a job and is for afterwards."""
 
@@ -80,6 +85,10 @@ class Turn:
             try:
                 if self._take(feed):
                     break
+                if self._jobs:
+                    # Stop may have been pressed while nothing ended at once; it comes first.
+                    yield Future(), STOP_FIRST_S
+                    self._work()
                 if self.transcript.pending and not self.is_stopped:
                     yield from self._decide()
                 yield feed.changed(), TICK_S
@@ -117,9 +126,13 @@ class Turn:
         is_over = None in items
         if not is_over:
             self.screen.show(self.transcript, has_news=bool(items), is_urgent=bool(jobs))
+        self._jobs += jobs
+        return is_over
+
+    def _work(self) -> None:
+        jobs, self._jobs = self._jobs, []
         for job in jobs:
             job.do()
-        return is_over
 
     def _paint(self, feed: Feed) -> None:
         """Draw what has arrived in the middle of a job; its end and further jobs come later."""
