@@ -147,9 +147,8 @@ def test_a_model_with_a_small_context_is_told_less(agent_shell: AgentShell) -> N
 
 
 def test_pictures_of_figures_go_to_models_that_see(agent_shell: AgentShell) -> None:
-    pyplot = pytest.importorskip("matplotlib.pyplot")
-    figure, axes = pyplot.subplots()
-    axes.plot([1, 2])
+    figure = pytest.importorskip("matplotlib.figure").Figure()
+    figure.subplots().plot([1, 2])
     context = Context(agent_shell.shell, Preferences())
     context.know([ModelInfo(id="sees", name="sees", capabilities=("text", "vision"))])
     agent_shell.shell.user_ns["figure"] = figure
