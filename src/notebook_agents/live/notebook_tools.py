@@ -33,6 +33,8 @@ RUN = "run_in_notebook"
 PYTHON = "python_executor"
 PAINT_EVERY_S = 0.1
 LONGEST_S = 3600.0
+CANCEL_PATIENCE_S = 5.0
+"""How long a call that the person stopped waits for the end of its run."""
 RUN_SPEC = ToolSpec(
     name=RUN,
     title="Run in the notebook",
@@ -137,6 +139,8 @@ class NotebookTools:
         except TimeoutError:
             return _failure("TIMEOUT", f"the code ran longer than {limit_s:g} seconds", started)
         except ToolFailed as error:
+            if error.reason == "STOPPED":  # the run will be too, and must not go on before
+                await asyncio.sleep(CANCEL_PATIENCE_S)
             return _failure(error.reason or "ToolFailed", error.message, started)
 
     async def release(self, conversation_id: str) -> None:

@@ -85,7 +85,7 @@ class Turn:
             try:
                 if self._take(feed):
                     break
-                if self._jobs:
+                if self._jobs and not self.is_stopped:
                     # Stop may have been pressed while nothing ended at once; it comes first.
                     yield Future(), STOP_FIRST_S
                     self._work()
