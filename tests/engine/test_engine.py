@@ -270,6 +270,23 @@ def test_a_failing_model_fails_its_requests_and_not_the_engine(
     assert engine.n_running == 0
 
 
+class FullRunner(TransformersRunner):
+    """A runner whose device has no memory left."""
+
+    def decode(self, rows: Sequence[Row]) -> torch.Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+
+def test_too_little_memory_is_told_with_what_the_model_needs(model: LoadedModel) -> None:
+    engine = StepEngine(FifoScheduler(), FullRunner)
+    emissions: list[Emission] = []
+    request = GenerateRequest(model=model.info.id, messages=(user_message("hi"),))
+    engine.add(make_row(model, request, emissions.append))
+    run(engine)
+    assert isinstance(emissions[-1], EngineUnavailable)
+    assert emissions[-1].message.startswith(f"out of GPU memory: model {model.info.id!r} needs")
+
+
 def test_a_decode_that_fails_while_a_prompt_is_read_fails_both_once(model: LoadedModel) -> None:
     engine = StepEngine(FifoScheduler(prefill_tokens=64), FailingRunner)
     answers: list[list[Emission]] = []

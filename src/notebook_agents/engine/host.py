@@ -34,6 +34,7 @@ from notebook_agents.engine.config import WorkerConfig, n_threads
 from notebook_agents.engine.embedding import embedding_folder, missing
 from notebook_agents.engine.encoder import Encoder
 from notebook_agents.engine.engine import StepEngine
+from notebook_agents.engine.gpu_memory import gpu_stats
 from notebook_agents.engine.model import LoadedModel, choose_device, download, load_model
 from notebook_agents.engine.parser import StopMatcher, ToolCallParser
 from notebook_agents.engine.runner import ModelRunner, TransformersRunner
@@ -161,6 +162,7 @@ class ModelHost:
                 "n_tokens": self._engine.n_tokens,
                 "n_steps": self._engine.n_steps,
                 "n_threads": n_threads(self._config.threads),
+                **gpu_stats(choose_device(self._config.device)),
             },
         )
 

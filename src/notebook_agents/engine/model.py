@@ -34,6 +34,7 @@ from notebook_agents.core.models import BUNDLED_TOOLS, GenerateRequest, ModelInf
 from notebook_agents.engine.cache import is_plain
 from notebook_agents.engine.catalogue import Entry
 from notebook_agents.engine.focus import focused
+from notebook_agents.engine.gpu_memory import gpu_stats, out_of_memory
 from notebook_agents.engine.grammar import Constraint, Grammars
 from notebook_agents.engine.guardrails import Turn, turn_grammar
 from notebook_agents.engine.parser import CALL_CLOSE, CALL_OPEN
@@ -224,6 +225,11 @@ def load_model(entry: Entry, device: str) -> LoadedModel:
         )
         model = model.to(where).eval()
         replies = _replies(folder) if entry.info.is_bundled else ()
+    except torch.OutOfMemoryError as error:
+        needed = entry.described().memory_bytes
+        raise EngineUnavailable(
+            out_of_memory(entry.info.id, needed, gpu_stats(where)), model=entry.info.id
+        ) from error
     except _LOAD_ERRORS as error:
         raise EngineUnavailable(
             f"model {entry.info.id!r} could not be loaded: {_first_line(error)}",
