@@ -130,7 +130,7 @@ class ChatPage:
 
 @pytest.fixture(autouse=True)
 def jp_asyncio_loop() -> None:
-    """No loop: the browser's own one runs in this thread from the first to the last test."""
+    """No loop: the browser's own one runs in this thread from a file's first to its last test."""
 
 
 @pytest.fixture(autouse=True)
@@ -138,8 +138,9 @@ def jp_server_cleanup() -> None:
     """No server either."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
+    """One browser for a file; its loop must have ended when tests elsewhere want one of theirs."""
     names = ("chromium", "chromium-browser", "google-chrome")
     executable = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
     if executable is None:
