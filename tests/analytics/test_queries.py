@@ -5,13 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from notebook_agents.analytics.queries import MAX_ROWS, VIEWS, EventAnalytics, view_sql
 from notebook_agents.core.agents import CreateAgent
+from notebook_agents.core.assessments import Finding
 from notebook_agents.core.core import Core
 from notebook_agents.core.errors import InvalidRequest
+from notebook_agents.core.events import ApprovalDecided, ApprovalRequested, EventBody, ToolStarted
+from notebook_agents.core.journal import Source
 from notebook_agents.core.messages import user_message
 from notebook_agents.core.runs import StartRun
 from notebook_agents.core.users import Actor
@@ -84,6 +88,33 @@ async def test_v_tools_tells_errors_from_successes(core: Core) -> None:
     table = await core.analytics.query("SELECT tool, calls, errors, error_rate, runs FROM v_tools")
     assert table.rows == (("python_executor", 2, 1, 0.5, 1),)
     await core.aclose()
+
+
+async def test_v_approvals_tells_who_decided_about_each_call(tmp_path: Path) -> None:
+    finding = Finding(risk="deletes", text="deletes a.txt", line=1)
+    asked: dict[str, Any] = {"name": "shell", "effect": "external", "findings": (finding,)}
+    told: tuple[EventBody, ...] = (
+        ToolStarted(call_id="c1", name="look", allowed_by="policy", effect="read"),
+        ApprovalRequested(call_id="c2", **asked),
+        ApprovalDecided(call_id="c2", is_approved=False, by="ann", feedback="no", **asked),
+        ToolStarted(call_id="c2", name="shell"),
+        ApprovalRequested(call_id="c3", **asked),
+        ApprovalDecided(call_id="c4", is_approved=False, via="timeout", **asked),
+    )
+    core = fake_core(event_log=JsonlEventLog(tmp_path), home=tmp_path / "work")
+    for body in told:
+        core.journal.record(body, Source(user_id="ann", run_id="r"), run_seq=1)
+    await core.journal.sync("system")
+    table = await analytics_of(tmp_path).query(
+        "SELECT call_id, tool, decision, decided_by, person, effect, findings FROM v_approvals"
+        " ORDER BY call_id"
+    )
+    assert table.rows == (
+        ("c1", "look", "allowed", "policy", "", "read", ""),
+        ("c2", "shell", "denied", "person", "ann", "external", "deletes a.txt"),
+        ("c3", "shell", "waiting", "", "", "external", "deletes a.txt"),
+        ("c4", "shell", "denied", "timeout", "", "external", "deletes a.txt"),
+    )
 
 
 async def test_v_run_timeline_is_gap_free_and_starts_at_zero(core: Core) -> None:

@@ -64,3 +64,25 @@ def test_a_failing_agent_fails_the_run(execute: Callable[..., Any]) -> None:
         execute("%agent -m other/modle hello", "never = True")
     assert caught.value.ename == "AgentError"
     assert "did you mean 'other/model'?" in caught.value.evalue
+
+
+@pytest.mark.parametrize("flag", ["", "--auto-edit"])
+def test_without_a_person_what_would_ask_is_denied_and_the_record_says_so(
+    execute: Callable[..., Any], ipython_home: Path, flag: str
+) -> None:
+    scripted = """from notebook_agents.core.events import ApprovalDecided
+from notebook_agents.testing import MemoryEventLog, ScriptedTools
+def outside(code: str) -> str:
+    "Reach out."
+    raise RuntimeError("it ran")
+log = MemoryEventLog()
+tools = ScriptedTools({"outside": outside}, effects={"outside": "external"})
+engine = ScriptedEngine([call("outside", code="x")], "I could not")
+core = fake_core(engine=engine, tools=tools, event_log=log, home=Path("workspaces"))
+notebook_agents.use_core(core)"""
+    told = """bodies = [e.body for e in log.events if isinstance(e.body, ApprovalDecided)]
+print([(body.via, body.is_approved) for body in bodies], answer.tool_calls[0].status)"""
+    execute(scripted, f"answer = %agent {flag} reach out", told)
+    book = nbformat.v4.reads((ipython_home / "out.ipynb").read_text())  # type: ignore[no-untyped-call]
+    [output] = book.cells[-1].outputs
+    assert output.text == "[('nobody', False)] denied\n"
