@@ -1,0 +1,174 @@
+"""The chat panel as a person meets it: streaming, questions, reload, restart, saved."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.widgets.chat_front import SETUP
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.browser.conftest import Lab, Page
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+SCRIPT = """
+engine.gate = Slow()
+engine.script = [
+    "Here is **bold**: " + " ".join(f"word{i}" for i in range(40)),
+    call("file_writer", path="a.txt"), "It is written.",
+    call("file_writer", path="b.txt"), "I may not.",
+    " ".join(f"long{i}" for i in range(2000)),
+]"""
+PANEL = 'notebook_agents.chat(model="other/model")'
+PATIENCE_MS = 30_000
+
+
+def test_a_conversation_in_the_panel_survives_reload_restart_and_the_end_of_the_kernel(
+    lab: Lab, page: Page, tmp_path: Path
+) -> None:
+    from playwright.sync_api import expect
+
+    path = lab.folder / "chat.ipynb"
+    path.write_text(json.dumps(_notebook([SETUP + SCRIPT, PANEL])))
+    errors: list[str] = []
+    page.page.on("pageerror", lambda error: errors.append(str(error)))
+    page.open(lab, "chat.ipynb")
+    _run(page, 0)
+    _run(page, 1)
+    field = page.page.get_by_role("combobox", name="Message")
+    field.wait_for(timeout=PATIENCE_MS)
+    _stream(page, field)
+    _decide(page, field)
+    _stop(page, field)
+    assert page.page.screenshot(path=str(tmp_path / "panel.png"))
+    _save(page)
+    assert "It is written." in _transcript(path)
+
+    page.open(lab, "chat.ipynb")
+    expect(_panel(page)).to_contain_text("word39", timeout=PATIENCE_MS)
+    expect(_panel(page)).to_contain_text("It is written.")
+
+    page.page.get_by_role("button", name="Restart the kernel", exact=True).click()
+    page.page.locator("button.jp-mod-accept", has_text="Restart").click()
+    expect(_panel(page)).to_contain_text(
+        "run this cell again", ignore_case=True, timeout=PATIENCE_MS
+    )
+    _run(page, 0)
+    _run(page, 1)
+    expect(_panel(page)).to_contain_text("word39", timeout=PATIENCE_MS)
+    log = page.page.get_by_role("log", name="Conversation")
+    expect(log.get_by_text("It is written.", exact=True)).to_have_count(1)
+    _save(page)
+
+    [session] = _request(lab, "sessions", "GET")
+    _request(lab, f"sessions/{session['id']}", "DELETE")
+    page.open(lab, "chat.ipynb")
+    static = page.page.locator("details.notebook-agents-transcript").first
+    expect(static).to_be_visible(timeout=PATIENCE_MS)
+    static.locator("summary").first.click()
+    expect(static).to_contain_text("It is written.")
+    assert errors == []
+    assert page.hosts() <= {"127.0.0.1", "localhost"}
+
+
+def _stream(page: Page, field: Any) -> None:
+    """An answer grows word by word, and a screen reader's user gets back to the field."""
+    from playwright.sync_api import expect
+
+    field.fill("Tell me something")
+    field.press("Enter")
+    expect(_panel(page)).to_contain_text("word2", timeout=PATIENCE_MS)
+    expect(page.page.get_by_role("button", name="Stop").first).to_be_visible()
+    expect(_panel(page)).to_contain_text("word39", timeout=PATIENCE_MS)
+    expect(_panel(page).locator("strong", has_text="bold")).to_have_count(1)
+    expect(page.page.get_by_role("button", name="Send").first).to_be_visible(timeout=PATIENCE_MS)
+
+
+def _decide(page: Page, field: Any) -> None:
+    """One question is answered with yes and one with no, both by keyboard."""
+    from playwright.sync_api import expect
+
+    answers = (("Allow Write a file once", "It is written."), ("Deny Write a file", "I may not."))
+    for answer, then in answers:
+        field.fill("Write it")
+        field.press("Enter")
+        button = page.page.get_by_role("button", name=answer, exact=True)
+        button.wait_for(timeout=PATIENCE_MS)
+        button.focus()
+        page.page.keyboard.press("Enter")
+        expect(_panel(page)).to_contain_text(then, timeout=PATIENCE_MS)
+        expect(page.page.get_by_role("button", name="Send").first).to_be_visible(
+            timeout=PATIENCE_MS
+        )
+
+
+def _stop(page: Page, field: Any) -> None:
+    """What was written before Stop stays."""
+    from playwright.sync_api import expect
+
+    field.fill("Write a book")
+    field.press("Enter")
+    expect(_panel(page)).to_contain_text("long5", timeout=PATIENCE_MS)
+    page.page.get_by_role("button", name="Stop").first.click()
+    expect(page.page.get_by_role("button", name="Send").first).to_be_visible(timeout=PATIENCE_MS)
+    expect(_panel(page)).to_contain_text("long5")
+    expect(_panel(page)).not_to_contain_text("long1999")
+
+
+def _panel(page: Page) -> Any:
+    return page.page.locator(".jp-CodeCell").nth(1).locator(".jp-OutputArea").first
+
+
+def _run(page: Page, number: int) -> None:
+    page.page.locator(".jp-CodeCell").nth(number).locator(".cm-content").first.click()
+    page.page.keyboard.press("Shift+Enter")
+
+
+def _save(page: Page) -> None:
+    with page.page.expect_response(
+        lambda reply: reply.request.method == "PUT" and "/api/contents/" in reply.url
+    ):
+        page.page.keyboard.press("Escape")
+        page.page.keyboard.press("Control+s")
+
+
+def _transcript(path: Path) -> str:
+    outputs = json.loads(path.read_text())["cells"][1]["outputs"]
+    return "".join("".join(output["data"].get("text/html", "")) for output in outputs)
+
+
+def _request(lab: Lab, path: str, method: str) -> Any:
+    url = f"{lab.url}/api/{path}?token={lab.token}"
+    with urllib.request.urlopen(urllib.request.Request(url, method=method)) as reply:  # noqa: S310
+        content = reply.read()
+    return json.loads(content) if content else None
+
+
+def _notebook(cells: list[str]) -> dict[str, Any]:
+    return {
+        "cells": [
+            {
+                "cell_type": "code",
+                "id": f"cell{number}",
+                "metadata": {},
+                "source": source,
+                "outputs": [],
+                "execution_count": None,
+            }
+            for number, source in enumerate(cells)
+        ],
+        "metadata": {
+            "kernelspec": {
+                "name": "python3",
+                "display_name": "Python 3 (ipykernel)",
+                "language": "python",
+            }
+        },
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
