@@ -41,12 +41,12 @@ _SECRET_TEXTS = (
     re.compile(r"\beyJ[\w-]{8,}(?:\.[\w-]*){0,2}"),
     re.compile(r"\b(?:AKIA|ASIA|AIza|ya29\.)[\w-]{12,}"),
     re.compile(r"\b(?:ghp|gho|ghu|ghs|ghr|github_pat|glpat|hf|xox[abprs]|npm|pypi)[_-][\w-]{10,}"),
-    re.compile(r"\b(?:sk|pk|rk)[-_](?:[a-z]+[-_])*[\w-]{16,}", re.IGNORECASE),
+    re.compile(r"\b(?:sk|pk|rk)[-_](?:[a-z]{1,20}[-_]){0,4}[\w-]{16,}", re.IGNORECASE),
     re.compile(r"(?i)\b(?:bearer|basic)\s+[\w.~+/=-]{12,}"),
     re.compile(r"(?<=://)[^\s/:@'\"]*:[^\s/@'\"]+(?=@)"),
 )
 _SAID_VALUE = re.compile(
-    rf"""(?i)\b(\w*{_SAID}\w*["']?\s*(?:=>?|:)\s*)"""
+    rf"""(?i)({_SAID}\w{{0,20}}["']?\s{{0,5}}(?:=>?|:)\s{{0,5}})"""
     r"""(?!\[masked\])(?:"[^"\n]+(?:"|\Z)|'[^'\n]+(?:'|\Z)|[^\s"',;&)\]}]{6,})"""
 )
 _RANDOM = re.compile(rf"[A-Za-z0-9+_-]{{{MIN_RANDOM_CHARS},}}={{0,2}}")
