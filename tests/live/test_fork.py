@@ -182,6 +182,11 @@ def test_no_copy_is_made_while_memory_is_shared_with_a_file(shell: Any) -> None:
     del shared
 
 
+def test_no_copy_is_made_for_libraries_whose_threads_it_would_lack(shell: Any) -> None:
+    shell.run_cell("import duckdb as d")
+    assert "DuckDB" in tried(shell, "d.sql('select 1')").refusal
+
+
 def test_top_level_await_works_in_a_copy(shell: Any) -> None:
     assert tried(shell, "import asyncio\nawait asyncio.sleep(0)\n7").output == "7\n"
 

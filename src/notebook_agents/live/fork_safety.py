@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from notebook_agents.live.lockdown import MIN_VERSION, landlock_version
@@ -42,8 +43,7 @@ def why_unsafe(shell: Any, code: str = "") -> str:
         return "this Linux cannot keep a copy of the kernel from changing files (Landlock 3)"
     if threading.current_thread() is not threading.main_thread():
         return "the notebook does not run on the main thread"
-    names = set(shell.user_ns)
-    return _gpu() or _threads() or _library(code, names) or _shared_memory() or _size()
+    return _gpu() or _threads() or _library(code, shell.user_ns) or _shared_memory() or _size()
 
 
 def _gpu() -> str:
@@ -91,12 +91,18 @@ def _is_at_rest(thread: threading.Thread) -> bool:
     return place.co_name == "_worker" and place.co_filename.endswith("concurrent/futures/thread.py")
 
 
-def _library(code: str, names: set[str]) -> str:
+def _library(code: str, names: Mapping[str, Any]) -> str:
+    roots = {_root(value) for value in list(names.values())}
     for module, title in THREADED.items():
-        is_used = module in code or any(name == module for name in names)
-        if module in sys.modules and is_used:
+        if module in sys.modules and (module in code or module in roots):
             return f"{title} works with threads of its own, which a copy does not have"
     return ""
+
+
+def _root(value: Any) -> str:
+    """The library that a variable is, or is an object of."""
+    name = value.__name__ if type(value) is ModuleType else type(value).__module__
+    return str(name).partition(".")[0].lstrip("_")
 
 
 def _shared_memory() -> str:

@@ -1,0 +1,211 @@
+"""Code of an agent in a real kernel: what it changes, what the person keeps, how it is stopped."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from jupyter_client.manager import KernelManager
+from tests.magics.conftest import FAKE_CORE, Kernel, Reply
+
+from notebook_agents.live.lockdown import MIN_VERSION, landlock_version
+
+pytestmark = pytest.mark.slow
+LOOP = "print('partial')\\nimport time\\nwhile True: time.sleep(0.01)"
+"""Code that never ends."""
+needs_landlock = pytest.mark.skipif(
+    landlock_version() < MIN_VERSION, reason="needs Landlock 3, which keeps a copy from changes"
+)
+
+
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    """One kernel for all tests of this file; each asks for variables of its own."""
+    home = tmp_path_factory.mktemp("live")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("IPYTHONDIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):
+            patch.setenv(name, str(home / name.lower()))
+        manager = KernelManager(kernel_name="python3")
+        manager.start_kernel(cwd=str(home))
+        client = manager.client()
+        client.start_channels()
+        client.wait_for_ready(timeout=60)
+        running = Kernel(manager, client)
+        assert running.run(FAKE_CORE).status == "ok"
+        running.run("import os; folder = os.getcwd()")
+        yield running
+        client.stop_channels()
+        manager.shutdown_kernel()
+
+
+def final(reply: Reply) -> str:
+    """The last text of the answer's output."""
+    return next(iter(reply.displays().values()))[-1]
+
+
+def scripted(kernel: Kernel, code: str, tool: str = "run_in_notebook") -> None:
+    kernel.run(f"engine.script = [call({tool!r}, code={code!r}), 'done']")
+
+
+def test_code_changes_the_variables_and_leaves_history_and_numbers_alone(kernel: Kernel) -> None:
+    kernel.run("import pandas as pd\ndf = pd.DataFrame({'a': range(3)})\n'mine'")
+    scripted(kernel, "df['b'] = df.a * 2\nprint('printed')\nint(df.b.sum())")
+    before = kernel.run("len(In), sorted(Out)").value()
+    reply = kernel.run("%agent --yes -o r double it")
+    assert "printed" in final(reply)
+    n_cells, outs = ast.literal_eval(before)
+    after = ast.literal_eval(kernel.run("len(In), sorted(Out)").value())
+    assert after[0] == n_cells + 2
+    assert [number for number in after[1] if number not in outs] == [n_cells - 1, n_cells]
+    assert kernel.run("list(df.b), r.tool_calls[0].result").value() == (
+        "([0, 2, 4], 'printed\\n6')"
+    )
+
+
+def test_tables_and_widgets_become_outputs_of_the_cell(kernel: Kernel) -> None:
+    scripted(
+        kernel,
+        "import pandas as pd, ipywidgets\n"
+        "slider = ipywidgets.IntSlider(value=3)\ndisplay(slider)\npd.DataFrame({'a': [1]})",
+    )
+    reply = kernel.run("%agent --yes show")
+    kinds = {kind for m in reply.messages for kind in m["content"].get("data", {})}
+    assert {"application/vnd.jupyter.widget-view+json", "text/html"} <= kinds
+    assert kernel.run("slider.value").value() == "3"
+
+
+def test_an_error_is_told_to_the_model_and_is_no_error_of_the_cell(kernel: Kernel) -> None:
+    scripted(kernel, "a = 1\na / 0")
+    reply = kernel.run("%agent --yes fail")
+    assert reply.status == "ok"
+    assert "ZeroDivisionError: division by zero (line 2)" in final(reply)
+    assert "error" not in {message["msg_type"] for message in reply.messages}
+
+
+def test_with_live_the_models_python_runs_in_the_notebook(kernel: Kernel) -> None:
+    scripted(kernel, "bound = 41 + 1", tool="python_executor")
+    kernel.run("%agent --yes --live bind it")
+    assert kernel.run("bound").value() == "42"
+    scripted(kernel, "elsewhere = 1", tool="python_executor")
+    kernel.run("%agent --yes bind it")
+    assert kernel.run("'elsewhere' in globals()").value() == "False"
+
+
+def test_nothing_runs_where_nobody_can_be_asked(kernel: Kernel) -> None:
+    scripted(kernel, "unasked = 1")
+    kernel.run("%agent bind it")
+    assert kernel.run("'unasked' in globals()").value() == "False"
+
+
+def test_files_are_written_to_the_notebooks_folder(kernel: Kernel) -> None:
+    scripted(kernel, "open('out.txt', 'w').write('x')")
+    kernel.run("%agent --yes write")
+    assert kernel.run("open(folder + '/out.txt').read()").value() == "'x'"
+
+
+@pytest.mark.parametrize(
+    "cell", ["%agent --yes -o r go", "def f():\n    %agent --yes -o r go\nf()"]
+)
+def test_stop_ends_code_in_the_notebook_and_keeps_what_it_printed(
+    kernel: Kernel, cell: str
+) -> None:
+    scripted(kernel, LOOP.replace("\\n", "\n"))
+    stops: list[str] = []
+
+    def stop_when_it_runs(message: dict[str, Any]) -> None:
+        if "Running" in str(message["content"].get("data")) and not stops:
+            stops.append("stop")
+            kernel.manager.interrupt_kernel()
+
+    reply = kernel.run(cell, on_message=stop_when_it_runs)
+    assert reply.error["traceback"] == ["Stopped: stopped; what was written so far is kept"]
+    assert kernel.run("r.state").value() == "'cancelled'"
+    scripted(kernel, "after = 1")
+    kernel.run("%agent --yes again")
+    assert kernel.run("after").value() == "1"
+
+
+CANCEL_LATER = """
+import threading
+from notebook_agents.magics.magic import installed_magics
+magics = installed_magics(get_ipython())
+host = magics._the_session().host
+async def cancel_all(core):
+    from notebook_agents.core.runs import ListRuns
+    actor = magics._the_session().actor
+    for run in (await core.runs.list(actor, ListRuns(states=("running",)))).items:
+        await core.runs.cancel(actor, run.id)
+def cancel():
+    host.submit(cancel_all).result(20)
+"""
+
+
+def test_a_run_that_is_cancelled_elsewhere_ends_its_code(kernel: Kernel) -> None:
+    kernel.run("%agent hello")
+    kernel.run(CANCEL_LATER)
+    code = "threading.Thread(target=cancel).start()\nwhile True: time.sleep(0.01)"
+    kernel.run("import time")
+    scripted(kernel, code)
+    reply = kernel.run("%agent --yes -o r go")
+    assert reply.status == "error"
+    assert kernel.run("r.state, r.tool_calls[0].status").value() == "('cancelled', 'cancelled')"
+    scripted(kernel, "after = 1")
+    kernel.run("%agent --yes again")
+    assert kernel.run("after").value() == "1"
+
+
+DRY = """
+from notebook_agents.live.fork import Limits, rehearse
+def tried(code):
+    rehearsal = rehearse(get_ipython(), code, Limits())
+    rehearsal.ended.result(20)
+    return rehearsal.preview()
+"""
+
+
+@needs_landlock
+def test_a_dry_run_leaves_a_kernel_with_frames_and_widgets_as_it_was(kernel: Kernel) -> None:
+    kernel.run(DRY)
+    kernel.run(
+        "import numpy as np, pandas as pd, ipywidgets, random, psutil\n"
+        "df = pd.DataFrame({'a': np.arange(1000)})\n"
+        "slider = ipywidgets.IntSlider(value=3)\nslider"
+    )
+    kernel.run("before = (np.random.get_state()[1].tolist(), random.getstate(), len(In))")
+    code = (
+        "df = df[df.a > 10]\nslider.value = 7\nx = np.random.rand() + random.random()\n"
+        "y = (df.to_numpy() @ np.ones((1, 500))).sum()\nprint('out')\n"
+        "display(df)\nlen(df)"
+    )
+    reply = kernel.run(f"p = tried({code!r})\n(p.refusal, p.error, p.output[-4:])")
+    assert reply.value() == "('', '', '989\\n')"
+    assert [m["msg_type"] for m in reply.messages if m["msg_type"].startswith("comm")] == []
+    assert reply.stream("stdout") == ""
+    assert kernel.run("sorted((c.name, c.kind) for c in p.changes)").value() == str(
+        [("df", "changed"), ("slider", "changed"), ("x", "new"), ("y", "new")]
+    )
+    assert kernel.run("len(df), slider.value, 'x' in globals()").value() == "(1000, 3, False)"
+    same = "before[:2] == (np.random.get_state()[1].tolist(), random.getstate())"
+    assert kernel.run(same).value() == "True"
+    assert kernel.run("psutil.Process().children()").value() == "[]"
+    moved = kernel.run("slider.value = 8")
+    assert "comm_msg" in {message["msg_type"] for message in moved.messages}
+
+
+@needs_landlock
+def test_approving_shows_the_dry_run_and_then_runs_the_code(kernel: Kernel) -> None:
+    kernel.run("total = 1")
+    kernel.run(
+        "from notebook_agents.core.events import ApprovalRequested\n"
+        "from notebook_agents.magics.magic import installed_magics\n"
+        "from notebook_agents.magics.waiting import await_on\n"
+        "live = installed_magics(get_ipython())._the_session().live\n"
+        "asked = ApprovalRequested(call_id='c', name='run_in_notebook', effect='write',"
+        " arguments={'code': 'total = 2'})\n"
+        "p = await await_on(live.preview(asked))"
+    )
+    assert kernel.run("p.lines()[1], total").value() == "('  ~ total: 1 → 2', 1)"
+    shape = kernel.run("d = p.as_dict(); d['preview']['state'], d['preview']['changed']").value()
+    assert shape == "('ran', [{'name': 'total', 'text': '1 → 2'}])"
