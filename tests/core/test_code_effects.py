@@ -7,7 +7,7 @@ import pytest
 from notebook_agents.core.assessments import RISKS, Assessment
 from notebook_agents.core.code_effects import assess_code
 
-FOLDER = "/home/ann/work"
+FOLDER = "/srv/notebooks"
 NAMES = {
     "df": "frame",
     "other": "frame",
@@ -594,3 +594,31 @@ def test_code_has_the_risk_of_the_worst_thing_it_does(risk: str, code: str) -> N
 def test_the_table_has_many_rows_of_every_kind() -> None:
     assert len(TABLE) > 400
     assert {risk for risk, _ in TABLE} == set(RISKS)
+
+
+PLACES = [
+    ("df.to_csv('out.csv')", "write"),
+    (f"df.to_csv('{FOLDER}/out.csv')", "write"),
+    ("name = 'out.csv'\ndf.to_csv(name)", "write"),
+    ("df.to_csv('/tmp/out.csv')", "external"),
+    ("df.to_csv('a/../../out.csv')", "external"),
+    ("df.to_csv('~/out.csv')", "external"),
+    ("df.to_csv(path)", "external"),
+    ("open('helper.py', 'w')", "external"),
+    ("Path('.ipython/startup.txt').write_text('x')", "external"),
+    ("os.chdir('/')\ndf.to_csv('out.csv')", "external"),
+]
+
+
+@pytest.mark.parametrize(("code", "effect"), PLACES)
+def test_a_file_of_the_folder_is_an_edit_and_every_other_is_more(code: str, effect: str) -> None:
+    assert assess(code).effect == effect
+
+
+def test_findings_say_in_words_what_happens_in_which_line() -> None:
+    code = "x = 1\ndf['a'] = x\nimport os\nos.remove('a.txt')"
+    assert [(f.line, f.risk, f.text) for f in assess(code).findings] == [
+        (1, "binds", "binds x"),
+        (2, "mutates", "changes df['a']"),
+        (4, "deletes", "deletes a.txt"),
+    ]
