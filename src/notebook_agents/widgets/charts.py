@@ -13,6 +13,8 @@ PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F
 PATTERNS = ("", "/", ".", "x", "-", "\\", "+", "|")
 PHASES = ("queue", "load", "prefill", "decode", "tools", "person")
 """Where the time of a run can go; the last is waiting for an answer of the person."""
+FEW = 8
+"""Up to so many, whole numbers are counted one by one along an axis."""
 MIME = "application/vnd.plotly.v1+json"
 CONFIG = {"showSendToCloud": False, "displaylogo": False, "responsive": True}
 
@@ -20,7 +22,12 @@ CONFIG = {"showSendToCloud": False, "displaylogo": False, "responsive": True}
 def series(number: int) -> dict[str, Any]:
     """The look of the series of that number."""
     at = number % len(PALETTE)
-    pattern = {"shape": PATTERNS[at], "fgcolor": "rgba(255,255,255,0.55)", "size": 6}
+    pattern = {
+        "shape": PATTERNS[at],
+        "fillmode": "overlay",
+        "fgcolor": "rgba(255,255,255,0.7)",
+        "size": 7,
+    }
     return {"color": PALETTE[at], "pattern": pattern}
 
 
@@ -31,14 +38,19 @@ def bars(
     is_flat: bool = False,
 ) -> dict[str, Any]:
     """Stacked bars: (name, places, lengths) of each series; ``is_flat`` lays them down."""
-    data = []
+    data: list[dict[str, Any]] = []
+    groups = list(groups)
     for number, (name, places, lengths) in enumerate(groups):
         axes = {"x": list(lengths), "y": list(places), "orientation": "h"}
         if not is_flat:
             axes = {"x": list(places), "y": list(lengths)}
         data.append({"type": "bar", "name": name, "marker": series(number), **axes})
-    layout = frame(unit, is_flat=is_flat)
+    n_places = len({place for _, places, _ in groups for place in places})
+    layout = frame(unit, is_flat=is_flat, height=110 + 34 * n_places if is_flat else 260)
     layout["showlegend"] = len(data) > 1
+    lengths = [length or 0 for _, _, each in groups for length in each]
+    if all(isinstance(length, int) for length in lengths) and sum(lengths) <= FEW:
+        layout["xaxis" if is_flat else "yaxis"]["dtick"] = 1
     return {"data": data, "layout": layout}
 
 
@@ -51,6 +63,7 @@ def frame(unit: str, *, is_flat: bool = False, height: int = 260) -> dict[str, A
     return {
         "height": height,
         "barmode": "stack",
+        "bargap": 0.4,
         "margin": {"l": 56, "r": 12, "t": 8, "b": 40},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",

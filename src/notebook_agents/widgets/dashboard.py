@@ -103,15 +103,13 @@ class Dashboard(Panel):
 
     def refresh(self) -> None:
         """Read everything anew."""
-        statements = {chart.name: statement(chart.sql, self.filters) for chart in CHARTS}
-        also = {"totals": queries.TOTALS, "recent": queries.RECENT}
-        asked = statements | {name: statement(sql, self.filters) for name, sql in also.items()}
-        found = self._read(asked | {"choices": queries.CHOICES})
+        also = {"totals": queries.TOTALS, "recent": queries.RECENT, "choices": queries.CHOICES}
+        found = self._read({chart.name: chart.sql for chart in CHARTS} | also)
         self.totals = found["totals"][0] if found["totals"] else {}
         self.runs = found["recent"]
         self._offer(found["choices"])
         for card in self.cards:
-            card.draw(found[card.chart.name], statements[card.chart.name])
+            card.draw(found[card.chart.name], statement(card.chart.sql, self.filters))
         self._draw_totals()
         self.listed.options = [("Choose a run to inspect it", "")] + [
             (_run_label(row), row["run_id"]) for row in self.runs
@@ -143,12 +141,10 @@ class Dashboard(Panel):
         ranges = list(RANGES.items())
         if days not in RANGES.values():
             ranges.insert(0, (f"{days:g} days", days))
-        style = {"description_width": "auto"}
-        self.range = ipywidgets.Dropdown(
-            description="Time", options=ranges, value=days, style=style
-        )
-        self.model = ipywidgets.Dropdown(description="Model", style=style)
-        self.source = ipywidgets.Dropdown(description="Source", style=style)
+        style = {"style": {"description_width": "auto"}, "layout": {"width": "230px"}}
+        self.range = ipywidgets.Dropdown(description="Time", options=ranges, value=days, **style)
+        self.model = ipywidgets.Dropdown(description="Model", **style)
+        self.source = ipywidgets.Dropdown(description="Source", **style)
         self._offer([{"model": self.filters.model, "dialect": self.filters.source}])
         self.reload = self.on_click(button("Refresh", "Read the record again"), self.refresh)
         self.tiles = ipywidgets.HTML()
@@ -186,11 +182,11 @@ class Dashboard(Panel):
         chosen = self.listed.value
         self.inspected.children = (RunInspector(self.session, chosen),) if chosen else ()
 
-    def _read(self, statements: dict[str, str]) -> dict[str, Rows]:
-        table = self._query(together(statements))
+    def _read(self, templates: dict[str, str]) -> dict[str, Rows]:
+        table = self._query(together(templates, self.filters))
         if not table.rows:
-            return dict.fromkeys(statements, ())
-        values = zip(statements, table.rows[0], strict=True)
+            return dict.fromkeys(templates, ())
+        values = zip(templates, table.rows[0], strict=True)
         return {name: json.loads(text) if text else [] for name, text in values}
 
     def _query(self, sql: str) -> Table:
@@ -213,8 +209,8 @@ class Dashboard(Panel):
         tiles = [
             ("runs", shown(t["runs"])),
             ("succeeded", success),
-            ("p50", _seconds(t["p50_s"])),
-            ("p95", _seconds(t["p95_s"])),
+            ("latency, p50", _seconds(t["p50_s"])),
+            ("latency, p95", _seconds(t["p95_s"])),
             ("first token, p50", _seconds(t["ttft_s"])),
             ("tokens in", shown(t["input_tokens"])),
             ("tokens out", shown(t["output_tokens"])),
@@ -256,7 +252,9 @@ def _set(control: Any, options: list[tuple[str, str]], value: str) -> None:
 
 
 def _seconds(value: float | None) -> str:
-    return NOTHING if value is None else f"{shown(float(value))} s"
+    if value is None:
+        return NOTHING
+    return f"{shown(float(value))} s" if value >= 1 else f"{shown(float(value) * 1000)} ms"
 
 
 def _run_label(row: dict[str, Any]) -> str:

@@ -30,7 +30,7 @@ class Filters:
 
     @property
     def sql(self) -> str:
-        """A name for these runs, to begin a statement with."""
+        """One SELECT for these runs."""
         conditions = []
         if self.days is not None:
             conditions.append(f"started >= now() - INTERVAL '{self.days * 24:g} hours'")
@@ -39,7 +39,7 @@ class Filters:
         if self.source:
             conditions.append(f"dialect = {_quoted(self.source)}")
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        return f"WITH runs AS (SELECT * FROM v_runs{where})"  # noqa: S608 - quoted, and read-only
+        return f"SELECT * FROM v_runs{where}"  # noqa: S608 - quoted, and read-only
 
     @property
     def bucket(self) -> str:
@@ -64,7 +64,7 @@ SELECT
 FROM runs"""
 TOKENS = """
 SELECT
-    strftime(date_trunc('{bucket}', started), '%Y-%m-%d %H:%M') AS time_utc,
+    strftime(date_trunc('{bucket}', started), '{format}') AS time_utc,
     model,
     sum(input_tokens)::BIGINT AS input_tokens,
     sum(output_tokens)::BIGINT AS output_tokens,
@@ -105,28 +105,39 @@ SELECT
     round(duration_ms / 1000, 2) AS seconds,
     round(ttft_ms / 1000, 3) AS ttft_s,
     input_tokens, output_tokens, tool_calls,
-    (SELECT arg_max(phase, ms) FROM v_run_phases p WHERE p.run_id = runs.run_id) AS verdict,
-    error_type AS error, run_id
-FROM runs ORDER BY started DESC LIMIT 50"""
+    verdict, error_type AS error, run_id
+FROM (SELECT * FROM runs ORDER BY started DESC LIMIT 50)
+LEFT JOIN (SELECT run_id, arg_max(phase, ms) AS verdict FROM v_run_phases GROUP BY run_id)
+    USING (run_id)
+ORDER BY started DESC"""
 CHOICES = """
 SELECT DISTINCT model, dialect FROM v_runs"""
 
 
 def statement(template: str, filters: Filters) -> str:
     """A whole SELECT over the runs that the filters leave."""
-    return f"{filters.sql}{template.replace('{bucket}', filters.bucket)}"
+    return f"WITH runs AS ({filters.sql}){_filled(template, filters)}"
 
 
-def together(statements: dict[str, str]) -> str:
-    """One SELECT that answers several, each as a JSON list: the log is then read once."""
-    for name in statements:
+def _filled(template: str, filters: Filters) -> str:
+    form = "%Y-%m-%d %H:%M" if filters.bucket == "hour" else "%Y-%m-%d"
+    return template.replace("{bucket}", filters.bucket).replace("{format}", form)
+
+
+def together(templates: dict[str, str], filters: Filters) -> str:
+    """One SELECT that answers several, each as a JSON list: log and views are then read once."""
+    for name in templates:
         if not re.fullmatch(r"[a-z_]+", name):
             raise InvalidRequest(f"{name!r} is no name of a column", field="sql")
     columns = ", ".join(
-        f"(SELECT to_json(list(t)) FROM ({text}) AS t) AS {name}"  # noqa: S608 - all read-only
-        for name, text in statements.items()
+        f"(SELECT to_json(list(t)) FROM ({_filled(text, filters)}) AS t) AS {name}"  # noqa: S608
+        for name, text in templates.items()
     )
-    return f"SELECT {columns}"
+    once = [
+        f"{view} AS MATERIALIZED (SELECT * FROM main.{view})"  # noqa: S608
+        for view in ("v_runs", "v_run_phases")
+    ]
+    return f"WITH {', '.join(once)}, runs AS MATERIALIZED ({filters.sql}) SELECT {columns}"
 
 
 def _quoted(text: str) -> str:

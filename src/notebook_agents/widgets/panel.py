@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 CLASS = "notebook-agents-panel"
 STATIC_CLASS = "notebook-agents-static"
-WIDE = {"width": "100%"}
+WIDE = {"width": "auto"}
+"""As wide as the panel, with the margins of controls inside."""
 LABELS = {"description_width": "130px"}
 CSS = f"""
 .{CLASS} {{ padding: 4px 8px; }}

@@ -12,7 +12,7 @@ from notebook_agents.core.runs import ListRuns
 from notebook_agents.magics.errors import AgentError
 from notebook_agents.magics.markdown import as_markdown
 from notebook_agents.magics.transcript import Transcript
-from notebook_agents.widgets.charts import PALETTE, PATTERNS, PHASES, frame, output
+from notebook_agents.widgets.charts import PHASES, frame, output, series
 from notebook_agents.widgets.panel import LABELS, WIDE, Panel
 from notebook_agents.widgets.run_phases import Span, offset_ms, spans, totals
 from notebook_agents.widgets.tables import Table
@@ -34,6 +34,8 @@ NO_RUNS = "nothing has run yet; ask something with %agent first"
 
 class RunInspector(Panel):
     """What one run did, when, and how long it took."""
+
+    heading = "Run"
 
     def __init__(self, session: Session, run_id: str = "") -> None:
         super().__init__(session)
@@ -122,7 +124,9 @@ class RunInspector(Panel):
         self.verdict = ipywidgets.HTML()
         self.timeline = ipywidgets.Output()
         self.play = ipywidgets.Play(description="Play the events", min=0, max=1, interval=250)
-        self.slider = ipywidgets.IntSlider(description="After event", min=0, max=1, **wide)
+        self.slider = ipywidgets.IntSlider(
+            description="After event", min=0, max=1, style=LABELS, layout={"flex": "1 1 auto"}
+        )
         ipywidgets.jslink((self.play, "value"), (self.slider, "value"))
         self.told_at = ipywidgets.HTML()
         self.transcript = ipywidgets.Output()
@@ -170,7 +174,7 @@ def timeline(found: list[Span]) -> dict[str, Any]:
                     "base": [round(span.start_ms / 1000, 4) for span in mine],
                     "x": [round(span.duration_ms / 1000, 4) for span in mine],
                     "y": [span.name for span in mine],
-                    "marker": {"color": PALETTE[number], "pattern": {"shape": PATTERNS[number]}},
+                    "marker": series(number),
                 }
             )
     names = list(dict.fromkeys(span.name for span in found))

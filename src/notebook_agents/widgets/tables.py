@@ -77,7 +77,7 @@ class Table:
 
 def shown(value: Any) -> str:
     """A value as people read it."""
-    if value is None or value == "":
+    if value is None:
         return NOTHING
     if isinstance(value, bool):
         return "yes" if value else "no"

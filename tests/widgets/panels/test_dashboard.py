@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -146,9 +145,15 @@ def test_the_magic_takes_days_model_and_source(panels: PanelShell) -> None:
 
 
 def test_many_queries_read_the_record_once() -> None:
-    assert together({"a": "SELECT 1 AS x"}) == (
-        "SELECT (SELECT to_json(list(t)) FROM (SELECT 1 AS x) AS t) AS a"
-    )
+    asked = together({"a": "SELECT 1 AS x", "b": "SELECT count(*) FROM runs"}, Filters())
+    assert asked.count("FROM v_runs") == 1
+    assert asked.count("main.v_runs") == 1
     with pytest.raises(InvalidRequest):
-        together({"a b": "SELECT 1"})
-    assert json.loads('[{"x": 1}]') == [{"x": 1}]
+        together({"a b": "SELECT 1"}, Filters())
+
+
+def test_runs_are_listed_newest_first(panels: PanelShell) -> None:
+    ask_three_times(panels)
+    board = Dashboard(panels.session)
+    times = [row["time_utc"] for row in board.runs]
+    assert times == sorted(times, reverse=True)
