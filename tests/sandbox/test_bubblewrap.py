@@ -105,6 +105,20 @@ async def test_the_workspace_is_read_only_unless_below_the_writable_root(
     assert (workspace / "b.txt").read_text() == "b"
 
 
+async def test_only_a_tool_that_was_allowed_writes_into_a_workspace_of_somebody_elses(
+    make_bench: MakeBench, workspace: Path, medium_works: None
+) -> None:
+    bench = make_bench("medium")
+    told = {"root": str(workspace), "path": "note.txt", "content": "hello"}
+    function = "notebook_agents.tools.writing:write_file"
+    refused = await bench.run(function=function, arguments=told)
+    assert "Read-only" in refused.error_message
+    allowed = await bench.run(function=function, arguments=told, may_write=True)
+    assert (allowed.reason, (workspace / "note.txt").read_text()) == ("", "hello")
+    after = await bench.run("open('note.txt', 'w')")
+    assert after.error_name == "OSError"
+
+
 async def test_hidden_and_private_entries_of_the_workspace_are_covered(
     make_bench: MakeBench, workspace: Path, medium_works: None
 ) -> None:

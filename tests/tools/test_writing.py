@@ -151,16 +151,19 @@ def test_a_diff_of_a_large_file_names_its_lines(monkeypatch: pytest.MonkeyPatch)
     assert diff("a\na\na", "a\na", "f").count("\n-a") == 1
 
 
-async def test_a_folder_that_is_not_the_conversations_own_stays_as_it_is(
+async def test_a_call_that_was_allowed_writes_in_a_folder_that_code_cannot_change(
     confined_tools: ToolBench,
 ) -> None:
     (confined_tools.workspace / "a.txt").write_text("old")
-    refused = await confined_tools.use("file_writer", path="a.txt", content="new")
-    assert refused.error_type == "OSError"
-    assert "Read-only file system; only a conversation's own folder" in refused.content
-    edited = await confined_tools.use("file_editor", path="a.txt", old_text="x", new_text="y")
-    assert edited.error_type == "NO_UNIQUE_MATCH"
-    assert (confined_tools.workspace / "a.txt").read_text() == "old"
+    written = await confined_tools.use("file_writer", path="a.txt", content="new")
+    assert (written.status, (confined_tools.workspace / "a.txt").read_text()) == (
+        "succeeded",
+        "new",
+    )
+    code = "open('a.txt', 'w').write('evil')"
+    refused = await confined_tools.use("python_executor", code=code)
+    assert "Read-only file system" in refused.content
+    assert (confined_tools.workspace / "a.txt").read_text() == "new"
 
 
 @pytest.fixture

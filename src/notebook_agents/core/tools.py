@@ -145,6 +145,9 @@ class SandboxCall:
     code: str = ""
     function: str = ""
     arguments: dict[str, Any] = field(default_factory=dict)
+    may_write: bool = False
+    """Whether ``function`` may change the workspace, which code may not: a tool made for that, whose
+    call was allowed. It runs in a kernel of its own, which no code of the conversation reaches."""
     on_output: Callable[[str], None] = field(default=lambda _text: None)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from notebook_agents.core.joined_tools import JoinedTools
 from notebook_agents.core.models import BUNDLED_MODEL
+from notebook_agents.live.file_tools import FileTools
 from notebook_agents.live.notebook_tools import PYTHON, RUN, Notebook, NotebookTools
 from notebook_agents.magics.waiting import Waits, until
 
@@ -43,7 +44,8 @@ class LiveTools:
             is_live=self.is_live,
             is_tiny=model == BUNDLED_MODEL,
         )
-        return JoinedTools(session.functions, NotebookTools(notebook, base))
+        files = FileTools(base, session.desk, session.checkpoints)
+        return JoinedTools(session.functions, JoinedTools(NotebookTools(notebook, base), files))
 
     def acts_here(self, name: str) -> bool:
         """Whether a call of the tool runs in the notebook."""

@@ -28,6 +28,8 @@ from notebook_agents.sandbox.warden import Warden
 
 DOC = "docs/security.md"
 Key = tuple[str, str]
+WRITES = "/writes"
+"""Behind the key of the kernel in which allowed tools change a workspace; no id has a slash."""
 """Owner and conversation."""
 
 
@@ -83,7 +85,7 @@ class KernelSandbox:
     async def execute(self, call: SandboxCall) -> SandboxOutcome:
         """Run code or a function; cancelling the awaiting task interrupts, then kills."""
         level = await self.resolve(call.level)
-        slot = self._slots.setdefault((call.owner_id, call.key), Slot())
+        slot = self._slots.setdefault(_place(call), Slot())
         slot.n_waiting += 1
         try:
             async with slot.lock:
@@ -95,7 +97,7 @@ class KernelSandbox:
 
     async def close(self, key: str) -> None:
         """End the kernel of a conversation and clean up after it."""
-        await self._close([place for place in self._slots if place[1] == key])
+        await self._close([place for place in self._slots if place[1] in (key, key + WRITES)])
 
     async def aclose(self) -> None:
         """End all kernels."""
@@ -174,7 +176,7 @@ class KernelSandbox:
             workspace=workspace,
             asked_workspace=call.workspace,
             private=tuple(path.resolve() for path in config.private),
-            is_writable=root is not None and workspace.is_relative_to(root.resolve()),
+            is_writable=call.may_write or _is_below(workspace, root),
             memory_bytes=call.memory_bytes,
             max_file_bytes=config.max_file_bytes,
             scratch_bytes=config.scratch_bytes,
@@ -197,7 +199,7 @@ class KernelSandbox:
         """Forget an empty slot; let a kept kernel end when it stays idle."""
         if slot.n_waiting:
             return
-        place = (call.owner_id, call.key)
+        place = _place(call)
         if slot.kernel is None:
             if self._slots.get(place) is slot:
                 del self._slots[place]
@@ -271,6 +273,15 @@ class KernelSandbox:
             return outcome
         event = f"sandbox fallback: {wanted} was asked for, {outcome.enforced_level} is in force"
         return replace(outcome, security_events=(event, *outcome.security_events))
+
+
+def _place(call: SandboxCall) -> Key:
+    assert not (call.may_write and call.code), "only functions of ours may write"
+    return call.owner_id, call.key + (WRITES if call.may_write else "")
+
+
+def _is_below(workspace: Path, root: Path | None) -> bool:
+    return root is not None and workspace.is_relative_to(root.resolve())
 
 
 def _fits(plan: LaunchPlan, call: SandboxCall) -> bool:

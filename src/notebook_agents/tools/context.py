@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from notebook_agents.core.errors import ToolFailed
@@ -32,6 +32,8 @@ class ToolContext:
 
     invocation: ToolInvocation
     sandbox: Sandbox
+    may_write: bool = False
+    """Whether the tool is one that changes files; its call was allowed."""
     outcomes: list[SandboxOutcome] = field(default_factory=list)
     """What ran in the kernel so far, for the figures of the result."""
 
@@ -45,7 +47,8 @@ class ToolContext:
         Raises:
             ToolFailed: the function failed, or its time or memory ran out.
         """
-        outcome = await self._ask(self._call(None, function=function, arguments=arguments))
+        call = self._call(None, function=function, arguments=arguments)
+        outcome = await self._ask(replace(call, may_write=self.may_write))
         if outcome.reason:
             error_type, message = explain(outcome, self.invocation)
             if outcome.reason == "ERROR" and outcome.error_name in RESULT_WORDS:

@@ -75,7 +75,8 @@ class Registry:
     async def run(self, invocation: ToolInvocation) -> ToolResult:
         """Use the tool; failures are results. Cancelling the awaiting task stops it."""
         tool = self._tool(invocation.name)
-        context = ToolContext(invocation, self._sandbox)
+        may_write = tool.spec.effect == "write"
+        context = ToolContext(invocation, self._sandbox, may_write=may_write)
         started = time.monotonic()
         output = await _guarded(tool, context)
         return _result(context, output, (time.monotonic() - started) * 1000)
