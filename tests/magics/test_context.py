@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pandas as pd
-import pytest
+from matplotlib.figure import Figure
 
 import notebook_agents
 from notebook_agents.core.models import BUNDLED_MODEL, ModelInfo
@@ -147,7 +147,7 @@ def test_a_model_with_a_small_context_is_told_less(agent_shell: AgentShell) -> N
 
 
 def test_pictures_of_figures_go_to_models_that_see(agent_shell: AgentShell) -> None:
-    figure = pytest.importorskip("matplotlib.figure").Figure()
+    figure = Figure()
     figure.subplots().plot([1, 2])
     context = Context(agent_shell.shell, Preferences())
     context.know([ModelInfo(id="sees", name="sees", capabilities=("text", "vision"))])
