@@ -246,3 +246,32 @@ def test_a_callable_without_a_signature_is_refused(agent_shell: AgentShell) -> N
     error = agent_shell.run("%agent -m other/model use &largest").error
     assert isinstance(error, AgentError)
     assert "largest has no signature" in str(error)
+
+
+def test_a_call_that_is_written_may_be_of_a_function_of_the_notebook(
+    agent_shell: AgentShell,
+) -> None:
+    agent_shell.run("def double(x: int) -> int:\n    return 2 * x")
+    answer = agent_shell.run("%agent /double x=4").value
+    assert answer.tool_calls[0].result == "8"
+    agent_shell.run("def python_executor(code: str) -> str:\n    return 'mine'")
+    answer = agent_shell.run("%agent /python_executor code=1").value
+    assert answer.tool_calls[0].result == "ran: 1"
+
+
+def test_secrets_and_hidden_variables_are_never_put_in(agent_shell: AgentShell) -> None:
+    agent_shell.run("api_key = 'sk-1234'; plan = 'buy'")
+    agent_shell.run("%config AgentMagics.hidden = ['plan']")
+    agent_shell.run("%agent my {api_key} and {plan}")
+    assert agent_shell.last_text == "my {api_key} and {plan}"
+    error = str(agent_shell.run("%agent my @api_key").error)
+    assert "api_key is not sent, its name looks like that of a secret" in error
+    agent_shell.run("%config AgentMagics.hidden = []")
+    agent_shell.run("%agent my @plan")
+    assert agent_shell.last_text == "my buy"
+
+
+def test_flags_may_follow_a_subcommand_whose_text_is_the_cell(agent_shell: AgentShell) -> None:
+    error = agent_shell.run("%%agent sql -o found\nSELECT 1").error
+    assert "the text" not in str(error)
+    assert agent_shell.engine.requests == []

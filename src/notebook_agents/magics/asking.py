@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import ChainMap
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from notebook_agents.magics.session import Session
     from notebook_agents.magics.transcript import Transcript
 
+_CALLED = re.compile(r"\s*/([A-Za-z_]\w*)(?=\s|$)")
 SEES = "vision"
 """The capability of models that take images."""
 
@@ -48,12 +51,14 @@ def what_is_asked(request: Prompt, session: Session, transcript: Transcript) -> 
         return Asked(text=request.text, parts=request.parts)
     is_tiny = transcript.model == BUNDLED_MODEL
     names = ChainMap({"Err": session.errors}, session.namespace)
-    prompt = interpolate(request.text, names, are_frames_named=is_tiny)
+    hidden = session.visibility.why_hidden
+    prompt = interpolate(request.text, names, are_frames_named=is_tiny, why_hidden=hidden)
     if prompt.problems:
         raise AgentError("; ".join(prompt.problems))
     for note in _notes(prompt):
         transcript.note(note)
-    _offer(prompt, session)
+    _offer(prompt.functions, session)
+    yield from _offer_called(request.text, session)
     model, pictures = transcript.model, prompt.pictures
     if pictures and not (yield from until(session.host.submit(lambda core: _sees(core, model)))):
         transcript.note(f"{model} does not see images; it was told in words what there is")
@@ -70,9 +75,24 @@ def _notes(prompt: Interpolated) -> list[str]:
     ]
 
 
-def _offer(prompt: Interpolated, session: Session) -> None:
-    """Let the model call the functions that the prompt names, from now on."""
-    for name, function in prompt.functions:
+def _offer_called(text: str, session: Session) -> Waits[None]:
+    """A call that a person writes, ``/name …``, may be of a function of the notebook."""
+    found = _CALLED.match(text)
+    function = session.namespace.get(found[1]) if found else None
+    if found is None or not callable(function):
+        return
+    known = yield from until(session.host.submit(_tool_names))
+    if found[1] not in known:
+        _offer([(found[1], function)], session)
+
+
+async def _tool_names(core: Core) -> Sequence[str]:
+    return core.tools.names()
+
+
+def _offer(functions: Sequence[tuple[str, Callable[..., Any]]], session: Session) -> None:
+    """Let the model call the functions, from now on."""
+    for name, function in functions:
         try:
             session.functions.offer(name, function)
         except NotebookAgentsError as error:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from notebook_agents.magics.pictures import Picture, picture_of, plotly_words
-from notebook_agents.magics.references import Found, Sources, find
+from notebook_agents.magics.references import Found, Sources, find, refusal
 from notebook_agents.magics.values import is_frame, value_text
 
 _REFERENCE = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*|\[[^\[\]{}\n]+\])*")
@@ -53,11 +53,13 @@ def interpolate(
     *,
     max_chars: int = 2000,
     are_frames_named: bool = False,
+    why_hidden: Callable[[str], str] = lambda _name: "",
 ) -> Interpolated:
     """Put variables of ``namespace`` in; each value takes at most ``max_chars`` characters.
 
     With ``are_frames_named`` a data frame becomes its own name, and so does a file: for a model
     that is told the frames' columns in a line of their own and was not trained to read more.
+    Variables of which ``why_hidden`` says something are not put in.
     """
 
     def look_up(reference: str) -> tuple[bool, str | None, Picture | None]:
@@ -70,7 +72,11 @@ def interpolate(
         return True, *_written(reference, value, max_chars)
 
     sources = Sources(
-        names=namespace, write=look_up, folder=Path.cwd(), are_files_named=are_frames_named
+        names=namespace,
+        write=look_up,
+        folder=Path.cwd(),
+        why_hidden=why_hidden,
+        are_files_named=are_frames_named,
     )
     scan = _Scan(text, sources)
     while scan.position < len(text):
@@ -132,6 +138,9 @@ class _Scan:
 
     def _open_or_replace(self) -> None:
         reference = _reference_at(self._text, self.position + 1)
+        if reference and (why := refusal(reference, self._sources)):
+            self.found.append(Found(length=0, text="", note=why))
+            reference = ""
         is_found, written, picture = (
             self._sources.write(reference) if reference else (False, None, None)
         )

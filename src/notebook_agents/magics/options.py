@@ -86,7 +86,8 @@ def parse(line: str, cell: str | None, parser: MagicArgumentParser) -> Prompt | 
     reader = _Reader(line.strip())
     names = reader.read_flags(frozenset(FLAG_BY_NAME))
     word, _, after = reader.rest.partition(" ")
-    is_alone = not after.strip()
+    # In a cell the text is below: only flags may stand behind a subcommand there.
+    is_alone = not after.strip() or (cell is not None and after.lstrip().startswith("-"))
     is_command = word in WORDS and not reader.is_forced and (cell is None or is_alone)
     if is_command and reader.rest:
         return _command(WORDS[word], after, cell, reader, parser)

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from notebook_agents.core.formatting import clip_text
+from notebook_agents.live.masking import masked
 from notebook_agents.magics.errors import close_to
 from notebook_agents.magics.pictures import MEDIA_TYPES, Picture, picture_in
 
@@ -59,8 +60,26 @@ class Sources:
     write: Callable[[str], tuple[bool, str | None, Picture | None]]
     """A reference's value as ``{reference}`` puts it in: whether it is there, text, picture."""
     folder: Path
+    why_hidden: Callable[[str], str] = field(default=lambda _name: "")
+    """Why a variable must not be sent; empty when it may be."""
     are_files_named: bool = False
     """Whether a file is only named, for a model that reads it with tools."""
+
+
+def root_of(reference: str) -> str:
+    """The variable that a reference begins with."""
+    return re.split(r"[.\[]", reference)[0]
+
+
+def refusal(reference: str, sources: Sources) -> str:
+    """Why the value of a reference is not sent, and how it could be; empty when it may be.
+
+    IPython's own names such as ``_`` and ``_3`` are told to nobody unasked, but may be named.
+    """
+    name = root_of(reference)
+    reason = "" if name.startswith("_") else sources.why_hidden(name)
+    allow = f"notebook_agents.show({name!r}) allows it"
+    return f"the value of {name} is not sent, {reason}; {allow}" if reason else ""
 
 
 def find(text: str, position: int, sources: Sources) -> Found | None:
@@ -87,6 +106,8 @@ def find(text: str, position: int, sources: Sources) -> Found | None:
 
 def _value(reference: str, length: int, sources: Sources, *, is_exact: bool = False) -> Found:
     """The longest reference that is there: ``@df.Then`` may be ``@df``, a stop and a word."""
+    if why := refusal(reference, sources):
+        return Found(length=length, text="", problem=why)
     tried = reference
     while tried:
         is_found, written, picture = sources.write(tried)
@@ -97,7 +118,7 @@ def _value(reference: str, length: int, sources: Sources, *, is_exact: bool = Fa
                 return Found(length=length, text="", problem=problem)
             return Found(length=length, text=written, picture=picture)
         tried = "" if is_exact else tried.rpartition(".")[0]
-    name = re.split(r"[.\[]", reference)[0]
+    name = root_of(reference)
     return Found(length=length, text="", problem=_no_variable(name, reference, sources.names))
 
 
@@ -137,11 +158,12 @@ def _cell(number: int, length: int, sources: Sources) -> Found:
     if not 0 < index < n_run or not sources_of_cells[index]:
         last = f"the last one is @cell:{n_run - 1}" if n_run > 1 else "no other cell has run"
         return Found(length=length, text="", problem=f"there is no cell {number}; {last}")
-    lines = [f"Cell {index}:", "```python", sources_of_cells[index].strip("\n"), "```"]
+    source = masked(sources_of_cells[index].strip("\n"))
+    lines = [f"Cell {index}:", "```python", source, "```"]
     for label, where in (("Result", "Out"), ("Error", "Err")):
         is_found, written, _ = sources.write(f"{where}[{index}]")
         if is_found and written is not None:
-            lines += [f"{label} of cell {index}:", written]
+            lines += [f"{label} of cell {index}:", masked(written)]
     return Found(length=length, text="\n".join(lines))
 
 
