@@ -26,7 +26,6 @@ if TYPE_CHECKING:
         Sandbox,
         Store,
         ToolRunner,
-        WorkloadTables,
     )
     from notebook_agents.core.prices import PriceList
     from notebook_agents.core.recordings import RecordedLog
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from notebook_agents.core.reports import ReportFiles
     from notebook_agents.core.schedule_plans import Timetable
     from notebook_agents.core.workflows import Workflow
+    from notebook_agents.core.workloads import WorkloadTables
     from notebook_agents.core.workspaces import Workspaces
 
 

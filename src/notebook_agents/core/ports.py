@@ -31,7 +31,6 @@ if TYPE_CHECKING:
         ToolResult,
         ToolSpec,
     )
-    from notebook_agents.core.workloads import KeptTable, RegisterWorkload, Workload
 
 T = TypeVar("T")
 
@@ -378,31 +377,4 @@ class PasswordHasher(Protocol):
 
     async def verify(self, password: str, stored: str) -> bool:
         """Whether the password fits; takes as long for an empty ``stored`` as for a wrong one."""
-        ...
-
-
-class WorkloadTables(Protocol):
-    """Checks and keeps the tables of workloads."""
-
-    async def keep(self, owner_id: str, id: str, wish: RegisterWorkload) -> KeptTable:
-        """Read an upload and keep it under the id.
-
-        Raises InvalidRequest that names row, column and remedy, or says that it is too large.
-        """
-        ...
-
-    async def example(self) -> tuple[KeptTable, bytes]:
-        """The table that comes with the product, and its file."""
-        ...
-
-    async def preview(self, workload: Workload, limit: int) -> Table:
-        """The first rows."""
-        ...
-
-    async def remove(self, workload: Workload) -> None:
-        """Forget a table; nothing happens when it is gone."""
-        ...
-
-    async def aclose(self) -> None:
-        """End what runs."""
         ...

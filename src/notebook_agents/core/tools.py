@@ -146,8 +146,8 @@ class SandboxCall:
     function: str = ""
     arguments: dict[str, Any] = field(default_factory=dict)
     may_write: bool = False
-    """Whether ``function`` may change the workspace, which code may not: a tool made for that, whose
-    call was allowed. It runs in a kernel of its own, which no code of the conversation reaches."""
+    """Whether ``function`` may change the workspace, which code may not: that of a tool made for
+    it, whose call was allowed. It runs in a kernel of its own, which no code reaches."""
     on_output: Callable[[str], None] = field(default=lambda _text: None)
 
 

@@ -12,7 +12,7 @@ import re
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from notebook_agents.core.errors import (
     Conflict,
@@ -25,7 +25,7 @@ from notebook_agents.core.ids import new_id
 from notebook_agents.core.ports import Delete, Insert, Page, Query
 
 if TYPE_CHECKING:
-    from notebook_agents.core.ports import Clock, Store, Table, WorkloadTables
+    from notebook_agents.core.ports import Clock, Store, Table
     from notebook_agents.core.users import Actor
 
 WorkloadFormat: TypeAlias = Literal["csv", "json", "parquet"]
@@ -81,6 +81,33 @@ class KeptTable:
     n_rows: int
     columns: tuple[str, ...]
     ignored_columns: tuple[str, ...] = ()
+
+
+class WorkloadTables(Protocol):
+    """Checks and keeps the tables of workloads."""
+
+    async def keep(self, owner_id: str, id: str, wish: RegisterWorkload) -> KeptTable:
+        """Read an upload and keep it under the id.
+
+        Raises InvalidRequest that names row, column and remedy, or says that it is too large.
+        """
+        ...
+
+    async def example(self) -> tuple[KeptTable, bytes]:
+        """The table that comes with the product, and its file."""
+        ...
+
+    async def preview(self, workload: Workload, limit: int) -> Table:
+        """The first rows."""
+        ...
+
+    async def remove(self, workload: Workload) -> None:
+        """Forget a table; nothing happens when it is gone."""
+        ...
+
+    async def aclose(self) -> None:
+        """End what runs."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

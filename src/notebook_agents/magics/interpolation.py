@@ -81,16 +81,7 @@ def interpolate(
     scan = _Scan(text, sources)
     while scan.position < len(text):
         scan.step()
-    return Interpolated(
-        text="".join(scan.pieces),
-        replaced=tuple(scan.replaced),
-        unresolved=tuple(scan.unresolved),
-        unwritable=tuple(scan.unwritable),
-        pictures=tuple(scan.pictures),
-        functions=tuple(found.function for found in scan.found if found.function),
-        problems=tuple(found.problem for found in scan.found if found.problem),
-        notes=tuple(found.note for found in scan.found if found.note),
-    )
+    return scan.result()
 
 
 class _Scan:
@@ -107,6 +98,19 @@ class _Scan:
         self._text = text
         self._sources = sources
         self._open_braces: list[str] = []
+
+    def result(self) -> Interpolated:
+        """Everything so far."""
+        return Interpolated(
+            text="".join(self.pieces),
+            replaced=tuple(self.replaced),
+            unresolved=tuple(self.unresolved),
+            unwritable=tuple(self.unwritable),
+            pictures=tuple(self.pictures),
+            functions=tuple(found.function for found in self.found if found.function),
+            problems=tuple(found.problem for found in self.found if found.problem),
+            notes=tuple(found.note for found in self.found if found.note),
+        )
 
     def step(self) -> None:
         """Take one brace, one reference, or the text up to the next sign."""
