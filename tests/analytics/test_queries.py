@@ -226,3 +226,13 @@ async def test_another_process_can_write_while_we_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("view", VIEWS)
 def test_each_view_says_what_a_row_is(view: str) -> None:
     assert view_sql(view).startswith("-- One row per ")
+
+
+async def test_v_run_phases_tells_where_the_time_of_a_run_went(core: Core) -> None:
+    await run(core, ANN)
+    await run(core, ANN)
+    table = await core.analytics.query(
+        "SELECT phase, count(DISTINCT run_id), min(ms) > 0 FROM v_run_phases"
+        " WHERE phase IN ('prefill', 'decode', 'person') GROUP BY phase ORDER BY phase"
+    )
+    assert table.rows == (("decode", 2, True), ("prefill", 2, True))

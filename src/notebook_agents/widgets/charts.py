@@ -16,7 +16,7 @@ PHASES = ("queue", "load", "prefill", "decode", "tools", "person")
 FEW = 8
 """Up to so many, whole numbers are counted one by one along an axis."""
 MIME = "application/vnd.plotly.v1+json"
-CONFIG = {"showSendToCloud": False, "displaylogo": False, "responsive": True}
+CONFIG = {"showSendToCloud": False, "displaylogo": False}
 
 
 def series(number: int) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def bars(
     layout = frame(unit, is_flat=is_flat, height=110 + 34 * n_places if is_flat else 260)
     layout["showlegend"] = len(data) > 1
     lengths = [length or 0 for _, _, each in groups for length in each]
-    if all(isinstance(length, int) for length in lengths) and sum(lengths) <= FEW:
+    if all(isinstance(length, int) for length in lengths) and sum(map(float, lengths)) <= FEW:
         layout["xaxis" if is_flat else "yaxis"]["dtick"] = 1
     return {"data": data, "layout": layout}
 
