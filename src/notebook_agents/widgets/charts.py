@@ -48,8 +48,8 @@ def bars(
     n_places = len({place for _, places, _ in groups for place in places})
     layout = frame(unit, is_flat=is_flat, height=110 + 34 * n_places if is_flat else 260)
     layout["showlegend"] = len(data) > 1
-    lengths = [length or 0 for _, _, each in groups for length in each]
-    if all(isinstance(length, int) for length in lengths) and sum(map(float, lengths)) <= FEW:
+    all_lengths: list[float] = [length or 0.0 for _, _, each in groups for length in each]
+    if all(length == int(length) for length in all_lengths) and sum(all_lengths) <= FEW:
         layout["xaxis" if is_flat else "yaxis"]["dtick"] = 1
     return {"data": data, "layout": layout}
 
