@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 READS = [
+    "isinstance(model, my_function)",
+    "type(model)",
+    "type(df).__name__",
+    "items.copy().append(1)",
+    "plt.plot(*[X, y], **{'color': 'red'})",
+    "np.sqrt(X)",
+    "np.add(X, y)",
     "df",
     "df.head()",
     "df.describe()",
@@ -153,6 +160,15 @@ BINDS = [
 ]
 
 MUTATES = [
+    "type(model)(1)",
+    "list(map(items.append, [1]))",
+    "df['a'].map(items.append)",
+    "df.drop(**{'columns': 'a', 'inplace': True})",
+    "np.sqrt(X, X)",
+    "np.add(1, 2, df.values)",
+    "np.add(*[1, 2], **{'out': X})",
+    "np.random.default_rng().shuffle(items)",
+    "df.agg(path)",
     "df['b'] = 1",
     "df.loc[0, 'a'] = 1",
     "df.iloc[0] = 1",

@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 WRITES = [
+    "df.to_csv(*['a.csv'])",
+    "df.to_csv(**{'path_or_buf': 'a.csv'})",
+    "df.to_csv(**items)",
+    "open(*['a.txt', 'w'])",
+    "open(**{'file': 'a.txt', 'mode': 'w'})",
+    "open('a.txt', **items)",
+    "open(*items)",
     "df.to_csv('out.csv')",
     "df.to_csv(path_or_buf='out.csv')",
     "df.to_parquet('out/a.parquet')",
@@ -66,6 +73,9 @@ WRITES = [
 ]
 
 NETWORK = [
+    "pd.read_csv(*['https://example.org/a.csv'])",
+    "pd.read_csv(**{'filepath_or_buffer': 'https://example.org/a.csv'})",
+    "pd.read_csv(*items)",
     "import requests\nrequests.get('https://example.org')",
     "import requests as r\nr.post(link, json={})",
     "from requests import get\nget(link)",
@@ -98,6 +108,8 @@ NETWORK = [
 ]
 
 SHELL = [
+    "np.test()",
+    "import doctest\ndoctest.testmod()",
     "os.system('ls')",
     "import os\nos.popen('ls')",
     "from os import system\nsystem('ls')",

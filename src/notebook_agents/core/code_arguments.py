@@ -6,13 +6,14 @@ import ast
 from dataclasses import dataclass
 
 from notebook_agents.core.code_expressions import Expressions
-from notebook_agents.core.code_knowledge import (
-    Known,
-)
+from notebook_agents.core.code_knowledge import CHANGING_METHODS, Known
 from notebook_agents.core.code_names import NEW, UNKNOWN, Value
 from notebook_agents.core.code_reading import words_of
 from notebook_agents.core.command_effects import assess_command
 from notebook_agents.core.sql_effects import assess_sql
+
+ASKING = frozenset({"isinstance", "issubclass", "callable", "type", "help", "dir", "id"})
+"""Builtins that never call what they are given; under another meaning their own call is seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,19 @@ class Given:
 
 class Arguments(Expressions):
     """Reads what calls are given."""
+
+    def _given(self, node: ast.Call) -> Given:
+        node = _written_out(node)
+        values = tuple(self.value(argument) for argument in node.args)
+        named = {keyword.arg or "**": self.value(keyword.value) for keyword in node.keywords}
+        is_asking = isinstance(node.func, ast.Name) and node.func.id in ASKING
+        for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
+            if isinstance(argument, ast.Attribute) and argument.attr in CHANGING_METHODS:
+                self.change(self.base_of(argument), f"hands on {words_of(argument)}", node)
+        for value in (*values, *named.values()):
+            if value.kind == "callable" and not is_asking:
+                self.see("mutates", f"hands on a function: {words_of(node)}", node)
+        return Given(node, values, named)
 
     def _check_inplace(self, base: Value, words: str, given: Given) -> None:
         for keyword in given.node.keywords:
@@ -100,3 +114,24 @@ class Arguments(Expressions):
             self.see("shell", f"evaluates text that cannot be seen: {given.shown(0)}", given.node)
         elif "__" in text or ("@" in text and "(" in text):
             self.see("shell", f"evaluates text that calls functions: {text[:60]}", given.node)
+
+
+def _written_out(node: ast.Call) -> ast.Call:
+    """The call with what stands in ``*[…]`` and ``**{…}`` as arguments of its own."""
+    arguments: list[ast.expr] = []
+    for argument in node.args:
+        inner = argument.value if isinstance(argument, ast.Starred) else None
+        arguments += inner.elts if isinstance(inner, ast.List | ast.Tuple) else [argument]
+    keywords = [part for keyword in node.keywords for part in _keywords_in(keyword)]
+    return ast.copy_location(ast.Call(node.func, arguments, keywords), node)
+
+
+def _keywords_in(keyword: ast.keyword) -> list[ast.keyword]:
+    found = keyword.value
+    if keyword.arg is not None or not isinstance(found, ast.Dict):
+        return [keyword]
+    names = [key.value if isinstance(key, ast.Constant) else None for key in found.keys]
+    return [
+        ast.keyword(arg=name if isinstance(name, str) else None, value=value)
+        for name, value in zip(names, found.values, strict=True)
+    ]

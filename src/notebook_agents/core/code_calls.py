@@ -13,6 +13,7 @@ from notebook_agents.core.code_knowledge import (
     FUNCTIONS,
     HOLDING_BUILTINS,
     LISTED_MODULES,
+    N_INPUTS,
     NETWORK_MODULES,
     NUMBER_BUILTINS,
     PICKING_BUILTINS,
@@ -80,14 +81,6 @@ class Calls(Methods):
             return self._function(callee.origin, given)
         return self._unknown(callee, given)
 
-    def _given(self, node: ast.Call) -> Given:
-        values = tuple(self.value(argument) for argument in node.args)
-        named = {keyword.arg or "**": self.value(keyword.value) for keyword in node.keywords}
-        for value in (*values, *named.values()):
-            if value.kind == "callable":
-                self.see("mutates", f"hands on a function: {words_of(node)}", node)
-        return Given(node, values, named)
-
     def _unknown(self, callee: Value, given: Given) -> Value:
         words = words_of(given.node.func)
         self._check_inplace(callee, words, given)
@@ -104,6 +97,8 @@ class Calls(Methods):
             self._known(origin, known, given)
         elif origin in CHANGES_ARGUMENT:
             self.change(given.at(0) or UNKNOWN, f"changes {given.shown(0)}", given.node)
+        elif (out := given.at(N_INPUTS.get(origin, -1))) is not None:
+            self.change(out, f"writes its result into {given.shown(N_INPUTS[origin])}", given.node)
         elif origin in OPENERS or origin == "builtins.open":
             return self._open(origin, given)
         elif _is_unbound(origin) and not _is_looking(origin):
@@ -219,6 +214,8 @@ class Calls(Methods):
         shown = given.shown(0) if given.values else "something"
         if place is None:
             return
+        if place.text is None and not given.is_plain and place.kind == "container":
+            self.see("network", f"reads {shown}, which may be an address", given.node)
         if is_address(place.text) or place.kind == "url":
             self.see("network", f"reads {shown}", given.node)
         elif place.text is None and place.kind not in {"path", "text", "container"}:
@@ -228,6 +225,8 @@ class Calls(Methods):
         mode = given.at(OPENERS.get(origin, 1), "mode")
         place = given.at(0, "file") or given.at(0, "filename") or NEW
         opener = given.named.get("opener")
+        if mode is None and not given.is_plain:
+            self.see_write(f"may write {given.shown(0, 'file')}", NEW, given.node)
         if mode is not None and (mode.text is None or set(mode.text) & set("wax+")):
             self.see_write(f"writes {given.shown(0, 'file')}", place, given.node)
         if place.kind == "value":
@@ -342,6 +341,8 @@ def _built(name: str, given: Given) -> Value:
         if first.kind in NEVER_CHANGE and len(given.values) == 1:
             return Value(kind=first.kind)
         return Value(kind="container", holds_live=any(_lends(value) for value in given.all))
+    if name == "type" and first.is_live and not first.kind:
+        return UNKNOWN
     if name in PICKING_BUILTINS:
         return one_of([value.part for value in given.values])
     return NEW

@@ -145,6 +145,10 @@ FUNCTIONS: dict[str, Known] = {
             ("open", _WRITE, 0, "path"),
         )
     },
+    **{
+        name: Known("shell", "runs the tests of a module", -1)
+        for name in ("numpy.test", "pandas.test", "doctest.testmod", "doctest.testfile")
+    },
     "os.chdir": Known("mutates", "changes the working folder to {place}", 0, "path"),
     "os.putenv": Known("mutates", "changes the environment", -1),
     "os.system": Known("shell", "runs a shell command: {place}", 0, "command"),
@@ -255,6 +259,38 @@ CHANGES_ARGUMENT = words(
     """
 )
 """These change their first argument."""
+CHANGING_METHODS = words(
+    """
+    add append clear discard extend fill insert pop popitem put remove reverse setdefault sort
+    update write writelines
+    """
+)
+"""Methods that change their object; handed on, somebody else calls them."""
+N_INPUTS = {
+    **{
+        f"numpy.{name}": 1
+        for name in words(
+            """
+            abs absolute arccos arcsin arctan bitwise_not cbrt ceil conj conjugate cos cosh
+            deg2rad degrees exp exp2 expm1 fabs floor invert isfinite isinf isnan log log10 log1p
+            log2 logical_not negative positive rad2deg radians reciprocal rint sign sin sinh sqrt
+            square tan tanh trunc
+            """
+        )
+    },
+    **{
+        f"numpy.{name}": 2
+        for name in words(
+            """
+            add arctan2 bitwise_and bitwise_or bitwise_xor divide equal float_power floor_divide
+            fmax fmin fmod greater greater_equal hypot left_shift less less_equal logical_and
+            logical_or logical_xor matmul maximum minimum mod multiply not_equal power remainder
+            right_shift subtract true_divide
+            """
+        )
+    },
+}
+"""How many arguments of numpy's functions are read; into the next one the result is written."""
 
 PURE_BUILTINS = words(
     """

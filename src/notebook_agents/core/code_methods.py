@@ -6,9 +6,7 @@ import ast
 from dataclasses import replace
 
 from notebook_agents.core.code_arguments import Arguments, Given
-from notebook_agents.core.code_knowledge import (
-    Known,
-)
+from notebook_agents.core.code_knowledge import Known
 from notebook_agents.core.code_method_names import (
     ALSO_PURE,
     GENERAL_PURE,
@@ -44,6 +42,9 @@ class Methods(Arguments):
 
     def _named_functions(self, given: Given) -> None:
         """Frames call methods whose names they are given: ``df.agg("to_csv")``."""
+        first = given.at(0, "func")
+        if first is not None and first.kind == "text" and first.text is None:
+            self.see("mutates", f"calls a method by a name: {given.shown(0)}", given.node)
         for part in ast.walk(given.node):
             text = part.value if isinstance(part, ast.Constant) else None
             known = WRITING_METHODS.get(text) if isinstance(text, str) else None
@@ -68,6 +69,8 @@ class Methods(Arguments):
             self.see_write(f"renames a file to {given.shown(0)}", target, given.node)
         elif "**" in given.named and base.kind == "frame":
             self.change(base, f"may change {words.rpartition('.')[0]}: {words}(**…)", given.node)
+        elif name == "shuffle" and given.values:
+            self.change(given.values[0], f"changes {given.shown(0)}", given.node)
         elif name in CALLING_METHODS and base.kind == "frame":
             self._named_functions(given)
         elif not self._is_pure(base, name):
@@ -84,7 +87,8 @@ class Methods(Arguments):
 
     def _writing_method(self, name: str, known: Known, base: Value, given: Given) -> Value:
         place = given.at(known.argument, known.keyword)
-        if name in ALSO_PURE and (place is None or _is_none(given, known)):
+        is_empty = place is None and given.is_plain
+        if name in ALSO_PURE and (is_empty or _is_none(given, known)):
             return Value(kind="text")
         if base.kind in {"text", "value", "url"} and name not in {"unlink"}:
             return Value(kind=base.kind)
@@ -101,8 +105,6 @@ class Methods(Arguments):
             self._to_table(known, given)
         else:
             self._report(known, given, base=shown)
-        if name == "to_pickle":
-            return NEW
         return NEW
 
     def _to_table(self, known: Known, given: Given) -> None:
