@@ -80,6 +80,8 @@ LEFT_OUT: Mapping[str, str] = {
     "file_read": "the list of files has it; nobody said anything",
     "file_removed": "the list of files lacks it; nobody said anything",
     "code_ran": "the notebook lends its variables; nobody said anything",
+    "checkpoint_made": "the notebook keeps it for undo; nobody said anything",
+    "run_undone": "is of the notebook's variables and files, not of what was said",
 }
 """Types without a word of Agent C's, with the reason."""
 SHOWN: frozenset[str] = frozenset(TYPES)
