@@ -18,6 +18,7 @@ SETUP = """
 %load_ext notebook_agents
 import asyncio, sys, notebook_agents
 from pathlib import Path
+from notebook_agents.build import default_home
 from notebook_agents.core.clock import SystemClock
 from notebook_agents.eventlog.writer import JsonlEventLog
 from notebook_agents.store.holders import Holders
@@ -33,7 +34,7 @@ tools = ScriptedTools(
     {"python_executor": lambda code: f"ran: {code}", "file_writer": lambda path: f"wrote {path}"},
     effects={"file_writer": "write"},
 )
-home = Path("home").absolute()
+home = default_home()
 home.mkdir(exist_ok=True)
 core = lambda: fake_core(
     engine=engine, tools=tools, clock=SystemClock(), home=home / "workspaces",
@@ -185,7 +186,8 @@ class Front:
             self._take(message)
             if until(message):
                 return
-        raise AssertionError(f"nothing came: {[v.told[-3:] for v in self.views.values()]}")
+        last = [view.told[-2:] for view in self.views.values()][-1:]
+        raise AssertionError(f"nothing came; the last: {str(last)[:3000]}")
 
     def transcript(self) -> dict[str, Any]:
         """The second output of the last panel, as it would be saved now."""
@@ -208,3 +210,11 @@ class Front:
                 self._display_ids[id] = content
         elif kind == "update_display_data":
             self._display_ids[content["transient"]["display_id"]]["data"] = content["data"]
+
+
+def asked(front: Front, comm: str, text: str = "write") -> View:
+    """Send a message and wait for the question."""
+    front.ask(comm, "send", text=text)
+    return front.wait(
+        comm, lambda view: any(b["decision"] is None for b in view.blocks("approval"))
+    )

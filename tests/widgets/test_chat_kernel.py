@@ -5,40 +5,12 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-from jupyter_client.manager import KernelManager
-from tests.widgets.chat_front import SETUP, Front, View, words
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+from tests.widgets.chat_front import SETUP, Front, View, asked, words
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
-    """One kernel for all tests; each shows a panel in a cell of its own."""
-    home: Path = tmp_path_factory.mktemp("kernel")
-    folder = home / "work"
-    folder.mkdir()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("IPYTHONDIR", str(home / "ipython"))
-        patch.setenv("JUPYTER_DATA_DIR", str(home / "jupyter"))
-        patch.setenv("JUPYTER_RUNTIME_DIR", str(home / "runtime"))
-        patch.setenv("JPY_SESSION_NAME", str(folder / "mine.ipynb"))
-        manager = KernelManager(kernel_name="python3")
-        manager.start_kernel(cwd=str(folder))
-        client = manager.client()
-        client.start_channels()
-        client.wait_for_ready(timeout=60)
-        made = Front(manager, client)
-        made.run(SETUP)
-        yield made
-        client.stop_channels()
-        manager.shutdown_kernel()
 
 
 def test_the_extension_loads_without_the_library_of_widgets() -> None:
@@ -245,7 +217,7 @@ def test_the_conversation_is_found_again_in_a_new_kernel(front: Front) -> None:
     comm = front.chat("notebook_agents.chat(model='other/model')", cell="restart")
     front.run("engine.script = [call('file_writer', path='a.txt'), 'written']")
     [card] = asked(front, comm).blocks("approval")
-    front.ask(comm, "decide", call_id=card["call_id"], decision="once")
+    front.ask(comm, "decide", call_id=card["call_id"], decision="conversation")
     before = front.rest(comm).state
     front.manager.restart_kernel(now=False)
     front.client.wait_for_ready(timeout=60)
@@ -256,9 +228,10 @@ def test_the_conversation_is_found_again_in_a_new_kernel(front: Front) -> None:
     assert [m["blocks"] for m in after["messages"] if m["role"] == "user"] == [
         m["blocks"] for m in before["messages"] if m["role"] == "user"
     ]
-    assert [b["decision"] for b in front.view(again).blocks("approval")] == ["once"]
+    assert [b["decision"] for b in front.view(again).blocks("approval")] == ["conversation"]
     assert after["header"]["model"] == "other/model"
-    assert front.say(again, "more").said[-1] == ("assistant", "You said: more")
+    front.run("engine.script = [call('file_writer', path='b.txt'), 'written, too']")
+    assert front.say(again, "more").said[-1] == ("assistant", "written, too")
 
 
 def test_the_saved_transcript_is_html_without_script_and_grows_with_the_conversation(
@@ -359,14 +332,6 @@ def test_agents_and_conversations_are_python_objects(front: Front) -> None:
     assert "Hello analyst" in printed
     assert front.run("print(len(c.fork(c.messages[0])))").strip() == "1"
     assert front.run("print(c.export('c.md').read_text()[:5])").startswith("# Hel")
-
-
-def asked(front: Front, comm: str) -> View:
-    """Ask for a file and wait for the question."""
-    front.ask(comm, "send", text="write")
-    return front.wait(
-        comm, lambda view: any(b["decision"] is None for b in view.blocks("approval"))
-    )
 
 
 def release(front: Front) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from notebook_agents.live.lockdown import MIN_VERSION, landlock_version
 
-SAFE_ROOMS = ("ipykernel.", "IPython.", "notebook_agents.", "debugpy", "_pydevd", "_pydev")
+SAFE_ROOMS = ("ipykernel.", "IPython.", "zmq.", "notebook_agents.", "debugpy", "_pydevd", "_pydev")
 """Threads of classes and functions of these modules hold nothing that code in a cell needs."""
 SAFE_NAMES = (
     "notebook-agents",

@@ -42,6 +42,7 @@ from notebook_agents.magics.wishes import whole_wish
 
 if TYPE_CHECKING:
     from notebook_agents.core.core import Core
+    from notebook_agents.core.policy import Mode
     from notebook_agents.live.checkpoints_calls import CallCheckpoints
     from notebook_agents.magics.answer import Answer
     from notebook_agents.magics.host import CoreHost
@@ -102,6 +103,8 @@ class Session:
         self.n_prompts = 0
         self.chosen_model = ""
         """For all prompts that name none; empty is the default."""
+        self.own_mode: Mode | None = None
+        """What may run unasked, where that differs from the settings."""
         self.default_model = BUNDLED_MODEL
         """The agent's, once the agent is known."""
         self.known_models: list[str] = []
@@ -149,6 +152,12 @@ class Session:
     def wished_model(self) -> str:
         """The model that was chosen or configured; empty leaves it to the notebook's agent."""
         return self.chosen_model or self.aliases.resolve(self.preferences.model)
+
+    @property
+    def mode(self) -> Mode:
+        """What prompts that say nothing may do unasked."""
+        mode: Mode = self.own_mode or self.preferences.mode
+        return mode
 
     @property
     def has_moved(self) -> bool:

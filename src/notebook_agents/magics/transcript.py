@@ -235,7 +235,9 @@ class Transcript:
 
     def _apply_tool(self, body: ToolStarted | ToolOutput | ToolFinished) -> None:
         if isinstance(body, ToolStarted):
-            self._tool_block(body.call_id, body.name, body.arguments).status = "running"
+            block = self._tool_block(body.call_id, body.name, body.arguments)
+            # The person may have changed them while it waited.
+            block.status, block.arguments = "running", body.arguments
             self.phase = f"Running {body.name}…"
         elif isinstance(body, ToolOutput):
             self._tool_block(body.call_id, "", {}).content += body.text

@@ -50,7 +50,7 @@ def wish_of(text: str, options: Options, session: Session, identity: Identity) -
         sampling=sampling,
         limits=limits,
         history=options.history,
-        policy=POLICIES.get(options.approval) or MODES[session.preferences.mode],
+        policy=POLICIES.get(options.approval) or MODES[session.mode],
         system=session.context.told(text, options.model or session.model, tools=options.tools),
     )
 

@@ -66,6 +66,7 @@ def take(questions: dict[str, Question], body: EventBody) -> None:
         question = questions[body.call_id]
         question.feedback = question.feedback or body.feedback
         question.decision = question.decision or _decision(body)
+        question.edited = question.edited or body.edited
 
 
 def _decision(body: ApprovalDecided) -> str:
@@ -164,6 +165,7 @@ def _approval(question: Question, *, is_over: bool) -> Record:
         "not_saved": question.not_saved,
         "expires_at": question.expires_at,
         "decision": decision,
+        "is_edited": question.edited is not None,
         "feedback": question.feedback,
     }
 

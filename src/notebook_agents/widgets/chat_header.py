@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from notebook_agents.core.models import ModelInfo, Usage
 
@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from notebook_agents.core.core import Core
     from notebook_agents.core.policy import Mode
     from notebook_agents.core.users import Actor
-    from notebook_agents.magics.flags import Approval
     from notebook_agents.widgets.chat_board import Record
 
 
@@ -31,13 +30,6 @@ MODES: dict[Mode, ModeWords] = {
     "full": ModeWords("Full", "Runs everything without asking, also commands", is_risky=True),
 }
 """What the model may do without asking; see ``docs/approval.md``."""
-
-
-def approval_of(mode: Mode) -> Approval:
-    """The flag of ``%agent`` that means the same."""
-    flags: dict[Mode, Approval] = {"ask": "default", "full": "yes"}
-    flag: Any = flags.get(mode, mode)
-    return cast("Approval", flag)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,12 +40,12 @@ def chat(
     *,
     model: str | None = None,
     conversation: str | Conversation | None = None,
-    mode: str = "ask",
+    mode: str | None = None,
 ) -> ChatPanel:
     """A chat panel with an agent (its name, or what ``agents.get`` returns), shown by the cell.
 
     Run again, also in a new kernel, the cell goes on with its conversation. ``conversation`` is the
-    id of another one; empty begins a new one.
+    id of another one; empty begins a new one. A new panel has the notebook's mode.
     """
     from IPython.core.getipython import get_ipython
 
@@ -65,17 +65,18 @@ def panel(
     agent: str = "",
     model: str | None = None,
     conversation_id: str | None = None,
-    mode: str = "ask",
+    mode: str | None = None,
 ) -> Waits[ChatPanel]:
     """The panel of the running cell."""
     from notebook_agents.widgets.chat import ChatPanel
 
-    if mode not in MODES:
+    if mode is not None and mode not in MODES:
         raise AgentError(f"there is no mode {mode!r}; known: {', '.join(MODES)}")
     place = _this_place(notebook)
     panels = _panels.setdefault(notebook.shell, _Panels())
     found = panels.by_place.get(place) if place is not None else None
     if found is None or found.chat.session.host is not notebook.host:
+        yield from notebook.identify()  # whose events undo and checkpoints record
         session = ChatSession(notebook, agent)
         yield from session.identify()
         found = ChatPanel(session, place)
@@ -86,7 +87,7 @@ def panel(
         panels.by_place[place] = found
     if model is not None and model != found.chat.session.model:
         yield from choose_model(found.chat, model)
-    if mode != found.chat.mode:
+    if mode is not None and mode != found.chat.session.mode:
         found.chat.choose_mode(mode)
     return found
 

@@ -32,6 +32,7 @@ class ChatSession(Session):
         self.agent = agent
         """Name or id of the one that answers; empty is the notebook's."""
         self.chosen_model = notebook.chosen_model
+        self.own_mode = notebook.mode
 
     @property
     def actor(self) -> Actor | None:

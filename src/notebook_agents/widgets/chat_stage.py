@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from notebook_agents.core.runs import ApprovalDecision
 from notebook_agents.widgets.chat_drawing import LATE, Question, blocks_of
@@ -145,11 +146,30 @@ class CardAsker:
         """Put on the cards what the calls would do."""
         for question in asked:
             self.screen.board.flush()
-            found = yield from self.preview(question.asked)
-            if found is not None:
-                told = found.as_dict()
-                question.preview, question.not_saved = told["preview"], told["not_saved"]
+            found = yield from self._tried(question)
+            told = found.as_dict() if found is not None else {"preview": None, "not_saved": []}
+            question.preview, question.not_saved = told["preview"], told["not_saved"]
+            self._show()
+
+    def _tried(self, question: Question) -> Waits[Preview | None]:
+        """What a dry run finds; it ends as soon as the person has decided without it."""
+        trying = self.preview(question.asked)
+        try:
+            while question.decision is None:
+                ended, seconds = next(trying)
+                question.preview = {"state": "running"}
                 self._show()
+                self._changed = Future()
+                yield _first(ended, self._changed), seconds
+                while self._changed.done() and question.decision is None and not ended.done():
+                    self._changed = Future()  # another question was answered
+                    yield _first(ended, self._changed), seconds
+        except StopIteration as end:
+            found: Preview | None = end.value
+            return found
+        finally:
+            trying.close()
+        return None
 
     def _show(self) -> None:
         self.screen.draw()
@@ -158,6 +178,19 @@ class CardAsker:
     def _wait_s(self, left: Sequence[Question]) -> float:
         ends = [question.expires_at for question in left if question.expires_at is not None]
         return max(0.0, min([LOOK_S, *(end - time.time() for end in ends)]))
+
+
+def _first(*futures: Future[Any]) -> Future[None]:
+    """Done when one of them is."""
+    first: Future[None] = Future()
+
+    def finish(_done: Future[Any]) -> None:
+        with suppress(InvalidStateError):
+            first.set_result(None)
+
+    for future in futures:
+        future.add_done_callback(finish)
+    return first
 
 
 def _answer(question: Question) -> ApprovalDecision:

@@ -121,6 +121,7 @@ def _decided(block: Record) -> str:
         "expired": "denied, because nobody answered",
     }
     decision = words.get(block["decision"] or "", "not answered")
+    decision += ", with changes" if block.get("is_edited") else ""
     feedback = f": {plain(block['feedback'])}" if block.get("feedback") else ""
     return f"{plain(block['label'])}: {decision}{feedback}"
 

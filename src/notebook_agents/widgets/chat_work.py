@@ -24,7 +24,7 @@ from notebook_agents.magics.options import Options, Prompt
 from notebook_agents.magics.session import Stage
 from notebook_agents.magics.waiting import Waits, await_on, until
 from notebook_agents.widgets.chat_drawing import note_block
-from notebook_agents.widgets.chat_header import MODES, Header, approval_of, header_of
+from notebook_agents.widgets.chat_header import MODES, Header, header_of
 from notebook_agents.widgets.chat_history import History, answer_record, load, user_record
 from notebook_agents.widgets.chat_places import Place, remember
 from notebook_agents.widgets.chat_stage import APPROVAL_TIMEOUT_S, CardAsker, ChatScreen
@@ -71,7 +71,6 @@ class Chat:
     """Called when the state has come to rest."""
     place: Place | None = None
     """The cell that remembers the conversation."""
-    mode: Mode = "ask"
     timeout_s: float = APPROVAL_TIMEOUT_S
     history: History = field(default_factory=History)
     header: Header = field(default_factory=Header)
@@ -174,10 +173,12 @@ class Chat:
 
     def _undo(self, message: Record) -> Record | None:
         """Whether what an answer changed can be taken back, or was."""
+        # What tools of the sandbox wrote is known by the run.
+        causes = {block["id"] for block in message["blocks"] if block["type"] == "tool"}
+        causes.add(message["run_id"])
+        changes = self.session.checkpoints.of_calls(causes)
         if (text := self.undone.get(message["run_id"])) is not None:
-            return {"label": "Undone", "state": "done", "text": text}
-        calls = {block["id"] for block in message["blocks"] if block["type"] == "tool"}
-        changes = self.session.checkpoints.of_calls(calls) if calls else []
+            return {"label": "Undo", "state": "failed" if changes else "done", "text": text}
         if not changes:
             return None
         n = len(changes)
@@ -188,7 +189,7 @@ class Chat:
         history = self.history
         return self.header.record(
             model=self.session.model,
-            mode=self.mode,
+            mode=self.session.mode,
             usage=history.usage,
             context_used=history.context_used,
         )
@@ -265,7 +266,7 @@ class Chat:
         """Ask for more or less from now on; never kept beyond this kernel."""
         if mode not in MODES:
             raise AgentError(f"there is no mode {mode!r}; known: {', '.join(MODES)}")
-        self.mode = mode
+        self.session.own_mode = mode
         self.board.set(header=self.header_record())
         self.board.flush()
 
@@ -322,7 +323,7 @@ class Chat:
         await self._settle(entry, said, screen)
 
     async def _ask(self, entry: Entry, screen: ChatScreen, asker: CardAsker) -> None:
-        options = Options(approval=approval_of(self.mode), history=EVERYTHING)
+        options = Options(history=EVERYTHING)
         request = Prompt(text=entry.text, options=options, parts=entry.parts)
         try:
             await await_on(self.session.prompt(request, Stage(screen=screen, ask=asker)))

@@ -88,7 +88,7 @@ export class ApprovalCard {
     clearInterval(this.timer);
     const { block } = this;
     const [iconName, words] = /** @type {any} */ (DECISIONS)[block.decision ?? ""] ?? ["tool", block.decision];
-    const said = block.feedback ? ` — “${block.feedback}”` : "";
+    const said = `${block.is_edited ? ", as you changed it" : ""}${block.feedback ? ` — “${block.feedback}”` : ""}`;
     this.element.classList.add("is-done");
     this.element.replaceChildren(
       h("div", { class: "na-card-line", id: this.titleId }, icon(iconName), h("span", { class: "na-card-name" }, this.title), h("span", { class: "na-status" }, `${words}${said}`)),

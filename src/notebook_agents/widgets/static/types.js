@@ -37,6 +37,7 @@
  *   arguments?: Record<string, unknown>, code?: Code, diff?: string, where?: string,
  *   preview?: Preview | null, not_saved?: { name: string, reason: string }[],
  *   expires_at?: number | null, decision?: string | null, feedback?: string,
+ *   is_edited?: boolean,
  * }} ApprovalBlock
  * @typedef {TextBlock | NoteBlock | ToolBlock | ApprovalBlock | (FigureBlock & { id: string, type: "figure" })} Block
  * @typedef {{
