@@ -220,6 +220,24 @@ async def test_what_a_person_denied_does_not_run_because_another_call_was_allowe
     await core.aclose()
 
 
+async def test_an_answer_is_to_one_call_also_when_the_model_uses_its_id_again(
+    make_core: MakeCore, driver: Any
+) -> None:
+    again = [[call("live", "call_0", code=code)] for code in (WRITES, "!rm -rf .")]
+    made = tools()
+    core = make_core(engine=ScriptedEngine(*again, "done"), tools=made)
+    run = await driver.finish(core, policy=MODES["ask"])
+    allowed = ApprovalDecision(call_id=run.pending[0].call.call_id, is_approved=True)
+    await core.runs.decide(ANN, run.id, [allowed])
+    run = await core.runs.wait(ANN, run.id)
+    assert run.state == "waiting_approval"
+    [waiting] = run.pending
+    assert waiting.call.arguments == {"code": "!rm -rf ."}
+    assert waiting.call.call_id != allowed.call_id
+    assert [used.arguments["code"] for used in made.invocations] == [WRITES]
+    await core.aclose()
+
+
 async def test_a_question_that_nobody_answers_in_time_is_denied(
     make_core: MakeCore, driver: Any
 ) -> None:

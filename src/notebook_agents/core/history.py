@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from notebook_agents.core.ids import new_id
 from notebook_agents.core.messages import Message, ToolCallPart, ToolResultPart, tool_message
 
 if TYPE_CHECKING:
@@ -16,6 +18,19 @@ INTERRUPTED_RESULT = "Error: the call was interrupted before it finished"
 def open_calls(history: Sequence[Message]) -> tuple[ToolCallPart, ...]:
     """The tool calls at the end of the history that have no result yet."""
     return history[-1].tool_calls if history and history[-1].role == "assistant" else ()
+
+
+def distinct(
+    call: ToolCallPart, step: Iterable[ToolCallPart], history: Iterable[Message]
+) -> ToolCallPart:
+    """The call under an id that no other call has: some providers count anew in each step.
+
+    A person's answer belongs to an id, and must never be taken for that to another call.
+    """
+    used = {known.call_id for known in step}
+    used.update(known.call_id for message in history for known in message.tool_calls)
+    is_free = call.call_id and call.call_id not in used
+    return call if is_free else replace(call, call_id=f"call_{new_id()}")
 
 
 def answered(history: Sequence[Message]) -> list[Message]:

@@ -40,7 +40,7 @@ from notebook_agents.core.events import (
 )
 from notebook_agents.core.explicit_calls import result_in_words
 from notebook_agents.core.guardrails import repetition, tools_warning
-from notebook_agents.core.history import open_calls, result_part
+from notebook_agents.core.history import distinct, open_calls, result_part
 from notebook_agents.core.messages import (
     Message,
     ToolCallPart,
@@ -224,7 +224,8 @@ async def _model_step(
     request = request_of(run, progress.history, task.specs, model, max_tokens)
     yield ModelStarted(step=step, model=run.model, n_messages=len(progress.history))
     started = clock.monotonic()
-    deltas, calls, end = _Deltas(step, clock), [], GenerateFinished(finish_reason="stop")
+    calls: list[ToolCallPart] = []
+    deltas, end = _Deltas(step, clock), GenerateFinished(finish_reason="stop")
     async with aclosing(ports.engine.generate(request)) as chunks:
         async for chunk in chunks:
             match chunk:
@@ -232,7 +233,7 @@ async def _model_step(
                     if delta := deltas.add(chunk):
                         yield delta
                 case GenerateToolCall():
-                    calls.append(chunk.call)
+                    calls.append(distinct(chunk.call, calls, progress.history))
                 case GenerateFinished():
                     end = chunk
     if delta := deltas.flush():
