@@ -150,8 +150,8 @@ class ServerSettings(HasTraits):
         Default: the environment's DASK_SCHEDULER_ADDRESS.""",
     ).tag(config=True)
     task_folder = Unicode(
-        help="""Folder of the notebooks that tasks of administrators may run; empty is the one that
-        the server was started in.""",
+        help="""Folder of the notebooks that tasks of administrators may run; empty is the
+        server's root folder.""",
     ).tag(config=True)
     webhook_allow_private = Bool(
         help="""Whether webhooks may be received in private networks and on this machine.
@@ -290,6 +290,10 @@ class ServerSettings(HasTraits):
     def _default_registration(self) -> bool:
         return not os.environ.get(HUB_PREFIX_ENV)
 
+    def root_folder(self) -> str:
+        """The folder that the server shows; empty where there is no server."""
+        return str(getattr(getattr(self, "serverapp", None), "root_dir", ""))
+
     def build_config(self) -> BuildConfig:
         """What the core needs of all this, frozen."""
         given: dict[str, Any] = {
@@ -323,6 +327,8 @@ class ServerSettings(HasTraits):
             "upload_keep_days",
         ):
             given[name] = getattr(self, name)
+        if folder := self.task_folder or self.root_folder():
+            given["task_folder"] = str(Path(folder).expanduser().absolute())
         return BuildConfig(**given)
 
     def oauth_settings(self) -> OAuthSettings:

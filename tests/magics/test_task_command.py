@@ -98,6 +98,25 @@ def test_a_task_is_scheduled_and_paused(shell: AgentShell) -> None:
     assert str(value(shell, "next 'Daily sums'")) == "not scheduled"
 
 
+def test_a_notebook_is_scheduled_by_its_name_below_the_folder_of_the_server(
+    agent_shell: AgentShell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sales").mkdir()
+    monkeypatch.chdir(tmp_path / "sales")
+    monkeypatch.setenv("NOTEBOOK_AGENTS_TASK_FOLDER", str(tmp_path))
+    runner = ScriptedRunner()
+    runner.notebooks = {"sales/by region.ipynb": ()}
+    core = fake_core(home=tmp_path / "w", timetable=CronTimetable(), task_runner=runner)
+    notebook_agents.use_core(core, shell=agent_shell.shell)
+    made = str(value(agent_shell, "create Weekly 'by region.ipynb'"))
+    assert "sales/by region.ipynb" in made
+    assert value(agent_shell, "schedule Weekly 0 9 * * MON") is not None
+    value(agent_shell, "run Weekly")
+    assert [execution.notebook for execution in runner.ran] == ["sales/by region.ipynb"]
+    made = str(value(agent_shell, "create Prompt Tell what is in a.ipynb"))
+    assert "Tell what is in a.ipynb" in made
+
+
 @pytest.mark.parametrize(
     "outcomes", [[Outcome(state="failed", error_code="x", error_message="ValueError: no")]]
 )

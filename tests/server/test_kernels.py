@@ -53,6 +53,7 @@ async def test_a_kernel_has_the_address_the_home_and_a_token_that_dies_with_it(
     seen = await printed_by(kernels, kernel_id)
     assert seen["NOTEBOOK_AGENTS_URL"].endswith("/a%40b/")
     assert seen["NOTEBOOK_AGENTS_HOME"] == str(tmp_path / "home")
+    assert seen["NOTEBOOK_AGENTS_TASK_FOLDER"] == str(jp_serverapp.root_dir)
     assert "NOTEBOOK_AGENTS_ADMIN_PASSWORD" not in seen
     engine = client.holding(seen["NOTEBOOK_AGENTS_TOKEN"]).below("/notebook-agents/engine")
     assert (await engine.get("/health")).status == 200

@@ -41,6 +41,11 @@ def execution_id() -> str:
     return os.environ.get("NOTEBOOK_AGENTS_EXECUTION", "")
 
 
+def task_folder() -> str:
+    """The folder of the notebooks that the server's tasks may run, or nothing."""
+    return os.environ.get("NOTEBOOK_AGENTS_TASK_FOLDER", "")
+
+
 def replay_wish() -> str:
     """``1``, ``verify`` or the path of a notebook, where prompts are to be answered as recorded."""
     wish = os.environ.get("NOTEBOOK_AGENTS_REPLAY", "").strip()
@@ -70,7 +75,7 @@ def default_core() -> Core:
     """
     from notebook_agents.build import BuildConfig, build_core
 
-    given: dict[str, Any] = {"sandbox_fallback": "low"}
+    given: dict[str, Any] = {"sandbox_fallback": "low", "task_folder": task_folder()}
     if names := os.environ.get(OFFER, ""):
         given["models"] = tuple(name.strip() for name in names.split(",") if name.strip())
     if execution_id():

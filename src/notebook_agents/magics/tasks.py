@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -23,6 +24,7 @@ from notebook_agents.core.task_words import (
 from notebook_agents.core.tasks import MAX_TASKS, CreateTask, ListTasks, TaskChanges
 from notebook_agents.magics.errors import AgentError, close_to
 from notebook_agents.magics.facts import Facts, Help
+from notebook_agents.magics.settings import task_folder
 from notebook_agents.magics.subcommands import TASK_VERBS
 from notebook_agents.magics.waiting import Feed, Interrupted, Waits, until
 
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
 TICK_S = 0.5
 EXECUTED = "executed.ipynb"
+NOTEBOOK = ".ipynb"
 _NAME = re.compile(r"""(?:"([^"]*)"|'([^']*)'|(\S+))\s*(.*)""", re.DOTALL)
 
 
@@ -74,7 +77,7 @@ def task_command(session: Session, argument: str, _options: Options) -> Waits[An
         near = close_to(verb, list(TASK_VERBS))
         hint = f"did you mean {near}?" if near else f"there are: {', '.join(TASK_VERBS)}"
         raise AgentError(
-            f"%agent task knows no {verb!r}; {hint} To send it as a prompt: %agent -- task …"
+            f"%agent task knows no {verb!r}; {hint} (to send it as a prompt: %agent -- task …)"
         )
     identity = yield from session.identify()
     if verb == "list":
@@ -107,12 +110,22 @@ def _task(session: Session, actor: Actor, name: str) -> Waits[Task]:
 
 def _create(session: Session, actor: Actor, name: str, rest: str) -> Waits[Facts]:
     wish = CreateTask(name=name, prompt_template=rest)
+    file, more = _split(rest)
+    if file.endswith(NOTEBOOK) and not more:
+        wish = CreateTask(name=name, notebook=_below_task_folder(file))
 
     async def make(core: Core) -> Task:
         await require_free_name(core.tasks, actor, name)
         return await core.tasks.create(actor, wish)
 
     return (yield from _show_task(session, actor, (yield from until(session.host.submit(make)))))
+
+
+def _below_task_folder(notebook: str) -> str:
+    """How tasks name a notebook that is named as it is seen from here."""
+    path = Path(notebook).expanduser().resolve()
+    folder = Path(task_folder()).resolve()
+    return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
 
 
 def _show(session: Session, actor: Actor, name: str, _rest: str) -> Waits[Facts]:
