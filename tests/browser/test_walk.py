@@ -1,0 +1,184 @@
+"""The first half hour of a new user, with the model in the box: nothing scripted, nothing faked.
+
+With ``NOTEBOOK_AGENTS_PICTURES=docs/images`` the pictures of the README are taken on the way.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import nbformat
+import pytest
+
+if TYPE_CHECKING:
+    from tests.browser.conftest import Lab, Page
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+LOAD = """%load_ext notebook_agents
+import pandas as pd
+
+df = pd.read_csv("data/sales.csv")"""
+ROWS = "%agent How many rows does df have?"
+MEAN = "%agent What is the mean of revenue in df?"
+TOTAL = "%agent What is the total revenue by region in df?"
+PLOT = "%agent Plot the revenue by region of df"
+CHANGE = "%agent --live /python_executor code=\"df['tax'] = df.revenue * 0.2\""
+COLUMNS = "list(df.columns)"
+UNDO = "%agent undo"
+CHAT = "%config AgentMagics.live = True\n%agent chat"
+DASHBOARD = "%agent dashboard"
+TASK = '%agent task create "Every morning" walk.ipynb'
+SCHEDULE = '%agent task schedule "Every morning" 0 9 * * MON-FRI Europe/Berlin'
+WALK = [LOAD, ROWS, MEAN, TOTAL, PLOT, CHANGE, COLUMNS, UNDO, CHAT, DASHBOARD, TASK, SCHEDULE]
+PATIENCE_MS = 60_000
+
+
+def test_a_new_user_asks_plots_refuses_allows_undoes_looks_and_schedules(
+    lab: Lab, page: Page, tmp_path: Path
+) -> None:
+    (lab.folder / "walk.ipynb").write_text(json.dumps(_notebook(WALK)))
+    errors: list[str] = []
+    page.page.on("pageerror", lambda error: errors.append(str(error)))
+    page.open(lab, "walk.ipynb")
+    walk = Walk(page, tmp_path)
+    walk.ask_about_df()
+    walk.plot()
+    walk.refuse_allow_and_undo()
+    walk.chat()
+    walk.look_at_the_dashboard()
+    walk.schedule(lab)
+    assert errors == []
+    assert page.hosts() <= {"127.0.0.1", "localhost"}
+
+
+class Walk:
+    """What a person does, and what they must see then."""
+
+    def __init__(self, page: Page, folder: Path) -> None:
+        self.page = page
+        self.folder = folder
+
+    def ask_about_df(self) -> None:
+        self.page.run("read_csv")
+        self._expect(ROWS, "The number of rows in df is 204.")
+        self._expect(MEAN, "The average revenue in df is 285.402.")
+        self._expect(TOTAL, "north: 19714")
+
+    def plot(self) -> None:
+        from playwright.sync_api import expect
+
+        self._expect(PLOT, "Here is the bar chart of revenue by region in df.")
+        figure = self.page.code_cell(PLOT).locator(".js-plotly-plot")
+        expect(figure.locator(".xtick").first).to_have_text("east", timeout=PATIENCE_MS)
+        self._scroll_to(MEAN)
+        self.picture("walk_question")
+
+    def refuse_allow_and_undo(self) -> None:
+        from playwright.sync_api import expect
+
+        self._answer("n", picture="walk_approval")
+        expect(self.page.output(CHANGE)).to_contain_text("denied", timeout=PATIENCE_MS)
+        self._expect(COLUMNS, "'revenue']")
+        self._answer("y")
+        expect(self.page.output(CHANGE)).not_to_contain_text("denied", timeout=PATIENCE_MS)
+        self._expect(COLUMNS, "'revenue', 'tax']")
+        self._expect(UNDO, "df")
+        self._expect(COLUMNS, "'revenue']")
+
+    def chat(self) -> None:
+        from playwright.sync_api import expect
+
+        self.page.run("%agent chat")
+        panel = self.page.code_cell("%agent chat").locator(".jp-OutputArea").first
+        field = panel.get_by_role("combobox", name="Message")
+        field.fill("What is the highest price in df?", timeout=PATIENCE_MS)
+        field.press("Enter")
+        expect(panel).to_contain_text("385", timeout=PATIENCE_MS)
+        send = panel.get_by_role("button", name="Send").first
+        expect(send).to_be_visible(timeout=PATIENCE_MS)
+        field.fill("/python_executor code=\"df['tax'] = df.revenue * 0.2\"")
+        field.press("Enter")
+        deny = panel.get_by_role("button", name="Deny").first
+        expect(panel).to_contain_text("column tax added", timeout=PATIENCE_MS)
+        self._scroll_to("%agent chat")
+        self.picture("chat_panel")
+        deny.click()
+        expect(send).to_be_visible(timeout=PATIENCE_MS)
+        expect(panel).to_contain_text("denied", ignore_case=True)
+        self._expect(COLUMNS, "'revenue']")
+
+    def look_at_the_dashboard(self) -> None:
+        from playwright.sync_api import expect
+
+        self.page.run(DASHBOARD)
+        board = self.page.code_cell(DASHBOARD)
+        expect(board.locator(".na-tiles").first).to_contain_text("8runs", timeout=PATIENCE_MS)
+        expect(board.locator(".na-tiles").first).to_contain_text("2calls denied")
+        expect(board.locator(".js-plotly-plot .ytitle").first).to_be_visible(timeout=PATIENCE_MS)
+        self._scroll_to(DASHBOARD)
+        self.picture("walk_dashboard")
+
+    def schedule(self, lab: Lab) -> None:
+        """The notebook itself, which the server of this page will run."""
+        self._expect(TASK, "walk.ipynb")
+        self._expect(SCHEDULE, "09:00 CE")
+        self.picture("schedule")
+        [task] = _request(lab, "api/v1/tasks")["items"]
+        assert (task["name"], task["notebook_path"]) == ("Every morning", "walk.ipynb")
+        assert task["is_scheduled"]
+
+    def _scroll_to(self, source: str) -> None:
+        self.page.code_cell(source).evaluate("cell => cell.scrollIntoView({block: 'start'})")
+
+    def picture(self, name: str) -> None:
+        """What the person sees, kept for the README if that is wanted."""
+        self.page.page.mouse.move(2, 400)
+        taken = self.page.page.screenshot(scale="css")
+        (self.folder / f"{name}.png").write_bytes(taken)
+        assert 20_000 < len(taken) < 150_000
+        wanted = os.environ.get("NOTEBOOK_AGENTS_PICTURES")
+        if wanted and name.startswith(("walk", "chat")):
+            (Path(wanted) / f"{name}.png").write_bytes(taken)
+
+    def _expect(self, source: str, text: str) -> None:
+        """Run a cell and wait for what it shows."""
+        from playwright.sync_api import expect
+
+        self.page.run(source)
+        cell = self.page.code_cell(source)
+        expect(cell.locator(".jp-InputPrompt")).not_to_have_text("[*]:", timeout=PATIENCE_MS)
+        expect(cell.locator(".jp-OutputArea").first).to_contain_text(text, timeout=PATIENCE_MS)
+
+    def _answer(self, word: str, picture: str = "") -> None:
+        """Run the cell that asks, and answer once its dry run is told."""
+        from playwright.sync_api import expect
+
+        self.page.run(CHANGE)
+        question = self.page.code_cell(CHANGE).locator(".jp-Stdin")
+        expect(question).to_contain_text("column tax added", timeout=PATIENCE_MS)
+        field = question.locator(".jp-Stdin-input")
+        field.fill(word)
+        if picture:
+            self.picture(picture)
+        field.press("Enter")
+
+
+def _request(lab: Lab, path: str) -> Any:
+    with urllib.request.urlopen(f"{lab.url}/{path}?token={lab.token}") as reply:  # noqa: S310
+        return json.loads(reply.read())
+
+
+def _notebook(sources: list[str]) -> nbformat.NotebookNode:
+    v4: Any = nbformat.v4
+    book: nbformat.NotebookNode = v4.new_notebook(cells=[v4.new_code_cell(s) for s in sources])
+    book.metadata["kernelspec"] = {
+        "name": "python3",
+        "display_name": "Python 3",
+        "language": "python",
+    }
+    return book
