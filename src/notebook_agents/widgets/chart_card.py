@@ -60,7 +60,9 @@ class ChartCard(ipywidgets.VBox):  # type: ignore[misc]
         self.shows_table.observe(self._toggle, "value")
         self.shows_sql.observe(self._toggle, "value")
         top = ipywidgets.HTML(f"<h4>{escape(chart.title)}</h4>")
-        bar = ipywidgets.HBox([self.shows_table, self.shows_sql, self.link])
+        bar = ipywidgets.HBox(
+            [self.shows_table, self.shows_sql, self.link], layout={"align_items": "center"}
+        )
         self.children = (top, self.picture, bar, self.table, self.editor)
 
     def draw(self, rows: Rows, sql: str) -> None:

@@ -15,6 +15,8 @@ PHASES = ("queue", "load", "prefill", "decode", "tools", "person")
 """Where the time of a run can go; the last is waiting for an answer of the person."""
 FEW = 8
 """Up to so many, whole numbers are counted one by one along an axis."""
+LEGEND_PX = 40
+"""Room above a chart for two lines of names."""
 MIME = "application/vnd.plotly.v1+json"
 CONFIG = {"showSendToCloud": False, "displaylogo": False}
 
@@ -47,7 +49,12 @@ def bars(
         data.append({"type": "bar", "name": name, "marker": series(number), **axes})
     n_places = len({place for _, places, _ in groups for place in places})
     layout = frame(unit, is_flat=is_flat, height=110 + 34 * n_places if is_flat else 260)
-    layout["showlegend"] = len(data) > 1
+    if len(data) > 1:
+        layout["showlegend"] = True
+        layout["height"] += LEGEND_PX
+        layout["margin"]["t"] += LEGEND_PX
+    if not is_flat and n_places == 1:  # an axis of time around one moment has absurd ticks
+        layout["xaxis"]["type"] = "category"
     all_lengths: list[float] = [length or 0.0 for _, _, each in groups for length in each]
     if all(length == int(length) for length in all_lengths) and sum(all_lengths) <= FEW:
         layout["xaxis" if is_flat else "yaxis"]["dtick"] = 1
@@ -67,7 +74,8 @@ def frame(unit: str, *, is_flat: bool = False, height: int = 260) -> dict[str, A
         "margin": {"l": 56, "r": 12, "t": 8, "b": 40},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
-        "legend": {"orientation": "h", "y": 1.18, "x": 0},
+        "showlegend": False,
+        "legend": {"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0},
         "xaxis": lengths if is_flat else places,
         "yaxis": places if is_flat else lengths,
     }

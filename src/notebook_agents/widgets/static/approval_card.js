@@ -101,12 +101,12 @@ export class ApprovalCard {
     const code = block.code;
     const parts = [
       h("h4", { class: "na-approval-title", id: this.titleId }, icon("warning"), `Allow “${this.title}”?`),
-      h("p", { class: "na-risk", "data-risk": block.risk ?? "" }, risk && h("strong", {}, `This ${risk}. `), block.where && h("span", {}, `Where: ${block.where}. `), h("span", { class: "na-dim" }, block.reason ?? "")),
+      h("p", { class: "na-risk", "data-risk": block.risk ?? "" }, risk && h("strong", {}, `This ${risk}. `), block.where && h("span", {}, `Where: ${block.where}. `), h("span", { class: "na-dim" }, block.findings?.length ? "" : (block.reason ?? ""))),
       findingList(block.findings ?? []),
       block.diff && diffView(block.diff),
       this.editor ?? (code && codeBlock(code.text, code.language ?? "python", { say: context.say }).element),
       this.others(),
-      block.preview && previewView(block.preview, context.host),
+      block.preview && previewView(block.preview, context.rendermime),
       notSaved(block.not_saved ?? []),
       this.buttons(),
     ];
