@@ -30,7 +30,7 @@ def test_status_says_model_engine_sandbox_conversation_and_what_is_sent(
     assert "notebook-agents/tiny (built-in demo model)" in text
     assert "in a worker of this process" in text
     assert "enforces low, medium" in text
-    assert "1 prompts in this kernel" in text
+    assert "1 prompt in this kernel" in text
     assert "1 earlier exchange; Dataframes: orders(price); no data files" in text
 
 

@@ -95,6 +95,19 @@ FAILURES = {
     "an unknown flag": Failure(
         "%agent --modle x hi", "unknown flag --modle", "did you mean --model?"
     ),
+    "an unknown flag of a subcommand": Failure(
+        "%agent tools -x", "unknown flag -x of %agent tools", "see: %agent tools --help"
+    ),
+    "a run that is not there": Failure(
+        "%agent inspect zzz", "run 'zzz' was not found", "%agent sql SELECT run_id"
+    ),
+    "a task that is not there": Failure(
+        "%agent task show zzz", "task 'zzz' was not found", "see: %agent task list"
+    ),
+    "a provider that is not set up": Failure(
+        "%agent list opnai", "no provider 'opnai' is set up here", "docs/models.md"
+    ),
+    "a number of a cell that is none": Failure("%agent fix x", "number of a cell", "%agent fix 5"),
     "an unknown subcommand": Failure("%agent histroy", "no subcommand 'histroy'", "mean history?"),
     "a tool that is not there": Failure("%agent --tools zzz hi", "zzz", "%agent tools"),
 }

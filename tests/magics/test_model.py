@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 import notebook_agents
+from notebook_agents.core.errors import NotFound
 from notebook_agents.core.models import BUNDLED_MODEL, ModelInfo
 from notebook_agents.engine.catalogue import Catalogue
 from notebook_agents.magics.errors import AgentError
 from notebook_agents.testing import ScriptedEngine, fake_core
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
     from pathlib import Path
 
     from tests.magics.conftest import AgentShell
+
+    from notebook_agents.core.models import GenerateChunk, GenerateRequest
 
 ABSENT = "Qwen/Qwen2.5-7B-Instruct"
 BROKEN = "/models/broken"
@@ -122,3 +126,29 @@ def test_data_frames_are_written_out_for_a_chosen_model(agent_shell: AgentShell)
     agent_shell.run("%agent model other/model")
     agent_shell.run("%agent what is in {df}?")
     assert "int64" in agent_shell.last_text
+
+
+class EndpointEngine(ScriptedEngine):
+    """Has models that it does not list, as an endpoint of a provider may."""
+
+    async def model(self, id: str) -> ModelInfo:
+        if id.startswith("lab/"):
+            return ModelInfo(id=id, name=id, provider="lab")
+        for info in await self.models():
+            if info.id == id:
+                return info
+        raise NotFound("model", id)
+
+    def generate(self, request: GenerateRequest) -> AsyncGenerator[GenerateChunk, None]:
+        """Answer whatever model is asked."""
+        return super().generate(replace(request, model="other/model"))
+
+
+def test_a_model_that_its_provider_does_not_list_can_be_chosen_and_asked(
+    agent_shell: AgentShell, ipython_home: Path
+) -> None:
+    core = fake_core(engine=EndpointEngine(), home=ipython_home / "workspaces")
+    notebook_agents.use_core(core, shell=agent_shell.shell)
+    assert "lab/anything, chosen here" in text_of(agent_shell, "%agent model lab/anything")
+    assert agent_shell.run("%agent hello").value.model == "lab/anything"
+    assert "there is no model 'lib/anything'" in error_of(agent_shell, "%agent model lib/anything")

@@ -53,7 +53,8 @@ class AgentCompleter:
         if word.startswith("-"):
             return _flags(command)
         if command is not None and len(before) == 1:
-            return self._known(SUBCOMMANDS[command].completes, word)
+            row = SUBCOMMANDS[command]
+            return [*self._known(row.completes, word), *row.switches]
         return list(WORDS) if all(text in FLAG_BY_NAME for text in before) else []
 
     def _behind_flag(self, choices: Sequence[str] | None, kind: str, word: str) -> Sequence[str]:

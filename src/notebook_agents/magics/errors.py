@@ -13,7 +13,7 @@ import re
 import traceback
 from difflib import get_close_matches
 
-from notebook_agents.core.errors import NotebookAgentsError
+from notebook_agents.core.errors import NotebookAgentsError, NotFound
 
 OFFER = "NOTEBOOK_AGENTS_MODELS"
 """The variable that names further models of a kernel without a server."""
@@ -76,6 +76,17 @@ STEPS_BY_CAUSE: dict[str, str] = {
 """The next step for causes that have one of their own, by words in them."""
 
 
+STEPS_BY_KIND: dict[str, str] = {
+    "agent": "see: notebook_agents.agents",
+    "conversation": "see: %agent history --all",
+    "execution": "see: %agent task executions NAME",
+    "run": "see: %agent sql SELECT run_id, started FROM v_runs ORDER BY started DESC",
+    "task": "see: %agent task list",
+    "tool": "see: %agent tools",
+}
+"""The next step where something of that kind is not there."""
+
+
 MODEL_SERVICES = frozenset({
     "anthropic", "azure", "bedrock", "cohere", "deepseek", "gemini", "google", "groq",
     "hosted_vllm", "huggingface", "litellm", "lm_studio", "mistral", "ollama", "openai",
@@ -100,10 +111,8 @@ def agent_error(error: NotebookAgentsError, *, model: str = "") -> AgentError:
     if error.details.get("field") == "model" and model:
         is_guessed = "did you mean" in cause
         return AgentError(one_line(cause, "see: %agent list" if is_guessed else offer_model(model)))
-    for words, step in STEPS_BY_CAUSE.items():
-        if words in cause:
-            return AgentError(one_line(cause, step))
-    return AgentError(one_line(cause, NEXT_STEPS.get(error.code, "")))
+    otherwise = STEPS_BY_KIND.get(error.kind, "") if isinstance(error, NotFound) else ""
+    return AgentError(one_line(cause, next_step(error.code, cause, otherwise)))
 
 
 def run_error(code: str, cause: str) -> AgentError:
@@ -111,12 +120,12 @@ def run_error(code: str, cause: str) -> AgentError:
     return AgentError(one_line(cause, next_step(code, cause)))
 
 
-def next_step(code: str, cause: str) -> str:
+def next_step(code: str, cause: str, otherwise: str = "see: %agent status") -> str:
     """What helps where the cause does not say so itself."""
     for words, step in STEPS_BY_CAUSE.items():
         if words in cause:
             return step
-    return NEXT_STEPS.get(code, "see: %agent status")
+    return NEXT_STEPS.get(code, otherwise)
 
 
 def one_line(cause: str, next_step: str = "") -> str:

@@ -135,7 +135,7 @@ def _chosen(session: Session, argument: str) -> CellError | None:
     if not argument:
         return errors.last
     if not argument.isdecimal():
-        raise AgentError(f"%agent fix takes the number of a cell, not {argument!r}")
+        raise AgentError(f"%agent fix takes the number of a cell, not {argument!r}: %agent fix 5")
     if int(argument) in errors:
         return errors[int(argument)]
     if not errors:

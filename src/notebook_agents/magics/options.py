@@ -113,7 +113,7 @@ class _Reader:
         self.is_forced = False
 
     def read_flags(
-        self, allowed: frozenset[str], *, where: str = "", known: Collection[str] = ()
+        self, allowed: frozenset[str], *, command: str = "", known: Collection[str] = ()
     ) -> set[str]:
         """Take the flags in front; the names of those that were there.
 
@@ -128,7 +128,7 @@ class _Reader:
             word = self._take_word()
             name, has_value, value = word.partition("=")
             if name not in allowed:
-                raise _unknown_flag(name, where, known or FLAG_BY_NAME)
+                raise _unknown_flag(name, command, known or FLAG_BY_NAME)
             names.add(name)
             flag = FLAG_BY_NAME[name]
             self.tokens.append(name)
@@ -156,7 +156,7 @@ def _command(
     tail = _Reader(after.strip())
     if not _is_own_switch(name, tail.rest):
         known = COMMAND_FLAGS | set(SUBCOMMANDS[name].switches)
-        tail.read_flags(COMMAND_FLAGS, where=f" of %agent {name}", known=known)
+        tail.read_flags(COMMAND_FLAGS, command=name, known=known)
     for token in reader.tokens:
         if token in FLAG_BY_NAME and token not in COMMAND_FLAGS:
             raise AgentError(f"{token} means nothing for %agent {name}; leave it out")
@@ -200,11 +200,14 @@ def _one_name(command: str, text: str) -> str:
     return name
 
 
-def _unknown_flag(name: str, where: str, known: Collection[str]) -> AgentError:
+def _unknown_flag(name: str, command: str, known: Collection[str]) -> AgentError:
     near = close_to(name, sorted(known), cutoff=0.65)
+    if command:
+        hint = f"did you mean {near}?" if near else f"see: %agent {command} --help"
+        return AgentError(f"unknown flag {name} of %agent {command}; {hint}")
     hint = f"did you mean {near}?" if near else "see: %agent --help"
     return AgentError(
-        f"unknown flag {name}{where}; {hint} (a prompt that begins with a dash: %agent -- text)"
+        f"unknown flag {name}; {hint} (a prompt that begins with a dash: %agent -- text)"
     )
 
 

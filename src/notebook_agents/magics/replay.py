@@ -162,7 +162,7 @@ def replay(session: Session, argument: str, _options: Options) -> Waits[Facts]:
     elif name != "status":
         place = Path(name).expanduser() if name else None
         if place is not None and not place.is_file():
-            raise AgentError(f"there is no notebook {name!r}")
+            raise AgentError(f"there is no notebook {name!r}; see: %agent replay --help")
         recorder.switch("verify" if is_verifying else "replay", place)
     return Facts(tuple(_facts(recorder)))
     yield

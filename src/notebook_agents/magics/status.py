@@ -61,7 +61,7 @@ def status(session: Session, _argument: str, _options: Options) -> Waits[Facts]:
             ("Model", model_text(session)),
             ("Engine", f"{_engine_text(facts.health)} ({engine_place()})"),
             ("Sandbox", facts.sandbox),
-            ("Mode", mode_text(session.preferences.mode)),
+            ("Mode", mode_text(session.mode)),
             ("Conversation", _conversation_text(session)),
             ("Runs", f"{facts.n_runs} of yours, {facts.n_runs_here} in this conversation"),
             ("Next prompt sends", "; ".join(sent)),
@@ -161,4 +161,5 @@ def _conversation_text(session: Session) -> str:
         return "none yet"
     if session.has_moved:
         return "the next prompt begins a new one, because the working folder has changed"
-    return f"{session.conversation_id}, {session.n_prompts} prompts in this kernel"
+    n = session.n_prompts
+    return f"{session.conversation_id}, {n} prompt{'' if n == 1 else 's'} in this kernel"

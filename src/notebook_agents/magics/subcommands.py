@@ -19,7 +19,7 @@ Takes = Literal["nothing", "name", "text"]
 
 TASK_VERBS: dict[str, str] = {
     "list": "the tasks, and when they run by themselves",
-    "create": "NAME PROMPT: save a prompt; {{name}} in it is a variable",
+    "create": "NAME PROMPT|FILE.ipynb: save a prompt, or a notebook; {{name}} is a variable",
     "show": "NAME: the task and its variables",
     "run": "NAME [name=value …]: run it now and show what happens",
     "schedule": "NAME CRON [ZONE] [name=value …]: run it by itself, in a server",
@@ -68,9 +68,10 @@ SUBCOMMANDS: dict[str, Subcommand] = {
         handler="commands:sql",
         takes="text",
         more="""
-Views: v_runs, v_tools, v_run_timeline, v_run_phases. Read-only.
+Views: v_runs, v_tools, v_approvals, v_run_timeline, v_run_phases; DESCRIBE has the columns.
 
   %agent sql SELECT model, count(*) AS runs FROM v_runs GROUP BY model
+  %agent sql DESCRIBE v_runs
   %agent sql -o df SELECT * FROM v_tools    (also bound to df)""",
     ),
     "status": Subcommand(
