@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from notebook_agents.core.models import EngineHealth, Usage
-from notebook_agents.magics.endings import gpu_text
+from notebook_agents.magics.run_end import gpu_text
 from notebook_agents.magics.screen import as_text
 from notebook_agents.magics.transcript import ToolBlock, Transcript
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from notebook_agents.core.errors import NotFound
+from notebook_agents.magics.conversation_text import Talk, talk_of
 from notebook_agents.magics.errors import AgentError
 from notebook_agents.magics.facts import Facts, Help
-from notebook_agents.magics.talk import Talk, talk_of
 from notebook_agents.magics.waiting import Waits, until
 
 if TYPE_CHECKING:

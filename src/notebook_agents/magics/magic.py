@@ -14,14 +14,14 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_exp
 from notebook_agents.magics.awaiting import AwaitTransformer
 from notebook_agents.magics.cells import Errors
 from notebook_agents.magics.completion import AgentCompleter
+from notebook_agents.magics.environment import default_core
 from notebook_agents.magics.errors import AgentError, one_line
-from notebook_agents.magics.first_sign import first_sign
 from notebook_agents.magics.host import CoreHost, CoreMaker
 from notebook_agents.magics.mentions import MentionCompleter
 from notebook_agents.magics.options import Command, Options, Prompt, agent_arguments, parse
+from notebook_agents.magics.placeholder import first_sign
 from notebook_agents.magics.preferences import Preferences
-from notebook_agents.magics.questions import PromptLine
-from notebook_agents.magics.settings import default_core
+from notebook_agents.magics.question_mark import PromptLine
 from notebook_agents.magics.waiting import Waits, await_on, block_on
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from traitlets import Bool, Enum, Float, Int, List, TraitError, Unicode
 from traitlets.config import Config, Configurable
 
 from notebook_agents.core.policy import MODES
+from notebook_agents.magics.environment import magic_variable, magic_variable_name
 from notebook_agents.magics.flags import FORMATS, Options
-from notebook_agents.magics.settings import magic_variable, magic_variable_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

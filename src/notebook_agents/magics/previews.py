@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_agents.core.errors import NotebookAgentsError
 from notebook_agents.core.messages import AttachmentPart, Message, ToolResultPart
-from notebook_agents.magics.asking import what_is_asked
 from notebook_agents.magics.errors import agent_error
 from notebook_agents.magics.lending import TOOLS, frames_in_question
+from notebook_agents.magics.prompt_content import what_is_asked
 from notebook_agents.magics.transcript import Transcript
 from notebook_agents.magics.waiting import Waits, until
 from notebook_agents.magics.wishes import whole_wish

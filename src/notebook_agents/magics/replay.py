@@ -27,9 +27,9 @@ from notebook_agents.magics.cell_recordings import (
     recordings_in,
     run_of,
 )
+from notebook_agents.magics.environment import notebook_path, replay_wish
 from notebook_agents.magics.errors import AgentError, close_to
 from notebook_agents.magics.facts import Facts
-from notebook_agents.magics.settings import notebook_path, replay_wish
 from notebook_agents.magics.turn import Turn
 from notebook_agents.magics.waiting import Waits, until
 

@@ -21,18 +21,18 @@ from notebook_agents.live.visibility import Visibility
 from notebook_agents.magics.advice import Advice
 from notebook_agents.magics.aliases import Aliases
 from notebook_agents.magics.approval import PersonAsker
-from notebook_agents.magics.asking import what_is_asked
 from notebook_agents.magics.cells import Errors
 from notebook_agents.magics.context import Context
-from notebook_agents.magics.endings import end
-from notebook_agents.magics.engaged import Engaged, engage
 from notebook_agents.magics.errors import agent_error
 from notebook_agents.magics.lending import TOOLS, frames_in_question, lend, missing, pack
 from notebook_agents.magics.live_tools import LiveTools
 from notebook_agents.magics.preferences import Preferences
 from notebook_agents.magics.previews import Preview, preview_of
+from notebook_agents.magics.prompt_content import what_is_asked
 from notebook_agents.magics.replay import Recorder, play, record, verify
+from notebook_agents.magics.run_end import end
 from notebook_agents.magics.screen import NotebookScreen, Screen, TerminalScreen
+from notebook_agents.magics.task_notebook import Engaged, engage
 from notebook_agents.magics.transcript import Transcript
 from notebook_agents.magics.turn import Asker, Turn
 from notebook_agents.magics.undo import notebook_checkpoints, told

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from notebook_agents.core.models import EngineHealth
 from notebook_agents.core.runs import ListRuns
 from notebook_agents.core.workspaces import Workspaces
+from notebook_agents.magics.environment import engine_place
 from notebook_agents.magics.facts import Facts
 from notebook_agents.magics.model import model_text
-from notebook_agents.magics.settings import engine_place
 from notebook_agents.magics.waiting import Waits, until
 
 if TYPE_CHECKING:

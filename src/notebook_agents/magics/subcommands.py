@@ -141,7 +141,7 @@ In Python: notebook_agents.chat("analyst", model=…, conversation=…, mode=…
     ),
     "config": Subcommand(
         about="[NAME=VALUE]: how %agent behaves where no flag says so, or a change of it",
-        handler="configuring:config",
+        handler="config:config",
         completes="settings",
         takes="text",
         more="""
@@ -172,7 +172,7 @@ as ipython_config.py, then NOTEBOOK_AGENTS_MAGIC_TEMPERATURE of the environment.
     ),
     "save": Subcommand(
         about="PATH: this conversation as a file: .md, .ipynb, .html, .pdf, or .json to load again",
-        handler="saving:save",
+        handler="conversation_files:save",
         completes="paths",
         switches=("--force",),
         takes="text",
@@ -183,7 +183,7 @@ as ipython_config.py, then NOTEBOOK_AGENTS_MAGIC_TEMPERATURE of the environment.
     ),
     "load": Subcommand(
         about="PATH: begin a new conversation with the messages of a saved .json file",
-        handler="saving:load",
+        handler="conversation_files:load",
         completes="paths",
         takes="text",
         more="""
@@ -191,7 +191,7 @@ as ipython_config.py, then NOTEBOOK_AGENTS_MAGIC_TEMPERATURE of the environment.
     ),
     "cost": Subcommand(
         about="tokens, and money where prices are known: this conversation, today, by model",
-        handler="costs:cost",
+        handler="cost:cost",
         aliases=("usage",),
         more="""
   %agent cost

@@ -22,9 +22,9 @@ from notebook_agents.core.task_words import (
     variables_from,
 )
 from notebook_agents.core.tasks import MAX_TASKS, CreateTask, ListTasks, TaskChanges
+from notebook_agents.magics.environment import task_folder
 from notebook_agents.magics.errors import AgentError, close_to
 from notebook_agents.magics.facts import Facts, Help
-from notebook_agents.magics.settings import task_folder
 from notebook_agents.magics.subcommands import TASK_VERBS
 from notebook_agents.magics.waiting import Feed, Interrupted, Waits, until
 

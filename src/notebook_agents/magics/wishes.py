@@ -13,9 +13,9 @@ from notebook_agents.magics.instructions import instructions_of
 from notebook_agents.magics.waiting import Waits
 
 if TYPE_CHECKING:
-    from notebook_agents.magics.asking import Asked
     from notebook_agents.magics.flags import Approval, Options
     from notebook_agents.magics.options import Prompt
+    from notebook_agents.magics.prompt_content import Asked
     from notebook_agents.magics.session import Identity, Session
 
 TYPED = "typed"

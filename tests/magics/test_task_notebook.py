@@ -11,9 +11,9 @@ from notebook_agents.core.conversations import Conversation, ConversationSetting
 from notebook_agents.core.engagements import Engagement
 from notebook_agents.core.executions import Execution
 from notebook_agents.core.users import Actor
-from notebook_agents.magics.engaged import Engaged
 from notebook_agents.magics.errors import AgentError
 from notebook_agents.magics.options import Options
+from notebook_agents.magics.task_notebook import Engaged
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 

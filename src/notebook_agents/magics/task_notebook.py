@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from notebook_agents.core.executions import MARK
+from notebook_agents.magics.environment import execution_id
 from notebook_agents.magics.errors import AgentError
-from notebook_agents.magics.settings import execution_id
 from notebook_agents.magics.waiting import Waits, until
 
 if TYPE_CHECKING:
