@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -38,6 +39,18 @@ def test_work_is_done_by_whoever_opened_the_desk(submit: Submit) -> None:
     desk.open("c", jobs.put)
     jobs.get(timeout=10).do()
     assert early.result(10) == threading.get_ident()
+
+
+def test_work_that_wants_to_exit_fails_and_ends_nothing_else(submit: Submit) -> None:
+    desk, jobs = Desk(), Queue[Job]()
+    desk.open("c", jobs.put)
+    done = submit(desk.do("c", lambda: sys.exit("bye")))
+    jobs.get(timeout=10).do()
+    with pytest.raises(ToolFailed, match="SystemExit: bye"):
+        done.result(10)
+    again = submit(desk.do("c", lambda: 2))
+    jobs.get(timeout=10).do()
+    assert again.result(10) == 2
 
 
 def test_cancelling_interrupts_the_work(submit: Submit) -> None:

@@ -76,6 +76,15 @@ def test_tables_and_widgets_become_outputs_of_the_cell(kernel: Kernel) -> None:
     assert kernel.run("slider.value").value() == "3"
 
 
+def test_plots_of_matplotlib_are_shown_once_and_closed(kernel: Kernel) -> None:
+    kernel.run("%matplotlib inline")
+    scripted(kernel, "import matplotlib.pyplot as plt\nplt.plot([1, 2]);")
+    reply = kernel.run("%agent --yes -o r draw it")
+    pictures = [m for m in reply.messages if "image/png" in m["content"].get("data", {})]
+    assert [m["msg_type"] for m in pictures] == ["display_data"]
+    assert kernel.run("plt.get_fignums()").value() == "[]"
+
+
 def test_an_error_is_told_to_the_model_and_is_no_error_of_the_cell(kernel: Kernel) -> None:
     scripted(kernel, "a = 1\na / 0")
     reply = kernel.run("%agent --yes fail")

@@ -86,3 +86,17 @@ print([(body.via, body.is_approved) for body in bodies], answer.tool_calls[0].st
     book = nbformat.v4.reads((ipython_home / "out.ipynb").read_text())  # type: ignore[no-untyped-call]
     [output] = book.cells[-1].outputs
     assert output.text == "[('nobody', False)] denied\n"
+
+
+def test_live_code_runs_only_where_a_flag_allows_it(
+    execute: Callable[..., Any], ipython_home: Path
+) -> None:
+    script = """total = 1
+engine.script = [step for _ in range(2) for step in (
+    [call("python_executor", code="total = total + 1")], "done")]"""
+    told = "print(total, answer.tool_calls[0].status)"
+    cells = [f"answer = %agent {flag} add one" for flag in ("--live", "--live --yes")]
+    execute(script, cells[0], told, cells[1], told)
+    book = nbformat.v4.reads((ipython_home / "out.ipynb").read_text())  # type: ignore[no-untyped-call]
+    texts = [book.cells[at].outputs[0].text for at in (-3, -1)]
+    assert texts == ["1 denied\n", "2 succeeded\n"]

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 SET_UP = """
 import asyncio, notebook_agents
 from pathlib import Path
-from notebook_agents.testing import ScriptedEngine, fake_core
+from notebook_agents.testing import ScriptedEngine, call, fake_core
 engine = ScriptedEngine()
 notebook_agents.use_core(fake_core(engine=engine, home=Path("workspaces")))
 """
@@ -103,4 +103,26 @@ def test_control_c_stops_the_run_and_the_shell_goes_on(ipython_home: Path) -> No
     terminal.type("%agent go on")
     terminal.wait_for("You said: go on")
     terminal.wait_for("built-in demo model")
+    assert terminal.end() == 0
+
+
+def test_control_c_stops_code_in_the_notebook_and_the_shell_goes_on(ipython_home: Path) -> None:
+    (ipython_home / "set_up.py").write_text(SET_UP)
+    terminal = Terminal(ipython_home)
+    terminal.wait_for("In [1]:")
+    terminal.type("%load_ext notebook_agents")
+    terminal.wait_for("In [2]:")
+    terminal.type("%run set_up.py")
+    terminal.wait_for("In [3]:")
+    # Written past the screen, which shows printed text only when the call has ended.
+    code = r"import os; n = 1; os.write(1, b'begun')\nwhile True: n += 1"
+    terminal.type(f"engine.script = [[call('run_in_notebook', code=\"{code}\")]]")
+    terminal.wait_for("In [4]:")
+    terminal.type("%agent -o told --yes count")
+    terminal.wait_for("begun")
+    os.kill(terminal.pid, signal.SIGINT)
+    terminal.wait_for("[stopped]")
+    terminal.wait_for("In [5]:")
+    terminal.type("n >= 1, told.state, told.tool_calls[0].status")
+    terminal.wait_for("(True, 'cancelled', 'cancelled')")
     assert terminal.end() == 0

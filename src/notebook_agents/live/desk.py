@@ -38,6 +38,8 @@ class Job:
     """Done when somebody is there who will do it."""
     done: Future[Any] = field(default_factory=Future)
     interrupts: Interrupts = field(default_factory=Interrupts)
+    is_closing: bool = False
+    """Whether it ends what was begun, and so is done for a run that was stopped, too."""
 
     def do(self) -> None:
         """Do it, on the notebook's thread; what it raises is for whoever asked.
@@ -54,8 +56,10 @@ class Job:
             self.done.set_exception(ToolFailed(STOPPED, reason="STOPPED"))
             if not self.interrupts.was_asked:
                 raise
-        except BaseException as error:  # noqa: BLE001 - user code may raise SystemExit too
+        except Exception as error:  # noqa: BLE001 - for whoever asked, whatever it is
             self.done.set_exception(error)
+        except BaseException as error:  # noqa: BLE001 - SystemExit would end the core's thread
+            self.done.set_exception(ToolFailed(f"{type(error).__name__}: {error}"))
         else:
             self.done.set_result(result)
 
@@ -101,14 +105,19 @@ class Desk:
         self._painters.get(conversation_id, show_nothing)()
 
     async def do(
-        self, conversation_id: str, work: Callable[[], T], interrupts: Interrupts | None = None
+        self,
+        conversation_id: str,
+        work: Callable[[], T],
+        interrupts: Interrupts | None = None,
+        *,
+        is_closing: bool = False,
     ) -> T:
         """Have ``work`` done on the notebook's thread; its result or error.
 
         Cancelling the awaiting task interrupts work that has begun, and waits until it has ended.
         Raises ToolFailed when nobody is there to do it.
         """
-        job = Job(work, interrupts=interrupts or Interrupts())
+        job = Job(work, interrupts=interrupts or Interrupts(), is_closing=is_closing)
         with self._lock:
             take = self._takers.get(conversation_id)
             if take is None:

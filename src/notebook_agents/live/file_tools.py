@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from notebook_agents.core.errors import ToolFailed
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from notebook_agents.live.notebook_tools import Saver
 
 NAMES = ("file_writer", "file_editor")
+CLOSING_S = 5.0
+"""How long a call waits for the notebook's thread at its end."""
 
 
 class FileTools:
@@ -56,7 +60,7 @@ class FileTools:
             try:
                 return await self._base.run(invocation)
             finally:
-                await self._desk.do(id, lambda: self._saver.after(call_id=call_id))
+                await self._close(invocation)
         except ToolFailed as error:
             return ToolResult(
                 status="failed",
@@ -64,6 +68,17 @@ class FileTools:
                 error_type=error.reason or "ToolFailed",
                 duration_ms=(time.monotonic() - started) * 1000,
             )
+
+    async def _close(self, invocation: ToolInvocation) -> None:
+        """Compare what is there now, also after Stop; the call does not fail when nobody can."""
+        call_id = invocation.call_id
+        with suppress(ToolFailed, TimeoutError):
+            async with asyncio.timeout(CLOSING_S):
+                await self._desk.do(
+                    invocation.conversation_id,
+                    lambda: self._saver.after(call_id=call_id),
+                    is_closing=True,
+                )
 
     async def release(self, conversation_id: str) -> None:
         """Nothing is kept for a conversation."""

@@ -85,7 +85,7 @@ class Turn:
             try:
                 if self._take(feed):
                     break
-                if self._jobs and not self.is_stopped:
+                if self._jobs:
                     # Stop may have been pressed while nothing ended at once; it comes first.
                     yield Future(), STOP_FIRST_S
                     self._work()
@@ -132,7 +132,8 @@ class Turn:
     def _work(self) -> None:
         jobs, self._jobs = self._jobs, []
         for job in jobs:
-            job.do()
+            if job.is_closing or not self.is_stopped:
+                job.do()
 
     def _paint(self, feed: Feed) -> None:
         """Draw what has arrived in the middle of a job; its end and further jobs come later."""

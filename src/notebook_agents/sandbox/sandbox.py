@@ -28,9 +28,9 @@ from notebook_agents.sandbox.warden import Warden
 
 DOC = "docs/security.md"
 Key = tuple[str, str]
+"""Owner and conversation."""
 WRITES = "/writes"
 """Behind the key of the kernel in which allowed tools change a workspace; no id has a slash."""
-"""Owner and conversation."""
 
 
 @dataclass(slots=True, eq=False)
