@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,14 @@ from notebook_agents.testing import ScriptedEngine, ScriptedTools, call, fake_co
 engine = ScriptedEngine()
 core = fake_core(engine=engine, clock=SystemClock(), home=Path("workspaces"))
 notebook_agents.use_core(core)
+"""
+
+AS_NEW = """
+import os
+os.chdir({folder!r})
+os.environ.update({homes!r})
+get_ipython().extension_manager.unload_extension("notebook_agents")
+get_ipython().reset(new_session=True)
 """
 
 
@@ -195,18 +205,45 @@ class Kernel:
         return reply
 
 
-@pytest.fixture
-def kernel(ipython_home: Path) -> Iterator[Kernel]:
+@pytest.fixture(scope="session")
+def kernel_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    """One kernel for all tests that leave it running: starting one takes seconds."""
+    home = tmp_path_factory.mktemp("kernel")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("IPYTHONDIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):
+            patch.setenv(name, str(home / name.lower()))
+        with started_kernel(home) as running:
+            yield running
+
+
+@contextmanager
+def started_kernel(folder: Path) -> Iterator[Kernel]:
+    """A kernel of its own that works in a folder."""
     manager = KernelManager(kernel_name="python3")
-    manager.start_kernel(cwd=str(ipython_home))
+    manager.start_kernel(cwd=str(folder))
     client = manager.client()
     client.start_channels()
     client.wait_for_ready(timeout=60)
-    running = Kernel(manager, client)
-    assert running.run(FAKE_CORE).status == "ok"
-    yield running
+    yield Kernel(manager, client)
     client.stop_channels()
     manager.shutdown_kernel()
+
+
+@pytest.fixture
+def kernel(kernel_process: Kernel, ipython_home: Path) -> Kernel:
+    """A kernel without variables, history and extensions, with a core of doubles."""
+    homes = {name: os.environ[name] for name in ("IPYTHONDIR", "JUPYTER_DATA_DIR")}
+    assert kernel_process.run(AS_NEW.format(folder=str(ipython_home), homes=homes)).status == "ok"
+    assert kernel_process.run(FAKE_CORE).status == "ok"
+    return kernel_process
+
+
+@pytest.fixture
+def own_kernel(ipython_home: Path) -> Iterator[Kernel]:
+    """The same for a test that ends or restarts it."""
+    with started_kernel(ipython_home) as running:
+        assert running.run(FAKE_CORE).status == "ok"
+        yield running
 
 
 @pytest.fixture

@@ -142,16 +142,16 @@ def test_values_are_shown_again_by_another_cell(kernel: Kernel) -> None:
 
 
 def test_the_end_of_the_kernel_closes_the_core_while_thread_pools_still_work(
-    kernel: Kernel, ipython_home: Path
+    own_kernel: Kernel, ipython_home: Path
 ) -> None:
-    kernel.run("""
+    own_kernel.run("""
 class Engine(ScriptedEngine):
     async def aclose(self):
         await asyncio.get_running_loop().run_in_executor(None, Path("closed").touch)
 notebook_agents.use_core(fake_core(engine=Engine(), home=Path("workspaces")))
 %agent hello
 """)
-    process = psutil.Process(int(kernel.run("import os; os.getpid()").value()))
-    kernel.client.shutdown()
+    process = psutil.Process(int(own_kernel.run("import os; os.getpid()").value()))
+    own_kernel.client.shutdown()
     process.wait(timeout=20)
     assert (ipython_home / "closed").exists()

@@ -54,11 +54,23 @@ def markdown(outputs: list[dict[str, Any]]) -> str:
     return str(outputs[0]["data"]["text/markdown"])
 
 
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A notebook of two prompts as it was saved; executed once for all tests."""
+    home = tmp_path_factory.mktemp("recording")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("IPYTHONDIR", str(home / "ipython"))
+        patch.setenv("JUPYTER_DATA_DIR", str(home / "jupyter"))
+        executed(notebook(SCRIPT, *PROMPTS), home, "analysis.ipynb")
+    return (home / "analysis.ipynb").read_text()
+
+
 @pytest.fixture
-def recorded(ipython_home: Path) -> Path:
-    """A saved notebook of two prompts in a folder of its own."""
-    executed(notebook(SCRIPT, *PROMPTS), ipython_home, "analysis.ipynb")
-    return ipython_home / "analysis.ipynb"
+def recorded(recording: str, ipython_home: Path) -> Path:
+    """The saved notebook in a folder of its own."""
+    path = ipython_home / "analysis.ipynb"
+    path.write_text(recording)
+    return path
 
 
 def test_a_saved_notebook_carries_its_recordings(recorded: Path) -> None:

@@ -174,28 +174,28 @@ def test_what_a_person_writes_while_an_agent_only_reads_is_no_change_of_the_agen
 
 @pytest.mark.slow
 def test_in_a_kernel_what_ran_live_is_undone_and_files_even_after_a_restart(
-    kernel: Kernel, ipython_home: Path
+    own_kernel: Kernel, ipython_home: Path
 ) -> None:
-    kernel.run("import pandas as pd; df = pd.DataFrame({'a': [1, 2]}); alias = df")
+    own_kernel.run("import pandas as pd; df = pd.DataFrame({'a': [1, 2]}); alias = df")
     code = "df.loc[0, 'a'] = 99; total = 1; df.to_csv('out.csv')"
-    kernel.run(f"engine.script = [call('python_executor', code={code!r}), 'done'] * 2")
-    kernel.run("%agent --live --yes change it")
-    assert kernel.run("int(alias.a[0]), total").value() == "(99, 1)"
+    own_kernel.run(f"engine.script = [call('python_executor', code={code!r}), 'done'] * 2")
+    own_kernel.run("%agent --live --yes change it")
+    assert own_kernel.run("int(alias.a[0]), total").value() == "(99, 1)"
     assert (ipython_home / "out.csv").exists()
-    said = kernel.run("%agent undo").value()
+    said = own_kernel.run("%agent undo").value()
     assert "restored: alias, df" in said
     assert "file out.csv: removed" in said
-    assert kernel.run("int(df.a[0]), alias is df, 'total' in globals()").value() == (
+    assert own_kernel.run("int(df.a[0]), alias is df, 'total' in globals()").value() == (
         "(1, True, False)"
     )
     assert not (ipython_home / "out.csv").exists()
 
-    kernel.run("%agent --live --yes change it")
-    kernel.manager.restart_kernel(now=True)
-    kernel.client.wait_for_ready(timeout=60)
-    kernel.run(FAKE_CORE)
-    assert "before the kernel was restarted" in kernel.run("%agent undo --list").value()
-    said = kernel.run("%agent undo").value()
+    own_kernel.run("%agent --live --yes change it")
+    own_kernel.manager.restart_kernel(now=True)
+    own_kernel.client.wait_for_ready(timeout=60)
+    own_kernel.run(FAKE_CORE)
+    assert "before the kernel was restarted" in own_kernel.run("%agent undo --list").value()
+    said = own_kernel.run("%agent undo").value()
     assert "file out.csv: removed" in said
     assert "the kernel was restarted" in said
     assert not (ipython_home / "out.csv").exists()
