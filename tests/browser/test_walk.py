@@ -56,6 +56,38 @@ def test_a_new_user_asks_plots_refuses_allows_undoes_looks_and_schedules(
     assert page.hosts() <= {"127.0.0.1", "localhost"}
 
 
+def test_the_main_steps_work_in_notebook_7_too(lab: Lab, page: Page, tmp_path: Path) -> None:
+    from playwright.sync_api import expect
+
+    change = CHANGE.replace("--live", "--live --yes")
+    (lab.folder / "walk.ipynb").write_text(
+        json.dumps(_notebook([LOAD, MEAN, change, COLUMNS, UNDO, CHAT]))
+    )
+    errors: list[str] = []
+    page.page.on("pageerror", lambda error: errors.append(str(error)))
+    page.page.on("request", lambda request: page.requests.append(request.url))
+    page.page.goto(f"{lab.url}/notebooks/walk.ipynb?token={lab.token}")
+    page.page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=PATIENCE_MS)
+    walk = Walk(page, tmp_path)
+    page.run("read_csv")
+    walk.expect(MEAN, "The average revenue in df is 285.402.")
+    page.run(change)
+    walk.expect(COLUMNS, "'revenue', 'tax']")
+    walk.expect(UNDO, "df")
+    walk.expect(COLUMNS, "'revenue']")
+    page.run("%agent chat")
+    panel = page.code_cell("%agent chat").locator(".jp-OutputArea").first
+    field = panel.get_by_role("combobox", name="Message")
+    field.fill("How many rows does df have?", timeout=PATIENCE_MS)
+    field.press("Enter")
+    expect(panel).to_contain_text("The number of rows in df is 204.", timeout=PATIENCE_MS)
+    expect(panel.get_by_role("button", name="Send", exact=True)).to_be_visible(timeout=PATIENCE_MS)
+    walk.picture("notebook_7")
+    # Notebook itself raises the one that is left out, on every page that it opens.
+    assert [error for error in errors if "reading 'schema'" not in error] == []
+    assert page.hosts() <= {"127.0.0.1", "localhost"}
+
+
 class Walk:
     """What a person does, and what they must see then."""
 
@@ -65,14 +97,14 @@ class Walk:
 
     def ask_about_df(self) -> None:
         self.page.run("read_csv")
-        self._expect(ROWS, "The number of rows in df is 204.")
-        self._expect(MEAN, "The average revenue in df is 285.402.")
-        self._expect(TOTAL, "north: 19714")
+        self.expect(ROWS, "The number of rows in df is 204.")
+        self.expect(MEAN, "The average revenue in df is 285.402.")
+        self.expect(TOTAL, "north: 19714")
 
     def plot(self) -> None:
         from playwright.sync_api import expect
 
-        self._expect(PLOT, "Here is the bar chart of revenue by region in df.")
+        self.expect(PLOT, "Here is the bar chart of revenue by region in df.")
         figure = self.page.code_cell(PLOT).locator(".js-plotly-plot")
         expect(figure.locator(".xtick").first).to_have_text("east", timeout=PATIENCE_MS)
         self._scroll_to(MEAN)
@@ -83,12 +115,12 @@ class Walk:
 
         self._answer("n", picture="walk_approval")
         expect(self.page.output(CHANGE)).to_contain_text("denied", timeout=PATIENCE_MS)
-        self._expect(COLUMNS, "'revenue']")
+        self.expect(COLUMNS, "'revenue']")
         self._answer("y")
         expect(self.page.output(CHANGE)).not_to_contain_text("denied", timeout=PATIENCE_MS)
-        self._expect(COLUMNS, "'revenue', 'tax']")
-        self._expect(UNDO, "df")
-        self._expect(COLUMNS, "'revenue']")
+        self.expect(COLUMNS, "'revenue', 'tax']")
+        self.expect(UNDO, "df")
+        self.expect(COLUMNS, "'revenue']")
 
     def chat(self) -> None:
         from playwright.sync_api import expect
@@ -96,10 +128,10 @@ class Walk:
         self.page.run("%agent chat")
         panel = self.page.code_cell("%agent chat").locator(".jp-OutputArea").first
         field = panel.get_by_role("combobox", name="Message")
-        field.fill("What is the highest price in df?", timeout=PATIENCE_MS)
+        field.fill("What is the maximum of price in df?", timeout=PATIENCE_MS)
         field.press("Enter")
-        expect(panel).to_contain_text("385", timeout=PATIENCE_MS)
-        send = panel.get_by_role("button", name="Send").first
+        expect(panel).to_contain_text("The maximum price in df is 385.", timeout=PATIENCE_MS)
+        send = panel.get_by_role("button", name="Send", exact=True)
         expect(send).to_be_visible(timeout=PATIENCE_MS)
         field.fill("/python_executor code=\"df['tax'] = df.revenue * 0.2\"")
         field.press("Enter")
@@ -110,7 +142,7 @@ class Walk:
         deny.click()
         expect(send).to_be_visible(timeout=PATIENCE_MS)
         expect(panel).to_contain_text("denied", ignore_case=True)
-        self._expect(COLUMNS, "'revenue']")
+        self.expect(COLUMNS, "'revenue']")
 
     def look_at_the_dashboard(self) -> None:
         from playwright.sync_api import expect
@@ -125,8 +157,8 @@ class Walk:
 
     def schedule(self, lab: Lab) -> None:
         """The notebook itself, which the server of this page will run."""
-        self._expect(TASK, "walk.ipynb")
-        self._expect(SCHEDULE, "09:00 CE")
+        self.expect(TASK, "walk.ipynb")
+        self.expect(SCHEDULE, "09:00 CE")
         self.picture("schedule")
         [task] = _request(lab, "api/v1/tasks")["items"]
         assert (task["name"], task["notebook_path"]) == ("Every morning", "walk.ipynb")
@@ -145,7 +177,7 @@ class Walk:
         if wanted and name.startswith(("walk", "chat")):
             (Path(wanted) / f"{name}.png").write_bytes(taken)
 
-    def _expect(self, source: str, text: str) -> None:
+    def expect(self, source: str, text: str) -> None:
         """Run a cell and wait for what it shows."""
         from playwright.sync_api import expect
 
