@@ -86,6 +86,7 @@ def test_stop_keeps_what_was_written_and_tells_what_was_not_sent(front: Front) -
     front.run("engine.gate = None")
     assert view.said == [("user", "go"), ("assistant", "half")]
     assert view.state["messages"][-1]["state"] == "cancelled"
+    assert view.state["messages"][-1]["footer"]["text"].startswith("notebook-agents/tiny")
     assert "later" in view.state["notice"]["text"]
     assert front.say(comm, "again").said[-1] == ("assistant", "You said: again")
 
@@ -246,6 +247,9 @@ def test_the_saved_transcript_is_html_without_script_and_grows_with_the_conversa
     assert "You said" in saved["text/plain"]
     marker = front.view(comm).traits["settings"]["transcript_class"]
     assert marker in saved["text/html"]
+    front.ask(comm, "refresh")
+    told = front.wait(comm, lambda view: view.told[-1]["kind"] == "transcript").told[-1]
+    assert told["data"] == saved
 
 
 def test_files_pictures_and_names_go_with_the_next_message(front: Front) -> None:
@@ -258,7 +262,8 @@ def test_files_pictures_and_names_go_with_the_next_message(front: Front) -> None
     chips = front.view(comm).state["attachments"]
     assert [chip["label"] for chip in chips] == ["notes.txt", "@number", "@cell:1"]
     front.ask(comm, "detach", id=chips[2]["id"])
-    view = front.say(comm, "read this")
+    view = front.say(comm, "read this @number")
+    assert view.state["conversation"]["title"] == "read this @number @number"
     told = front.run("print(engine.requests[-1].messages[-1])")
     assert "some notes" in told
     assert "41" in told

@@ -161,6 +161,18 @@ def is_asked(view: View) -> bool:
     )
 
 
+def test_an_interactive_figure_goes_to_the_panel_and_to_python(front: Front) -> None:
+    code = """import plotly.graph_objects as go; go.Figure(go.Bar(y=[3]), {"title": "Sales"})"""
+    comm = planned(front, "figures", code)
+    front.run("figures = notebook_agents.chat(mode='full')", "figures")
+    view = front.say(comm, "draw")
+    [block] = view.blocks("figure")
+    assert block["media_type"] == "application/vnd.plotly.v1+json"
+    assert "Sales" in block["content"]
+    assert "panel.figures" in block["output_note"]
+    assert front.run("print(figures.figures[-1]['data'][0]['y'])").strip() == "[3]"
+
+
 def planned(front: Front, cell: str, *codes: str) -> str:
     """A panel whose model runs these pieces of code in the notebook, one after another."""
     calls = ", ".join(f"call('run_in_notebook', code={code!r})" for code in codes)

@@ -121,8 +121,10 @@ class Transcript:
 
     @property
     def has_worked(self) -> bool:
-        """Whether the model has answered or called a tool."""
-        return self.usage != Usage() or bool(self.tools)
+        """Whether the model has written something or called a tool."""
+        return self.usage != Usage() or any(
+            isinstance(block, ToolBlock) or block.text for block in self.blocks
+        )
 
     @property
     def seconds(self) -> float:
@@ -134,7 +136,8 @@ class Transcript:
         """``model · 3.2 s · 120 in / 31 out · 42 tok/s · 1 tool``."""
         parts = [self.model + (f" ({BUNDLED_BADGE})" if self.model == BUNDLED_MODEL else "")]
         parts.append(f"{self.seconds:.1f} s")
-        parts.append(f"{self.usage.input_tokens:,} in / {self.usage.output_tokens:,} out")
+        if self.usage != Usage():  # unknown of a step that was stopped
+            parts.append(f"{self.usage.input_tokens:,} in / {self.usage.output_tokens:,} out")
         if self.decode_ms > 0:
             parts.append(f"{self.usage.output_tokens / self.decode_ms * 1000:.0f} tok/s")
         if self.gpu:

@@ -29,6 +29,7 @@ NOTHING = (
     "Nothing to undo: no agent has changed a variable or a file here since the kernel started."
 )
 NOTHING_TO_REDO = "Nothing to redo: nothing was undone since the last change."
+TO_UNDO = "to take that back"
 USAGE = "%agent undo takes a number, --list, --redo or --force; see: %agent undo --help"
 WRITERS = frozenset({"python_executor", "shell", "file_writer", "file_editor"})
 """Tools of the sandbox that can write files."""
@@ -96,7 +97,7 @@ def told(session: Session, transcript: Transcript, waits: Waits[Run]) -> Waits[R
         if made:
             changes = "; then ".join(str(change.changes) for change in made)
             how = "%agent undo" if len(made) == 1 else f"%agent undo {len(made)}"
-            transcript.note(f"{changes} (to take that back: {how})")
+            transcript.note(f"{changes} ({TO_UNDO}: {how})")
 
 
 def _guarded(session: Session, waits: Waits[Run]) -> Waits[Run]:

@@ -8,6 +8,7 @@ which is what remains where there is no kernel.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import secrets
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ import anywidget
 import traitlets
 
 from notebook_agents.core.errors import NotebookAgentsError
+from notebook_agents.core.figures import PLOTLY
 from notebook_agents.magics.errors import AgentError
 from notebook_agents.magics.waiting import await_on, block_on
 from notebook_agents.widgets.assets import css, esm
@@ -72,6 +74,12 @@ class ChatPanel(anywidget.AnyWidget):  # type: ignore[misc]
             for message in self.chat.board.copy()["messages"]
         ]
 
+    @property
+    def figures(self) -> tuple[Record, ...]:
+        """Plotly figures of the answers: ``plotly.graph_objects.Figure(panel.figures[-1])``."""
+        blocks = [b for message in self.chat.board.copy()["messages"] for b in message["blocks"]]
+        return tuple(json.loads(b["content"]) for b in blocks if b.get("media_type") == PLOTLY)
+
     def say(self, text: str) -> None:
         """Send a message, as if it were written in the panel; the answer comes in between cells."""
         self._loop.call_soon_threadsafe(self._serve, {"kind": "send", "text": text}, ())
@@ -119,6 +127,12 @@ class ChatPanel(anywidget.AnyWidget):  # type: ignore[misc]
         self.state = self.chat.board.copy() | {"conversations": None}
         for handle in self._handles:
             handle.update(self._transcript(), raw=True)
+        self._tell_transcript()
+
+    def _tell_transcript(self) -> None:
+        """For pages that were loaded after the cell ran: no update of its output reaches them."""
+        if self._handles:
+            self.send({"kind": "transcript", "data": self._transcript()})
 
     def _later(self, seconds: float, work: Callable[[], None]) -> None:
         self._loop.call_soon_threadsafe(self._loop.call_later, seconds, work)
@@ -128,6 +142,8 @@ class ChatPanel(anywidget.AnyWidget):  # type: ignore[misc]
         asked = content if isinstance(content, dict) else {}
         if asked.get("kind") == "refresh":
             self.chat.board.tell_all()
+            if not self.chat.is_busy:
+                self._tell_transcript()
             return
         if asked.get("kind") == "stop":
             self.chat.stop_in_core()

@@ -24,6 +24,10 @@ MAX_OUTPUT_CHARS = 20_000
 """Of a tool's result; what is beyond it stays in the record."""
 LANGUAGES = {"code": "python", "query": "sql", "command": "bash"}
 """Arguments that hold code, and what it is written in."""
+NOT_DRAWN = (
+    "This front end draws no interactive figures in a panel. Where panel = agents.chat() shows this"
+    " conversation: plotly.graph_objects.Figure(panel.figures[-1])"
+)
 LATE = "nobody answered within"
 """How the answer begins that a question gets when nobody gives one."""
 LABELS = {
@@ -173,8 +177,7 @@ def _approval(question: Question, *, is_over: bool) -> Record:
 def _figure(figure: Figure, id: str) -> Record:
     block: Record = {"id": id, "type": "figure", "label": figure.label}
     if figure.media_type == PLOTLY:
-        block["output_note"] = "shown below the panel"
-        return {**block, "media_type": PLOTLY, "content": ""}
+        block["output_note"] = NOT_DRAWN
     return {**block, "media_type": figure.media_type, "content": figure.content}
 
 

@@ -10,7 +10,6 @@ from notebook_agents.core.models import ModelInfo, Usage
 if TYPE_CHECKING:
     from notebook_agents.core.core import Core
     from notebook_agents.core.policy import Mode
-    from notebook_agents.core.users import Actor
     from notebook_agents.widgets.chat_board import Record
 
 
@@ -34,10 +33,9 @@ MODES: dict[Mode, ModeWords] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """What is known of the models and the agent."""
+    """What is known of the models."""
 
     models: tuple[ModelInfo, ...] = ()
-    agent: str = ""
 
     def sees(self, model: str) -> bool:
         """Whether a model takes pictures."""
@@ -47,7 +45,6 @@ class Header:
         """The header as the state has it."""
         limits = {info.id: info.context_length for info in self.models}
         return {
-            "agent": self.agent,
             "model": model,
             "models": [
                 {"id": info.id, "label": info.name or info.id, "note": _note(info)}
@@ -66,10 +63,9 @@ class Header:
         }
 
 
-async def header_of(core: Core, actor: Actor, agent_id: str) -> Header:
+async def header_of(core: Core) -> Header:
     """Ask the core."""
-    agent = await core.agents.get(actor, agent_id)
-    return Header(models=await core.models.list(), agent=agent.name)
+    return Header(models=await core.models.list())
 
 
 def _note(info: ModelInfo) -> str:

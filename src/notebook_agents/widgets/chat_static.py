@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 MAX_OUTPUT_CHARS = 2000
 """Of a tool's result; a transcript is read, not computed with."""
 CLASS = "notebook-agents-transcript"
+NO_ERROR = (
+    f".jp-OutputArea-child:has(+ .jp-OutputArea-child .{CLASS})"
+    " .jupyter-widgets:not(:has(*)) { display: none; }"
+)
+"""Where JupyterLab has no widget for the output above, it says so in a line without elements."""
 NAMES = {"user": "You", "assistant": "Agent", "system": "System"}
 STATES = {"succeeded": "✓", "running": "…", "waiting": "?"}
 """The sign of a tool call; ✗ for every other state."""
@@ -37,6 +42,7 @@ def as_html(title: str, messages: Iterable[Record], marker: str = "") -> str:
     count = f"{len(shown)} message{'' if len(shown) == 1 else 's'}"
     body = "\n".join(_message(message) for message in shown) or "<p>Nothing was said yet.</p>"
     return (
+        f"<style>{NO_ERROR}</style>\n"
         f'<details class="{escape(f"{CLASS} {marker}".strip())}">\n'
         f"<summary>Transcript: {heading} <small>({count})</small></summary>\n{body}\n</details>"
     )

@@ -22,6 +22,7 @@ from notebook_agents.core.spawn import Supervisor
 from notebook_agents.magics.errors import AgentError
 from notebook_agents.magics.options import Options, Prompt
 from notebook_agents.magics.session import Stage
+from notebook_agents.magics.undo import TO_UNDO
 from notebook_agents.magics.waiting import Waits, await_on, until
 from notebook_agents.widgets.chat_drawing import note_block
 from notebook_agents.widgets.chat_header import MODES, Header, header_of
@@ -31,11 +32,9 @@ from notebook_agents.widgets.chat_stage import APPROVAL_TIMEOUT_S, CardAsker, Ch
 from notebook_agents.widgets.chat_stopping import ignore_when_idle, stop_when_idle
 
 if TYPE_CHECKING:
-    from notebook_agents.core.conversations import Conversation
     from notebook_agents.core.core import Core
     from notebook_agents.core.events import EventBody
     from notebook_agents.core.messages import AttachmentPart
-    from notebook_agents.core.policy import Mode
     from notebook_agents.core.users import Actor
     from notebook_agents.widgets.chat_attachments import Attached
     from notebook_agents.widgets.chat_board import Board, Record
@@ -44,6 +43,7 @@ if TYPE_CHECKING:
 MAX_QUEUE = 5
 """Messages that may wait for the run before them."""
 BUSY = "an answer is being written; stop it first"
+TITLE_CHARS = 80
 EVERYTHING = 1_000_000
 """Earlier questions that are sent along: as many as fit."""
 _numbers = itertools.count(1)
@@ -126,7 +126,7 @@ class Chat:
         self.history = History()
         if id:
             self.history = yield from self.core(lambda core: load(core, actor, id, events))
-        self.header = yield from self.core(lambda core: header_of(core, actor, identity.agent_id))
+        self.header = yield from self.core(header_of)
         if id and self.place is not None:
             place, conversation = self.place, self.history.conversation
             if conversation is not None:
@@ -168,7 +168,7 @@ class Chat:
             return message
         known = {block.get("text") for block in message["blocks"]}
         notes = [text for text in self._notes.get(run_id, ()) if text not in known]
-        blocks = [note_block(f"{run_id}:s{number}", text) for number, text in enumerate(notes)]
+        blocks = [_note(f"{run_id}:s{number}", text) for number, text in enumerate(notes)]
         return message | {"blocks": [*message["blocks"], *blocks], "undo": self._undo(message)}
 
     def _undo(self, message: Record) -> Record | None:
@@ -250,6 +250,8 @@ class Chat:
         id, actor = self.session.conversation_id, self.session.actor
         if id and actor is not None and self._is_working:
             self.session.host.submit(lambda core: core.runs.cancel_all(actor, id))
+            self.board.set(run=self.board.state["run"] | STOPPING)
+            self.board.flush(is_urgent=True)
 
     def stop(self) -> None:
         """Stop the run and send nothing that waits for it."""
@@ -269,12 +271,6 @@ class Chat:
         self.session.own_mode = mode
         self.board.set(header=self.header_record())
         self.board.flush()
-
-    def require_conversation(self) -> Conversation:
-        """The conversation that is shown; AgentError before its first message."""
-        if self.history.conversation is None:
-            raise AgentError("nothing was said yet")
-        return self.history.conversation
 
     def put_attachments(self) -> None:
         """Show what goes with the next message."""
@@ -334,8 +330,11 @@ class Chat:
     async def _settle(self, entry: Entry, said: Record, screen: ChatScreen) -> None:
         """Replace what was drawn while it ran by what is kept of it."""
         known = {message["run_id"] for message in self.history.messages}
+        is_begun = self.history.conversation is not None
         try:
             await await_on(self.read())
+            if not is_begun:
+                await await_on(self._name(entry.text))
         except NotebookAgentsError as error:
             self.board.set(notice={"level": "error", "text": error.message})
         new = {message["run_id"] for message in self.history.messages} - known
@@ -347,6 +346,17 @@ class Chat:
             self.unsent = [said, *([answer] if answer else [])]
         if self._queue:
             self.show()
+
+    def _name(self, text: str) -> Waits[None]:
+        """Call a new conversation by what was typed, whatever else the model was told."""
+        conversation, actor = self.history.conversation, self.session.actor
+        title = " ".join(text.split())[:TITLE_CHARS]
+        if conversation is None or actor is None or conversation.title == title:
+            return
+        id, changes = conversation.id, ConversationChanges(title=title)
+        self.history.conversation = yield from self.core(
+            lambda core: core.conversations.update(actor, id, changes)
+        )
 
     def _is_still_asked(self) -> Future[bool]:
         actor = self.session.actor
@@ -370,6 +380,15 @@ class Chat:
 
     def _chips(self) -> list[Record]:
         return [attachment.chip for attachment in self.attachments.values()]
+
+
+STOPPING: Record = {"state": "stopping", "phase": "Stopping…"}
+
+
+def _note(id: str, text: str) -> Record:
+    """What was noted beside the record; for what can be undone the panel has a button."""
+    said, how, _ = text.partition(f" ({TO_UNDO}: ")
+    return note_block(id, said) | ({"level": "info"} if how else {})
 
 
 EMPTY: Record = {"run_id": "", "is_hidden": False, "blocks": []}

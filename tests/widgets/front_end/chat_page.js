@@ -15,7 +15,17 @@ export const model = {
   snapshot: (state) => model.receive({ kind: "snapshot", seq: (model.seq += 1), state }),
   delta: (...ops) => model.receive({ kind: "delta", seq: (model.seq += 1), ops }),
 };
-const host = { getWidget: async () => ({ render: async ({ el }) => el.append("a widget") }) };
+class Renderer {
+  static attach(renderer, place) {
+    place.append(renderer.node);
+  }
+  node = document.createElement("div");
+  async renderModel(output) {
+    const [plot] = Object.values(output.data);
+    this.node.textContent = `a plot of ${plot.data[0].type}`;
+  }
+}
+model.widget_manager = { rendermime: { createRenderer: () => new Renderer(), createModel: (output) => output } };
 globalThis.model = model;
-globalThis.show = () => widget.render({ model, el: document.getElementById("place"), host });
+globalThis.show = () => widget.render({ model, el: document.getElementById("place") });
 globalThis.end = globalThis.show();

@@ -11,6 +11,7 @@ from .conftest import ChatPage, as_approval, text_message
 
 pytestmark = pytest.mark.browser
 
+PLOTLY = "application/vnd.plotly.v1+json"
 RUNNING = {"state": "running", "run_id": "r1", "phase": "Writing…", "started_at": None}
 LINES = "\n\n".join(f"Paragraph {number} of the answer." for number in range(60))
 FENCE = "```"
@@ -247,13 +248,15 @@ def test_page_asks_no_other_host_and_figures_are_drawn(chat: ChatPage) -> None:
     figures = [
         {"id": "f1", "type": "figure", "label": "A point", "media_type": "image/png"}
         | {"content": f"{pixel}rkJggg=="},
-        {"id": "f2", "type": "figure", "label": "A plot", "widget": "anywidget:1"},
-        {"id": "f3", "type": "figure", "label": "Elsewhere", "output_note": "shown below the cell"},
+        {"id": "f2", "type": "figure", "label": "A plot", "media_type": PLOTLY}
+        | {"content": '{"data": [{"type": "bar"}]}'},
+        {"id": "f3", "type": "figure", "label": "Broken", "media_type": PLOTLY}
+        | {"content": "{", "output_note": "not drawn here"},
     ]
     message = {"id": "a1", "role": "assistant", "state": "succeeded", "blocks": figures}
     chat.snapshot(messages=[message])
     assert chat.page.get_by_role("img", name="A point").count() == 1
     text = chat.page.locator(".na-log").inner_text()
-    assert "a widget" in text
-    assert "shown below the cell" in text
+    assert "a plot of bar" in text
+    assert "not drawn here" in text
     assert chat.requests == []

@@ -127,9 +127,9 @@ class FigureView {
   /** @param {Piece} piece */
   update(piece) {
     const block = /** @type {any} */ (piece.blocks[0]);
-    const isSame = ["content", "label", "media_type", "widget"].every((name) => block[name] === this.drawn[name]);
+    const isSame = ["content", "label", "media_type"].every((name) => block[name] === this.drawn[name]);
     this.drawn = block;
-    if (!isSame || !this.element.firstChild) this.element.replaceChildren(figureView(block, this.context.host));
+    if (!isSame || !this.element.firstChild) this.element.replaceChildren(figureView(block, this.context.rendermime));
   }
 }
 

@@ -2,16 +2,15 @@
  * The chat widget's module, as anywidget loads it.
  *
  * @typedef {import("./types.js").Model} Model
- * @typedef {import("./types.js").Host} Host
  */
 import { ChatPanel } from "./chat_panel.js";
 
 /**
- * @param {{ model: Model, el: HTMLElement, host?: Host }} view
+ * @param {{ model: Model, el: HTMLElement }} view
  * @returns {() => void} what ends the view
  */
-function render({ model, el, host }) {
-  const panel = new ChatPanel(model, host ?? null);
+function render({ model, el }) {
+  const panel = new ChatPanel(model);
   panel.attach(el);
   return () => panel.close();
 }

@@ -4,7 +4,6 @@
  * Messages of the kernel are taken in at once and drawn at most once per frame.
  *
  * @typedef {import("./types.js").Model} Model
- * @typedef {import("./types.js").Host} Host
  * @typedef {import("./types.js").Wire} Wire
  * @typedef {import("./context.js").Context} Context
  */
@@ -17,18 +16,15 @@ import { button, duration, h, icon } from "./dom.js";
 import { Header } from "./header.js";
 import { NotebookCells } from "./notebook_cells.js";
 import { download, Panel } from "./panel.js";
-import { StaticTranscript } from "./static_transcript.js";
+import { keepInNotebook, StaticTranscript } from "./static_transcript.js";
 import { Transcript } from "./transcript.js";
 
 const SILENCE = "The kernel does not answer: it is busy with a cell, or it is not running. If it was restarted, run this cell again; the conversation is kept.";
 const EXAMPLES = ["What variables do I have?", "Summarise @df", "Plot the last result", "Why did my last cell fail?"];
 
 export class ChatPanel {
-  /**
-   * @param {Model} model
-   * @param {Host | null} host
-   */
-  constructor(model, host) {
+  /** @param {Model} model */
+  constructor(model) {
     this.model = model;
     this.settings = model.get("settings") ?? {};
     this.panel = new Panel(this.settings.title || "Chat with the agent", "na-chat");
@@ -43,7 +39,7 @@ export class ChatPanel {
     this.wasRunning = false;
     this.isSilent = false;
     this.channel = new Channel(model, { onChange: () => this.drawSoon(), onAnswer: (message) => this.onAnswer(message), onSilence: (isSilent) => this.setSilent(isSilent) });
-    this.context = this.makeContext(host);
+    this.context = this.makeContext();
     this.transcript = new Transcript(this.context, () => this.drawReview());
     this.conversations = new Conversations(this.context, (isOpen) => this.onList(isOpen));
     this.header = new Header(this.context, { toggleList: () => this.conversations.setOpen(!this.conversations.isOpen) });
@@ -66,11 +62,8 @@ export class ChatPanel {
     document.addEventListener("keydown", this.onShortcut);
   }
 
-  /**
-   * @param {Host | null} host
-   * @returns {Context}
-   */
-  makeContext(host) {
+  /** @returns {Context} */
+  makeContext() {
     return {
       request: (kind, fields, buffers) => this.channel.request(kind, fields, buffers),
       has: (offer) => this.channel.state.offers.includes(offer),
@@ -78,7 +71,7 @@ export class ChatPanel {
       say: (text) => this.panel.say(text),
       toast: (text, level) => this.panel.toast(text, level),
       focusComposer: () => this.composer.focus(),
-      host,
+      rendermime: this.model.widget_manager?.rendermime ?? null,
       code: {
         say: (text) => this.panel.toast(text),
         offers: () => this.cells.offers(),
@@ -127,7 +120,7 @@ export class ChatPanel {
     this.pending = this.pending.filter((each) => !knowsPrompt(state, each.clientId));
     if (n !== this.pending.length || this.pending.length) changes.keys.add("pending");
     if (changes.isEmpty) return;
-    this.transcript.update(state, changes, this.pending.map(asMessage));
+    this.transcript.update(state, changes, this.pending.map((sent) => asMessage(sent, this.isSilent)));
     if (changes.all || changes.keys.size) this.drawAround();
     if (changes.all || changes.messages.size || changes.keys.has("messages")) this.ask();
     this.tell();
@@ -234,6 +227,9 @@ export class ChatPanel {
       case "refused":
         this.onRefused(message);
         break;
+      case "transcript":
+        keepInNotebook(this.model, this.saved.className, message.data ?? {});
+        break;
       case "done":
         if (message.text && this.isMine(message)) this.panel.toast(message.text);
         break;
@@ -273,8 +269,10 @@ export class ChatPanel {
     this.saved.setHidden(!isSilent);
     if (isSilent === this.isSilent) return;
     this.isSilent = isSilent;
+    if (this.pending.length) this.channel.changes.keys.add("pending");
     this.panel.root.classList.toggle("is-silent", isSilent);
     this.drawAround();
+    this.drawSoon();
   }
 
   /** @param {boolean} isOpen */
@@ -295,8 +293,9 @@ export class ChatPanel {
 /**
  * A prompt on its way, as a message.
  * @param {{ clientId: string, text: string }} sent
+ * @param {boolean} isSilent whether nobody answers
  * @returns {import("./types.js").Message}
  */
-function asMessage(sent) {
-  return { id: `sending ${sent.clientId}`, role: "user", state: "sending", blocks: [{ id: `sending ${sent.clientId}:t`, type: "text", text: sent.text }] };
+function asMessage(sent, isSilent) {
+  return { id: `sending ${sent.clientId}`, role: "user", state: isSilent ? "unsent" : "sending", blocks: [{ id: `sending ${sent.clientId}:t`, type: "text", text: sent.text }] };
 }

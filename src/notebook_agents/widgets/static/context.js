@@ -9,7 +9,7 @@
  *   toast(text: string, level?: string): void,
  *   focusComposer(): void,
  *   code: import("./code_block.js").CodeActions,
- *   host: import("./types.js").Host | null,
+ *   rendermime: any,
  * }} Context
  */
 

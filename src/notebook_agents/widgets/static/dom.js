@@ -52,8 +52,6 @@ const ICONS = {
   tool: "M10 2a4 4 0 0 0-4 5l-4 4 3 3 4-4a4 4 0 0 0 5-5l-3 2-2-2z",
   code: "M5 4L1 8l4 4M11 4l4 4-4 4",
   file: "M4 2h6l3 3v9H4zM9 2v4h4",
-  up: "M5 14V7l3-5 1 4h4l-1 8zM2 7v7",
-  thumbdown: "M5 2v7l3 5 1-4h4l-1-8zM2 2v7",
   trash: "M3 4h10M6 4V2h4v2M4 4l1 10h6l1-10",
   image: "M2 3h12v10H2zM2 11l4-4 3 3 2-2 3 3",
 };

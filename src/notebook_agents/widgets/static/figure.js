@@ -1,31 +1,45 @@
 /**
- * A figure in a conversation: a picture, or another widget such as an interactive plot.
+ * A figure in a conversation: a picture, or an interactive plot.
  *
- * SVG is shown as a picture, in which no script runs.
+ * SVG is shown as a picture, in which no script runs. Plots are drawn by what draws the outputs of
+ * cells, where the front end lets it be reached: JupyterLab and Notebook 7.
  *
  * @typedef {import("./types.js").FigureBlock} FigureBlock
- * @typedef {import("./types.js").Host} Host
  */
 import { h } from "./dom.js";
 
+const PLOTLY = "application/vnd.plotly.v1+json";
+const PLOTLY_CONFIG = { showSendToCloud: false, displaylogo: false, responsive: true };
 const PICTURES = /^image\/(?:png|jpeg|gif|webp)$/;
 const BASE64 = /^[A-Za-z0-9+/=\s]*$/;
 
 /**
  * @param {FigureBlock} figure
- * @param {Host | null} host
+ * @param {any} rendermime what draws outputs of cells, or nothing
  */
-export function figureView(figure, host) {
+export function figureView(figure, rendermime) {
   const label = figure.label || "Figure";
   const body = h("div", { class: "na-figure-body" });
   const element = h("figure", { class: "na-figure" }, body, h("figcaption", {}, label));
-  if (figure.widget && host) {
-    host
-      .getWidget(figure.widget)
-      .then((widget) => widget.render({ el: body }))
-      .catch(() => drawPicture(body, figure, label));
-  } else drawPicture(body, figure, label);
+  if (figure.media_type === PLOTLY && rendermime) drawPlot(body, figure, rendermime).catch(() => drawPicture(body, figure, label));
+  else drawPicture(body, figure, label);
   return element;
+}
+
+/**
+ * @param {HTMLElement} body
+ * @param {FigureBlock} figure
+ * @param {any} rendermime
+ */
+async function drawPlot(body, figure, rendermime) {
+  const plot = { ...JSON.parse(figure.content ?? ""), config: PLOTLY_CONFIG };
+  const renderer = rendermime.createRenderer(PLOTLY);
+  body.classList.add("is-plot");
+  await new Promise((ready) => requestAnimationFrame(ready));
+  // The renderer is a widget of the page's own toolkit, which must know that it is in the page.
+  if (body.isConnected) renderer.constructor.attach(renderer, body);
+  else body.append(renderer.node);
+  await renderer.renderModel(rendermime.createModel({ data: { [PLOTLY]: plot } }));
 }
 
 /**

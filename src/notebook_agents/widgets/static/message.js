@@ -59,7 +59,7 @@ export class MessageView {
     const facts = JSON.stringify({ ...message, blocks: null, offers: this.context.state().offers, isIdle: this.isIdle });
     if (facts === this.drawn) return;
     this.drawn = facts;
-    this.author.replaceChildren(author, ...(message.is_hidden ? [h("span", { class: "na-tag" }, "hidden from the model")] : []), ...(message.state === "sending" ? [h("span", { class: "na-tag" }, "Sending…")] : []));
+    this.author.replaceChildren(author, ...(message.is_hidden ? [h("span", { class: "na-tag" }, "hidden from the model")] : []), ...onItsWay(message));
     this.drawEnd();
   }
 
@@ -116,6 +116,7 @@ export class MessageView {
   actions() {
     const { message, context } = this;
     if (message.state === "sending") return [];
+    if (message.state === "unsent") return [button("copy", "Copy message", () => void copy(messageText(message), context.code), { class: "na-quiet" })];
     const quiet = { class: "na-quiet" };
     const made = [button("copy", "Copy message", () => void copy(messageText(message), context.code), quiet)];
     if (RUNNING.includes(message.state ?? "")) return made;
@@ -125,18 +126,7 @@ export class MessageView {
       const label = message.is_hidden ? "Show to the model again" : "Hide from the model";
       made.push(button(message.is_hidden ? "show" : "hide", label, () => context.request("hide", { message: message.id, is_hidden: !message.is_hidden }), { ...quiet, "aria-pressed": String(Boolean(message.is_hidden)) }));
     }
-    if (message.role === "assistant" && context.has("feedback")) made.push(this.thumb("up", "up", "Good answer"), this.thumb("down", "thumbdown", "Bad answer"));
     return made;
-  }
-
-  /**
-   * @param {string} value
-   * @param {string} iconName
-   * @param {string} label
-   */
-  thumb(value, iconName, label) {
-    const isSet = this.message.feedback === value;
-    return button(iconName, label, () => this.context.request("feedback", { message: this.message.id, value: isSet ? null : value }), { class: "na-quiet", "aria-pressed": String(isSet) });
   }
 
   /** Write a prompt anew: it and what followed are replaced. */
@@ -170,4 +160,13 @@ export class MessageView {
     field.focus();
     field.setSelectionRange(field.value.length, field.value.length);
   }
+}
+
+/**
+ * Where a prompt is that the kernel does not know yet.
+ * @param {import("./types.js").Message} message
+ */
+function onItsWay(message) {
+  const words = { sending: "Sending…", unsent: "Not received: the kernel does not answer" }[message.state ?? ""];
+  return words ? [h("span", { class: "na-tag" }, words)] : [];
 }

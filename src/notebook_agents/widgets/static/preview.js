@@ -17,9 +17,9 @@ const HEADINGS = {
 
 /**
  * @param {Preview} preview
- * @param {import("./types.js").Host | null} host
+ * @param {any} rendermime what draws outputs of cells, or nothing
  */
-export function previewView(preview, host) {
+export function previewView(preview, rendermime) {
   const changes = [
     ...changeRows("added", preview.added),
     ...changeRows("changed", preview.changed),
@@ -36,7 +36,7 @@ export function previewView(preview, host) {
     changes.length > 0 && h("ul", { class: "na-changes" }, ...changes),
     preview.error && h("pre", { class: "na-output na-error", tabindex: "0", role: "region", "aria-label": "Error of the trial" }, preview.error),
     preview.output && h("pre", { class: "na-output", tabindex: "0", role: "region", "aria-label": "Output of the trial" }, preview.output),
-    ...(preview.figures ?? []).map((figure) => figureView(figure, host)),
+    ...(preview.figures ?? []).map((figure) => figureView(figure, rendermime)),
     isEmpty && h("p", { class: "na-dim" }, "Nothing: no variable, file or output."),
   );
 }

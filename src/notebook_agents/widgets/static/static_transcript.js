@@ -6,6 +6,27 @@ const CLASS = /^[\w-]+$/;
 /** @type {Map<string, { n: number, style: HTMLStyleElement }>} */
 const hidden = new Map();
 
+/**
+ * The kernel's update of an output does not reach a page that was loaded after the cell ran; so the
+ * page puts the text into the notebook's model by itself, where it lets that be reached.
+ * @param {import("./types.js").Model} model
+ * @param {string} className
+ * @param {Record<string, string>} data what the output shows, by media type
+ */
+export function keepInNotebook(model, className, data) {
+  const cells = model.widget_manager?.context?.model?.cells;
+  if (!CLASS.test(className)) return;
+  for (let index = 0; index < (cells?.length ?? 0); index += 1) {
+    const { outputs } = cells.get(index);
+    for (let place = 0; place < (outputs?.length ?? 0); place += 1) {
+      const html = String(outputs.get(place).data?.["text/html"] ?? "");
+      if (!html.includes(className)) continue;
+      if (html !== data["text/html"]) outputs.set(place, { output_type: "display_data", data, metadata: {} });
+      return;
+    }
+  }
+}
+
 export class StaticTranscript {
   /** @param {string | undefined} className */
   constructor(className) {

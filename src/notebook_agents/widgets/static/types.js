@@ -9,7 +9,6 @@
  *   model: string, models?: ModelChoice[], mode?: string, modes?: ModeChoice[],
  *   context_used?: number | null, context_limit?: number | null,
  *   input_tokens?: number, output_tokens?: number, cost_usd?: number | null,
- *   agent?: string, agents?: string[],
  * }} Header
  * @typedef {{ id: string, label: string, kind: string, tokens?: number | null, image?: string }} Chip
  * @typedef {{ language?: string, text: string }} Code
@@ -22,7 +21,7 @@
  * }} ToolBlock
  * @typedef {{
  *   id?: string, type?: "figure", label?: string, media_type?: string, content?: string,
- *   widget?: string, output_note?: string,
+ *   output_note?: string,
  * }} FigureBlock
  * @typedef {{ name: string, text?: string }} Change
  * @typedef {{
@@ -48,7 +47,7 @@
  *   id: string, role: string, client_id?: string, blocks: Block[], state?: string,
  *   error?: { text: string, advice?: string } | null, run_id?: string, is_hidden?: boolean,
  *   attachments?: { label: string, kind: string, tokens?: number | null }[], footer?: Footer | null,
- *   undo?: { label: string, state: string, text?: string } | null, feedback?: string | null,
+ *   undo?: { label: string, state: string, text?: string } | null,
  * }} Message
  * @typedef {{ id: string, title: string, updated_at?: number, n_messages?: number, is_open?: boolean }} ConversationRow
  * @typedef {{ state: string, run_id?: string, phase?: string, started_at?: number | null }} RunState
@@ -68,7 +67,6 @@
  *   off(event: string, callback: (...args: any[]) => void): void,
  *   widget_manager?: any,
  * }} Model  what anywidget gives a view of the widget's model
- * @typedef {{ getWidget(ref: string): Promise<{ render(options: { el: HTMLElement }): Promise<void> }> }} Host
  * @typedef {{ value: string, label: string, kind: string, detail?: string, tokens?: number }} Completion
  */
 
