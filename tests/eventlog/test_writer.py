@@ -46,7 +46,9 @@ async def test_a_line_has_exactly_the_documented_columns(tmp_path: Path) -> None
     await log.aclose()
     line = json.loads(stream_path(tmp_path, "system").read_text())
     assert list(line) == list(COLUMNS)
-    assert line["payload"] == {"call_id": "1", "name": "t", "arguments": {"id": "x"}}
+    told = {"call_id": "1", "name": "t", "arguments": {"id": "x"}}
+    decided = {"allowed_by": "", "effect": "", "findings": []}
+    assert line["payload"] == {**told, **decided}
 
 
 async def test_a_torn_last_line_is_skipped_and_does_not_spoil_the_next(tmp_path: Path) -> None:

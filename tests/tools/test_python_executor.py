@@ -163,12 +163,18 @@ fig.show()"""
     assert (await bench.use("python_executor", code="1")).figures == ()
 
 
-async def test_pandas_draws_with_plotly(bench: ToolBench) -> None:
+async def test_pandas_draws_with_plotly_where_matplotlib_is_missing(bench: ToolBench) -> None:
     """In the cell that imports pandas, and in one that finds it imported."""
+    await bench.use("python_executor", code="import sys; sys.modules['matplotlib'] = None")
     result = await bench.use("python_executor", code=f"{FRAME}df.plot(x='qty', y='price')")
     assert result.content == "[figure]", result.value
     result = await bench.use("python_executor", code="df['price'].plot.hist()")
     assert [figure.label for figure in result.figures] == ["histogram of count by value"]
+
+
+async def test_pandas_draws_with_matplotlib_where_it_is_installed(bench: ToolBench) -> None:
+    result = await bench.use("python_executor", code=f"{FRAME}df.plot(x='qty', y='price');")
+    assert [figure.media_type for figure in result.figures] == ["image/png"], result.content
 
 
 async def test_a_figure_before_an_error_is_kept(tools: ToolBench) -> None:
