@@ -40,6 +40,10 @@ def test_the_user_is_told_of_tools_that_the_model_is_not_told_of(
     assert "! the built-in model only knows its own tools and was not told of: file_writer" in (
         shown_by(agent_shell, capsys, "%agent hello")
     )
+    assert "not told of" not in shown_by(agent_shell, capsys, "%agent once is enough")
+    agent_shell.run("%agent reset")
+    assert "not told of" in shown_by(agent_shell, capsys, "%agent hello")
+    agent_shell.run("%agent reset")
     assert "not told of" not in shown_by(agent_shell, capsys, "%agent -m other/model hello")
     assert "not told of" not in shown_by(
         agent_shell, capsys, "%agent --tools python_executor hello"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from notebook_agents.core.guardrails import TOOLS_WARNING
 from notebook_agents.core.models import BUNDLED_MODEL
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ START_AFRESH = (
     "two answers in a row ended with a tool call that failed; to start afresh: %agent reset"
 )
 FAILURES_IN_A_ROW = 2
+_NOT_TOLD_OF = TOOLS_WARNING.partition("{")[0]
 
 
 class Advice:
@@ -27,11 +29,19 @@ class Advice:
         self._is_introduced = False
         self._n_failures = 0
         self._has_suggested = False
+        self._not_told_of: set[str] = set()
 
     def reset(self) -> None:
         """Forget the conversation; what the model is need not be said again."""
         self._n_failures = 0
         self._has_suggested = False
+        self._not_told_of = set()
+
+    def unsaid(self, notes: Sequence[str]) -> list[str]:
+        """The notes without those on tools that were below an answer before."""
+        fresh = [note for note in notes if note not in self._not_told_of]
+        self._not_told_of |= {note for note in notes if note.startswith(_NOT_TOLD_OF)}
+        return fresh
 
     def after(self, transcript: Transcript) -> Iterator[str]:
         """What to say below an answer."""

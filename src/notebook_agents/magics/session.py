@@ -218,6 +218,7 @@ class Session:
             transcript.fail(str(error))
             screen.end(transcript)
             raise
+        transcript.notes = self._advice.unsaid(transcript.notes)
         for note in self._advice.after(transcript):
             transcript.note(note)
         self.n_prompts += 1
