@@ -26,7 +26,7 @@ GRACE_SECONDS = 0.4
 N_INTERRUPTS = 2
 QUIET_SECONDS = 2.0
 """How long after the reply the end of the output may be outstanding."""
-END_MILLISECONDS = 150
+END_MILLISECONDS = 1000
 MESSAGES_PER_TURN = 100
 LARGE_BYTES = 256 * 1024
 """Reading a message of this size takes milliseconds; then it is the others' turn."""
