@@ -68,8 +68,13 @@ def test_the_main_steps_work_in_notebook_7_too(lab: Lab, page: Page, tmp_path: P
     page.page.on("request", lambda request: page.requests.append(request.url))
     page.page.goto(f"{lab.url}/notebooks/walk.ipynb?token={lab.token}")
     page.page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=PATIENCE_MS)
+    idle = page.page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")
+    idle.wait_for(timeout=PATIENCE_MS)
     walk = Walk(page, tmp_path)
     page.run("read_csv")
+    expect(page.code_cell("read_csv").locator(".jp-InputPrompt")).to_have_text(
+        "[1]:", timeout=PATIENCE_MS
+    )
     walk.expect(MEAN, "The average revenue in df is 285.402.")
     page.run(change)
     walk.expect(COLUMNS, "'revenue', 'tax']")

@@ -126,3 +126,39 @@ def test_control_c_stops_code_in_the_notebook_and_the_shell_goes_on(ipython_home
     terminal.type("n >= 1, told.state, told.tool_calls[0].status")
     terminal.wait_for("(True, 'cancelled', 'cancelled')")
     assert terminal.end() == 0
+
+
+def test_a_person_refuses_allows_and_undoes_a_change_and_has_an_error_mended(
+    ipython_home: Path,
+) -> None:
+    (ipython_home / "set_up.py").write_text(SET_UP)
+    terminal = Terminal(ipython_home)
+    terminal.wait_for("In [1]:")
+    terminal.type("%load_ext notebook_agents")
+    terminal.wait_for("In [2]:")
+    terminal.type("%run set_up.py")
+    terminal.wait_for("In [3]:")
+    terminal.type("totals = {'north': 1}")
+    terminal.wait_for("In [4]:")
+    for number, answer in ((4, "n"), (6, "y")):
+        terminal.type("%agent --live /python_executor code=\"totals['south'] = 2\"")
+        terminal.wait_for("changes totals['south']")
+        terminal.wait_for("or say what to do instead:")
+        terminal.type(answer)
+        terminal.wait_for(f"In [{number + 1}]:")
+        terminal.type("sorted(totals)")
+        terminal.wait_for("['north']" if answer == "n" else "['north', 'south']")
+        terminal.wait_for(f"In [{number + 2}]:")
+    terminal.type("%agent undo")
+    terminal.wait_for("totals")
+    terminal.wait_for("In [9]:")
+    terminal.type("sorted(totals)")
+    terminal.wait_for("['north']")
+    terminal.wait_for("In [10]:")
+    terminal.type("totls['north'] + 1")
+    terminal.wait_for("NameError")
+    terminal.wait_for("In [11]:")
+    terminal.type("%agent fix")
+    terminal.wait_for("+totals['north'] + 1")
+    terminal.wait_for("In [12]:")
+    assert terminal.end() == 0
