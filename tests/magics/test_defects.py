@@ -42,8 +42,9 @@ def test_2_an_expression_in_braces_is_either_put_in_or_told_to_be_left(
     agent_shell: AgentShell, capsys: pytest.CaptureFixture[str]
 ) -> None:
     agent_shell.shell.user_ns["rows"] = [1, 2, 3]
-    agent_shell.run("%agent how many are {rows}? and what is {undefined_name}?")
+    agent_shell.run("%agent how many are {rows}? and {len(rows)}? and what is {undefined_name}?")
     assert "[1, 2, 3]" in agent_shell.last_text
+    assert "{len(rows)}" in agent_shell.last_text, "a prompt runs no code"
     assert "{undefined_name}" in agent_shell.last_text
     assert "there is no variable undefined_name" in capsys.readouterr().out
 

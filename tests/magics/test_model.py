@@ -133,7 +133,9 @@ class EndpointEngine(ScriptedEngine):
 
     async def model(self, id: str) -> ModelInfo:
         if id.startswith("lab/"):
-            return ModelInfo(id=id, name=id, provider="lab")
+            return ModelInfo(
+                id=id, name=id, provider="lab", capabilities=("text", "tools", "vision")
+            )
         for info in await self.models():
             if info.id == id:
                 return info
@@ -147,8 +149,12 @@ class EndpointEngine(ScriptedEngine):
 def test_a_model_that_its_provider_does_not_list_can_be_chosen_and_asked(
     agent_shell: AgentShell, ipython_home: Path
 ) -> None:
-    core = fake_core(engine=EndpointEngine(), home=ipython_home / "workspaces")
+    engine = EndpointEngine()
+    core = fake_core(engine=engine, home=ipython_home / "workspaces")
     notebook_agents.use_core(core, shell=agent_shell.shell)
     assert "lab/anything, chosen here" in text_of(agent_shell, "%agent model lab/anything")
     assert agent_shell.run("%agent hello").value.model == "lab/anything"
+    agent_shell.run("from PIL import Image; picture = Image.new('RGB', (2, 2))")
+    agent_shell.run("%agent describe @picture")
+    assert "media_type='image/png'" in str(engine.requests[-1].messages[-1].parts[-1])
     assert "there is no model 'lib/anything'" in error_of(agent_shell, "%agent model lib/anything")

@@ -11,6 +11,7 @@ import base64
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from notebook_agents.core.errors import NotFound
 from notebook_agents.core.messages import AttachmentPart
 from notebook_agents.core.models import BUNDLED_MODEL, ModelInfo
 from notebook_agents.core.outlines import outline, outline_line
@@ -35,6 +36,7 @@ CONTEXT_SHARE = 0.25
 """Of what a model can read at once, that the notebook may take."""
 MAX_THUMBNAILS = 2
 SEES = "vision"
+"""The capability of models that take images."""
 _NOTHING_HIDDEN = Visibility()
 
 
@@ -63,7 +65,7 @@ class Context:
         if model == BUNDLED_MODEL:
             return None
         if model not in self._models:
-            self.know((yield from until(host.submit(_models))))
+            self.know((yield from until(host.submit(lambda core: _known(core, model)))))
         return self._models.get(model)
 
     def know(self, models: Iterable[ModelInfo]) -> None:
@@ -84,10 +86,14 @@ class Context:
         self.capsule = self._capsules.take(names, self.visibility, question)
         return self.capsule.text
 
+    def sees(self, model: str) -> bool:
+        """Whether a model takes images, once it was met."""
+        info = self._models.get(model)
+        return info is not None and SEES in info.capabilities
+
     def thumbnails(self, prompt: str, model: str) -> tuple[AttachmentPart, ...]:
         """Pictures of the figures that are new or named, for a model that sees images."""
-        info = self._models.get(model)
-        if info is None or SEES not in info.capabilities:
+        if not self.sees(model):
             return ()
         names = self.visibility.visible(self._shell.user_ns)
         fresh = {change.name for change in self.capsule.changes} | set(prompt.split())
@@ -150,5 +156,9 @@ def _picture(name: str, figure: Any) -> AttachmentPart | None:
     return AttachmentPart(kind="image", content=content, name=name, media_type="image/png")
 
 
-async def _models(core: Core) -> tuple[ModelInfo, ...]:
-    return await core.models.list()
+async def _known(core: Core, model: str) -> list[ModelInfo]:
+    """What is known of it; its provider may not list it, and listing all may take a network."""
+    try:
+        return [await core.models.get(model)]
+    except NotFound:
+        return []

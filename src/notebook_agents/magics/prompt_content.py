@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from notebook_agents.magics.transcript import Transcript
 
 _CALLED = re.compile(r"\s*/([A-Za-z_]\w*)(?=\s|$)")
-SEES = "vision"
-"""The capability of models that take images."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +58,8 @@ def what_is_asked(request: Prompt, session: Session, transcript: Transcript) -> 
     _offer(prompt.functions, session)
     yield from _offer_called(request.text, session)
     model, pictures = transcript.model, prompt.pictures
-    if pictures and not (yield from until(session.host.submit(lambda core: _sees(core, model)))):
+    yield from session.context.meet(session.host, model)
+    if pictures and not session.context.sees(model):
         transcript.note(f"{model} does not see images; it was told in words what there is")
         pictures = ()
     return Asked(text=prompt.text, pictures=pictures, parts=request.parts)
@@ -97,11 +96,6 @@ def _offer(functions: Sequence[tuple[str, Callable[..., Any]]], session: Session
             session.functions.offer(name, function)
         except NotebookAgentsError as error:
             raise AgentError(error.message) from error
-
-
-async def _sees(core: Core, model: str) -> bool:
-    infos: list[Any] = list(await core.models.list())
-    return any(info.id == model and SEES in info.capabilities for info in infos)
 
 
 def _attachment(picture: Picture) -> AttachmentPart:
