@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 from typing import Any
 
@@ -60,6 +61,18 @@ def test_an_async_function_is_awaited() -> None:
     functions = Functions({}, desk)
     functions.offer("soon", soon)
     assert served(functions, desk, "soon", x=1).content == "2"
+
+
+def test_stop_ends_an_async_function_that_waits() -> None:
+    async def wait() -> None:
+        _thread.interrupt_main()
+        await asyncio.Event().wait()
+
+    desk = Desk()
+    functions = Functions({}, desk)
+    functions.offer("wait", wait)
+    with pytest.raises(KeyboardInterrupt):
+        served(functions, desk, "wait")
 
 
 def test_unknown_and_missing_arguments_are_named() -> None:

@@ -76,6 +76,18 @@ def test_tables_and_widgets_become_outputs_of_the_cell(kernel: Kernel) -> None:
     assert kernel.run("slider.value").value() == "3"
 
 
+def test_secrets_that_code_prints_are_told_to_nobody(kernel: Kernel) -> None:
+    kernel.run("api_key = 'xylophone-' + 'tree'")
+    scripted(kernel, "print(api_key)\nnew_password = 'night' + 'ingale'\nnew_password")
+    reply = kernel.run("%agent --yes -o r show it")
+    assert "[masked]" in final(reply)
+    seen = str([m["content"] for m in reply.messages if m["msg_type"] != "execute_input"])
+    assert "xylophone-tree" not in seen
+    assert "nightingale" not in final(reply)
+    told = "[word in str(engine.requests[-1].messages) for word in (api_key, new_password)]"
+    assert kernel.run(told).value() == "[False, False]"
+
+
 def test_plots_of_matplotlib_are_shown_once_and_closed(kernel: Kernel) -> None:
     kernel.run("%matplotlib inline")
     scripted(kernel, "import matplotlib.pyplot as plt\nplt.plot([1, 2]);")

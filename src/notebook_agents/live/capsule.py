@@ -18,7 +18,6 @@ from notebook_agents.live.changes import Change, Snapshot, differences, snapshot
 from notebook_agents.live.describe import describer_of, details_of, head_of
 from notebook_agents.live.describe_code import is_module, is_the_notebooks, module_name
 from notebook_agents.live.describe_words import Look, counted, listed
-from notebook_agents.live.masking import Masker, secrets_of_environment
 from notebook_agents.live.visibility import Visibility
 
 DEFAULT_CHARS = 6_000
@@ -81,8 +80,7 @@ class Capsules:
         """Look at the notebook; ``remember`` the capsule once it was sent."""
         visible = visibility.visible(namespace)
         secrets = visibility.secrets(namespace)
-        texts = [value for value in secrets.values() if type(value) is str]
-        masker = Masker([*texts, *secrets_of_environment()])
+        masker = visibility.masker(namespace)
         names = list(visible)[-MAX_VARIABLES:]
         known = {name: visible[name] for name in names}
         comparing = Look(masker=masker, ends_at=time.monotonic() + self._comparing_s)

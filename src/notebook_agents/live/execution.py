@@ -10,7 +10,7 @@ import asyncio
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -84,7 +84,7 @@ def _run_cell(shell: Any, code: str) -> Any:
     is_async = problem is None and shell.should_run_async(code, transformed_cell=transformed)
     result = None
     try:
-        result = _awaited(cell) if is_async else _driven(cell)
+        result = awaited(cell) if is_async else _driven(cell)
     finally:
         shell.events.trigger("post_execute")
         shell.events.trigger("post_run_cell", result)
@@ -100,7 +100,7 @@ def _driven(cell: Any) -> Any:
     raise AssertionError("a cell without await has awaited something")
 
 
-def _awaited(cell: Any) -> Any:
+def awaited(work: Coroutine[Any, Any, Any]) -> Any:
     """Await on another loop of this thread while the kernel's stands still, as for any cell."""
     before = asyncio._get_running_loop()
     task = asyncio.current_task() if before is not None else None
@@ -109,7 +109,7 @@ def _awaited(cell: Any) -> Any:
     asyncio._set_running_loop(None)
     try:
         with asyncio.Runner() as runner:
-            return runner.run(cell)
+            return runner.run(work)
     finally:
         asyncio._set_running_loop(before)
         if before is not None and task is not None:

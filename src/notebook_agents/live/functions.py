@@ -8,15 +8,13 @@ so that only a stricter mode than usual asks or refuses.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import inspect
 import io
 import json
 import sys
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, get_type_hints
 
@@ -28,6 +26,7 @@ from notebook_agents.core.errors import InvalidRequest, NotFound, ToolFailed
 from notebook_agents.core.formatting import clip_text
 from notebook_agents.core.tools import ToolInvocation, ToolResult, ToolSpec
 from notebook_agents.live.desk import Desk
+from notebook_agents.live.execution import awaited
 
 MAX_RESULT_CHARS = 8_000
 MAX_ROWS = 20
@@ -125,7 +124,7 @@ class Functions:
         with contextlib.redirect_stdout(printed):
             value = _bound(offered.function, given)
             if inspect.iscoroutine(value):
-                value = _awaited(value)
+                value = awaited(value)
         text = printed.getvalue() + ("" if value is None else _text(value))
         return clip_text(text, max_chars=MAX_RESULT_CHARS) or "done; it returned nothing"
 
@@ -219,12 +218,6 @@ def _bound(function: Callable[..., Any], given: Mapping[str, Any]) -> Any:
         p.name: given[p.name] for p in parameters if p.kind is not positional if p.name in given
     }
     return function(*first, **rest)
-
-
-def _awaited(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """The result of an async function; the notebook's own loop is waiting for it and cannot run."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, coroutine).result()
 
 
 def _text(value: Any) -> str:

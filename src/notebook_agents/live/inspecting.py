@@ -12,7 +12,6 @@ from notebook_agents.core.tools import ToolSpec
 from notebook_agents.live.describe import details_of, head_of
 from notebook_agents.live.describe_frames import is_frame, plain_frame, values_in_full
 from notebook_agents.live.describe_words import Look
-from notebook_agents.live.masking import Masker, secrets_of_environment
 from notebook_agents.live.visibility import Visibility
 
 TOOL = "inspect_variable"
@@ -57,9 +56,8 @@ def inspected(
     """
     rules = visible or Visibility()
     value = _found(namespace, name, rules)
-    secrets = [text for text in rules.secrets(namespace).values() if type(text) is str]
     look = Look(
-        masker=Masker([*secrets, *secrets_of_environment()]),
+        masker=rules.masker(namespace),
         ends_at=time.monotonic() + LOOKING_S,
         is_thorough=True,
     )

@@ -151,8 +151,9 @@ class NotebookTools:
 
     async def _execute(self, invocation: ToolInvocation) -> ToolResult:
         loop, desk, id = asyncio.get_running_loop(), self._notebook.desk, invocation.conversation_id
+        masker = self._notebook.visibility.masker(self._notebook.names)
         printed = _Printed(
-            tell=lambda text: loop.call_soon_threadsafe(invocation.on_output, text),
+            tell=lambda text: loop.call_soon_threadsafe(invocation.on_output, masker.masked(text)),
             paint=lambda: desk.paint(id),
             interrupts=Interrupts(),
         )
@@ -178,7 +179,7 @@ class NotebookTools:
             changes = notebook.saver.after(call_id=invocation.call_id)
         if outcome.is_stopped:
             raise KeyboardInterrupt
-        return outcome, changes
+        return _without_secrets(outcome, notebook), changes
 
     async def _inspect(self, invocation: ToolInvocation) -> ToolResult:
         notebook, name, started = self._notebook, invocation.arguments["name"], time.monotonic()
@@ -197,6 +198,17 @@ class NotebookTools:
             value={"name": name, "description": text},
             duration_ms=(time.monotonic() - started) * 1000,
         )
+
+
+def _without_secrets(outcome: Outcome, notebook: Notebook) -> Outcome:
+    """What may be told and recorded; the code may have made secrets, too."""
+    masked = notebook.visibility.masker(notebook.names).masked
+    return replace(
+        outcome,
+        output=masked(outcome.output),
+        error_message=masked(outcome.error_message),
+        traceback=masked(outcome.traceback),
+    )
 
 
 class _Printed:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
-from notebook_agents.live.masking import is_secret_name
+from notebook_agents.live.masking import Masker, is_secret_name, secrets_of_environment
 
 _ABSENT = object()
 _SHELL_NAMES = frozenset({"In", "Out", "exit", "quit", "get_ipython", "open"})
@@ -44,6 +44,11 @@ class Visibility:
             for name, value in list(namespace.items())
             if self._is_the_persons(name, value) and self._is_secret(name)
         }
+
+    def masker(self, namespace: Mapping[str, Any]) -> Masker:
+        """Replaces the values of the person's secrets, and what looks like one."""
+        known = [value for value in self.secrets(namespace).values() if type(value) is str]
+        return Masker([*known, *secrets_of_environment()])
 
     def why_hidden(self, name: str) -> str:
         """Why a variable is not told; empty when it may be."""

@@ -88,6 +88,7 @@ class Turn:
                 if self._jobs:
                     # Stop may have been pressed while nothing ended at once; it comes first.
                     yield Future(), STOP_FIRST_S
+                    self._paint(feed)
                     self._work()
                 if self.transcript.pending and not self.is_stopped:
                     yield from self._decide()
@@ -143,7 +144,8 @@ class Turn:
                 self._left.append(item)
             else:
                 self.transcript.apply(item)
-        self.screen.show(self.transcript, has_news=bool(items))
+        # Nothing is drawn again before the work has ended, or says more.
+        self.screen.show(self.transcript, has_news=bool(items), is_urgent=bool(items))
 
     def _decide(self) -> Waits[None]:
         """Ask about every call that waits; the events of some of them may still be on their way."""
