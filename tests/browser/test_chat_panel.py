@@ -17,13 +17,20 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 SCRIPT = """
+DRAW = '''made = 41 + 1
+plot = {"data": [{"type": "bar", "y": [1, 3]}], "layout": {"title": {"text": "Sales"}}}
+display({"application/vnd.plotly.v1+json": plot}, raw=True)'''
 engine.gate = Slow()
 engine.script = [
     "Here is **bold**: " + " ".join(f"word{i}" for i in range(40)),
     call("file_writer", path="a.txt"), "It is written.",
     call("file_writer", path="b.txt"), "I may not.",
-    " ".join(f"long{i}" for i in range(2000)),
+    call("run_in_notebook", code=DRAW), "It is drawn.",
+    " ".join(f"long{i}" for i in range(2000)), "After the reload.",
 ]"""
+COMPUTE = "import time; time.sleep(3); print('computed')"
+ONE_QUESTION = """
+engine.script = [call("file_writer", path="a.txt"), "It is written.", "After the reload."]"""
 PANEL = 'notebook_agents.chat(model="other/model")'
 PATIENCE_MS = 30_000
 
@@ -34,7 +41,7 @@ def test_a_conversation_in_the_panel_survives_reload_restart_and_the_end_of_the_
     from playwright.sync_api import expect
 
     path = lab.folder / "chat.ipynb"
-    path.write_text(json.dumps(_notebook([SETUP + SCRIPT, PANEL])))
+    path.write_text(json.dumps(_notebook([SETUP + SCRIPT, PANEL, COMPUTE])))
     errors: list[str] = []
     page.page.on("pageerror", lambda error: errors.append(str(error)))
     page.open(lab, "chat.ipynb")
@@ -44,6 +51,7 @@ def test_a_conversation_in_the_panel_survives_reload_restart_and_the_end_of_the_
     field.wait_for(timeout=PATIENCE_MS)
     _stream(page, field)
     _decide(page, field)
+    _draw(page, field)
     _stop(page, field)
     assert page.page.screenshot(path=str(tmp_path / "panel.png"))
     _save(page)
@@ -52,6 +60,12 @@ def test_a_conversation_in_the_panel_survives_reload_restart_and_the_end_of_the_
     page.open(lab, "chat.ipynb")
     expect(_panel(page)).to_contain_text("word39", timeout=PATIENCE_MS)
     expect(_panel(page)).to_contain_text("It is written.")
+    field.fill("Are you there?")
+    field.press("Enter")
+    expect(_panel(page)).to_contain_text("After the reload.", timeout=PATIENCE_MS)
+    expect(_send(page)).to_be_visible(timeout=PATIENCE_MS)
+    _save(page)
+    assert "After the reload." in _transcript(path)
 
     page.page.get_by_role("button", name="Restart the kernel", exact=True).click()
     page.page.locator("button.jp-mod-accept", has_text="Restart").click()
@@ -72,7 +86,35 @@ def test_a_conversation_in_the_panel_survives_reload_restart_and_the_end_of_the_
     expect(static).to_be_visible(timeout=PATIENCE_MS)
     static.locator("summary").first.click()
     expect(static).to_contain_text("It is written.")
+    expect(page.page.get_by_text("Error displaying widget")).to_be_hidden()
     assert errors == []
+    assert page.hosts() <= {"127.0.0.1", "localhost"}
+
+
+def test_the_panel_works_in_notebook_7(lab: Lab, page: Page, tmp_path: Path) -> None:
+    from playwright.sync_api import expect
+
+    path = lab.folder / "chat.ipynb"
+    path.write_text(json.dumps(_notebook([SETUP + ONE_QUESTION, PANEL])))
+    page.page.on("request", lambda request: page.requests.append(request.url))
+    page.page.goto(f"{lab.url}/notebooks/chat.ipynb?token={lab.token}")
+    idle = page.page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")
+    idle.wait_for(timeout=PATIENCE_MS)
+    _run(page, 0)
+    _run(page, 1)
+    field = page.page.get_by_role("combobox", name="Message")
+    field.wait_for(timeout=PATIENCE_MS)
+    _decide(page, field, {"Allow Write a file once": "It is written."})
+    assert page.page.screenshot(path=str(tmp_path / "notebook.png"))
+    _save(page)
+    page.page.reload()
+    expect(_panel(page)).to_contain_text("It is written.", timeout=PATIENCE_MS)
+    field.fill("And now?")
+    field.press("Enter")
+    expect(_panel(page)).to_contain_text("After the reload.", timeout=PATIENCE_MS)
+    expect(_send(page)).to_be_visible(timeout=PATIENCE_MS)
+    _save(page)
+    assert "After the reload." in _transcript(path)
     assert page.hosts() <= {"127.0.0.1", "localhost"}
 
 
@@ -86,15 +128,18 @@ def _stream(page: Page, field: Any) -> None:
     expect(page.page.get_by_role("button", name="Stop").first).to_be_visible()
     expect(_panel(page)).to_contain_text("word39", timeout=PATIENCE_MS)
     expect(_panel(page).locator("strong", has_text="bold")).to_have_count(1)
-    expect(page.page.get_by_role("button", name="Send").first).to_be_visible(timeout=PATIENCE_MS)
+    expect(_send(page)).to_be_visible(timeout=PATIENCE_MS)
 
 
-def _decide(page: Page, field: Any) -> None:
-    """One question is answered with yes and one with no, both by keyboard."""
+ANSWERS = {"Allow Write a file once": "It is written.", "Deny Write a file": "I may not."}
+"""By the button that answers a question, what the model says then."""
+
+
+def _decide(page: Page, field: Any, answers: dict[str, str] = ANSWERS) -> None:
+    """Questions are answered by keyboard."""
     from playwright.sync_api import expect
 
-    answers = (("Allow Write a file once", "It is written."), ("Deny Write a file", "I may not."))
-    for answer, then in answers:
+    for answer, then in answers.items():
         field.fill("Write it")
         field.press("Enter")
         button = page.page.get_by_role("button", name=answer, exact=True)
@@ -102,22 +147,41 @@ def _decide(page: Page, field: Any) -> None:
         button.focus()
         page.page.keyboard.press("Enter")
         expect(_panel(page)).to_contain_text(then, timeout=PATIENCE_MS)
-        expect(page.page.get_by_role("button", name="Send").first).to_be_visible(
-            timeout=PATIENCE_MS
-        )
+        expect(_send(page)).to_be_visible(timeout=PATIENCE_MS)
+
+
+def _draw(page: Page, field: Any) -> None:
+    """Code shows what it would do, draws a plot when it is allowed, and can be taken back."""
+    from playwright.sync_api import expect
+
+    field.fill("Draw it")
+    field.press("Enter")
+    expect(page.page.locator(".na-preview")).to_contain_text("made", timeout=PATIENCE_MS)
+    page.page.get_by_role("button", name="Allow Run in the notebook once", exact=True).click()
+    expect(_send(page)).to_be_visible(timeout=PATIENCE_MS)
+    expect(_panel(page).locator(".is-plot .main-svg").first).to_be_visible(timeout=PATIENCE_MS)
+    _panel(page).get_by_role("button", name="Undo 1 change").press("Enter")
+    expect(_panel(page)).to_contain_text("removed: made", timeout=PATIENCE_MS)
 
 
 def _stop(page: Page, field: Any) -> None:
-    """What was written before Stop stays."""
+    """Beside a cell that computes Stop ends the run; what was written before it stays."""
     from playwright.sync_api import expect
 
     field.fill("Write a book")
     field.press("Enter")
     expect(_panel(page)).to_contain_text("long5", timeout=PATIENCE_MS)
+    _run(page, 2)
     page.page.get_by_role("button", name="Stop").first.click()
-    expect(page.page.get_by_role("button", name="Send").first).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.page.locator(".na-status-line")).to_contain_text("Stopping", timeout=2000)
+    expect(page.page.get_by_text("computed", exact=True)).to_have_count(0)
+    expect(_send(page)).to_be_visible(timeout=PATIENCE_MS)
     expect(_panel(page)).to_contain_text("long5")
-    expect(_panel(page)).not_to_contain_text("long1999")
+    expect(_panel(page)).not_to_contain_text("long150 ")
+
+
+def _send(page: Page) -> Any:
+    return page.page.get_by_role("button", name="Send", exact=True).first
 
 
 def _panel(page: Page) -> Any:
