@@ -64,7 +64,8 @@ def test_a_saved_notebook_shows_the_transcript_in_nbconvert(front: Front) -> Non
             )
         ]
     )
-    for exporter in (HTMLExporter(), MarkdownExporter()):
-        text, _resources = exporter.from_notebook_node(notebook)
+    exporters: tuple[Any, ...] = (HTMLExporter, MarkdownExporter)
+    for exporter in exporters:
+        text, _resources = exporter().from_notebook_node(notebook)
         assert "Transcript: **Save** &lt;b&gt;me&lt;/b&gt;" in text
         assert "You said: <b>Save</b> &lt;b&gt;me&lt;/b&gt;" in text
