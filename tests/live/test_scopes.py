@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import pytest
 
 from notebook_agents.core.assessments import Assessment, Finding, Risk
@@ -21,7 +24,14 @@ def own_function() -> None:
 
 
 own_function.__module__ = "__main__"
-NAMESPACE = {"df": [1], "other": [2], "n": 1, "account": Account(), "own": own_function}
+NAMESPACE: dict[str, Any] = {
+    "df": [1],
+    "other": [2],
+    "n": 1,
+    "account": Account(),
+    "own": own_function,
+}
+NAMESPACE |= {"handlers": {"go": own_function}, "later": partial(own_function)}
 
 
 def scope(code: str, risk: Risk = "mutates") -> Scope:
@@ -38,6 +48,8 @@ def test_variables_that_the_code_does_not_mention_are_not_kept() -> None:
     "code",
     [
         "own()",
+        "handlers['go']()",
+        "later()",
         "account.close()",
         "Account().close(); account",
         "exec('df.clear()')",

@@ -52,12 +52,23 @@ class Rehearsal:
     ended: Future[None] = field(default_factory=Future)
     """Done when the copy is gone."""
     _process: int = 0
+    """0 when there is none, or none any more: its number may soon be another program's."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
     _report: dict[str, Any] = field(default_factory=dict)
 
     def stop(self) -> None:
         """End the copy, if it is still there; from any thread."""
-        if self._process and not self.ended.done():
-            _kill(self._process)
+        with self._lock:
+            if self._process:
+                _kill(self._process)
+
+    def reap(self) -> None:
+        """End the copy and forget its number."""
+        with self._lock:
+            if self._process:
+                _kill(self._process)
+                _reap(self._process)
+            self._process = 0
 
     def preview(self, not_saved: tuple[tuple[str, str], ...] = ()) -> Preview:
         """What it showed; to be asked for once it has ended."""
@@ -141,8 +152,7 @@ def _watch(rehearsal: Rehearsal, reading: int, scratch: str) -> None:
             is_over = not chunk
         rehearsal._report = _understood(data, is_over, rehearsal.limits.seconds)
     finally:
-        _kill(rehearsal._process)
-        _reap(rehearsal._process)
+        rehearsal.reap()
         os.close(reading)
         shutil.rmtree(scratch, ignore_errors=True)
         rehearsal.ended.set_result(None)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import ast
 import types
 from collections.abc import Mapping
+from functools import partial
+from itertools import islice
 from typing import Any
 
 from notebook_agents.core.assessments import RISKS, Assessment
@@ -22,6 +24,9 @@ _OPAQUE = frozenset(
     }
 )  # fmt: skip
 """Names with which code reaches what it does not mention."""
+_HOLDERS = frozenset({list, dict, tuple, set, frozenset})
+MAX_HELD = 1_000
+"""Elements of a list or values of a dict that are looked at, as of a table of functions."""
 _MUTATES = RISKS.index("mutates")
 _FILES = RISKS.index("writes_files")
 
@@ -62,6 +67,15 @@ def _mentioned(code: str) -> set[str] | None:
 
 def _reaches_more(value: Any) -> bool:
     """Whether using a value may run code of the person's, which may use any variable."""
+    if type(value) in _HOLDERS:
+        held = value.values() if type(value) is dict else value
+        return any(_is_the_persons_code(part) for part in islice(held, MAX_HELD))
+    return _is_the_persons_code(value)
+
+
+def _is_the_persons_code(value: Any) -> bool:
+    if isinstance(value, partial):
+        value = value.func
     kind = value if isinstance(value, type) else type(value)
     if isinstance(value, types.FunctionType | types.MethodType):
         return value.__module__ in ("__main__", None)
