@@ -16,7 +16,16 @@ from typing import Any
 
 from notebook_agents.live.lockdown import MIN_VERSION, landlock_version
 
-SAFE_ROOMS = ("ipykernel.", "IPython.", "zmq.", "notebook_agents.", "debugpy", "_pydevd", "_pydev")
+SAFE_ROOMS = (
+    "ipykernel.",
+    "IPython.",
+    "jupyter_core.",
+    "zmq.",
+    "notebook_agents.",
+    "debugpy",
+    "_pydevd",
+    "_pydev",
+)
 """Threads of classes and functions of these modules hold nothing that code in a cell needs."""
 SAFE_NAMES = (
     "notebook-agents",
