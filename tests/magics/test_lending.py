@@ -13,7 +13,8 @@ import pytest
 from notebook_agents.core.conversations import Conversation
 from notebook_agents.core.ports import Query
 from notebook_agents.core.tools import SandboxOutcome
-from notebook_agents.magics.lending import MAX_LENT_BYTES, pack
+from notebook_agents.magics.context import frames_line, words_of
+from notebook_agents.magics.lending import MAX_LENT_BYTES, frames_in_question, pack
 
 if TYPE_CHECKING:
     from tests.magics.conftest import AgentShell
@@ -51,6 +52,28 @@ def test_what_does_not_fit_or_cannot_be_copied_is_said() -> None:
         "the tools do not see odd",
     ]
     assert pack({"odd": odd}).code == ""
+
+
+@pytest.mark.parametrize(
+    ("question", "names"),
+    [
+        ("the mean of price in df?", ["df"]),
+        ("is df2 larger than df?", ["df", "df2"]),
+        ("the mean price?", ["df2"]),
+    ],
+)
+def test_a_frame_of_two_names_is_lent_and_told_under_those_that_the_prompt_uses(
+    question: str, names: list[str]
+) -> None:
+    namespace = {"df": ORDERS, "df2": ORDERS}
+    assert list(frames_in_question(question, namespace, ())) == names
+    told = "; ".join(f"{name}(price, city)" for name in names)
+    assert frames_line(namespace, wanted=words_of(question)) == f"Dataframes: {told}"
+
+
+def test_a_name_that_was_lent_stays_lent_beside_a_new_one() -> None:
+    namespace = {"df": ORDERS, "df2": ORDERS}
+    assert list(frames_in_question("and df2?", namespace, ["df"])) == ["df", "df2"]
 
 
 @pytest.mark.parametrize("question", ["rows of orders?", "the mean PRICE", "{orders} is what?"])

@@ -8,6 +8,7 @@ for every conversation alike.
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -77,7 +78,7 @@ class Context:
         names: dict[str, Any] = self._shell.user_ns
         if model == BUNDLED_MODEL:
             self.capsule = Capsule()
-            return frames_line(names, self.visibility)
+            return frames_line(names, self.visibility, words_of(prompt))
         question = Question(
             prompt=prompt,
             max_chars=self._room(model),
@@ -120,28 +121,46 @@ class Context:
         return min(wished, int(info.context_length * CONTEXT_SHARE * CHARS_PER_TOKEN))
 
 
+def words_of(text: str) -> frozenset[str]:
+    """What a prompt may call something, in lower case."""
+    return frozenset(re.findall(r"\w+", text.lower()))
+
+
 def frames_by_name(
-    namespace: Mapping[str, Any], visibility: Visibility = _NOTHING_HIDDEN
+    namespace: Mapping[str, Any],
+    visibility: Visibility = _NOTHING_HIDDEN,
+    wanted: Collection[str] = (),
 ) -> dict[str, Any]:
-    """The newest data frames, each under its newest name, oldest first."""
+    """The newest data frames, oldest first, each under its newest name.
+
+    One of several names that is among the wanted words comes first: the person or the model goes by
+    it. All such names are given.
+    """
     pandas = loaded_pandas()
     if pandas is None:
         return {}
-    found: dict[int, tuple[str, Any]] = {}
+    names: dict[int, list[str]] = {}
     for name, value in reversed(list(namespace.items())):
         if visibility.why_hidden(name) or not isinstance(value, pandas.DataFrame):
             continue
-        if id(value) in found:
+        if id(value) not in names and len(names) == MAX_FRAMES:
             continue
-        found[id(value)] = (name, value)
-        if len(found) == MAX_FRAMES:
-            break
-    return dict(reversed(found.values()))
+        names.setdefault(id(value), []).append(name)
+    chosen = [
+        name
+        for several in names.values()
+        for name in [name for name in several if name.lower() in wanted] or several[:1]
+    ]
+    return {name: namespace[name] for name in reversed(chosen)}
 
 
-def frames_line(namespace: Mapping[str, Any], visibility: Visibility = _NOTHING_HIDDEN) -> str:
+def frames_line(
+    namespace: Mapping[str, Any],
+    visibility: Visibility = _NOTHING_HIDDEN,
+    wanted: Collection[str] = (),
+) -> str:
     """``Dataframes: df(price, qty); …``, or nothing when there are none."""
-    frames = frames_by_name(namespace, visibility).items()
+    frames = frames_by_name(namespace, visibility, wanted).items()
     return outline_line("Dataframes", [outline(name, frame.columns) for name, frame in frames])
 
 

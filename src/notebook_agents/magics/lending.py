@@ -11,14 +11,13 @@ import base64
 import hashlib
 import keyword
 import pickle
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from notebook_agents.core.errors import SandboxUnavailable
 from notebook_agents.live.visibility import Visibility
-from notebook_agents.magics.context import frames_by_name
+from notebook_agents.magics.context import frames_by_name, words_of
 
 if TYPE_CHECKING:
     from notebook_agents.core.core import Core
@@ -56,10 +55,11 @@ def frames_in_question(
     visibility: Visibility | None = None,
 ) -> dict[str, Any]:
     """The frames that a prompt names, by their own name or a column's, and those lent before."""
-    words = {word.lower() for word in re.findall(r"\w+", text)}
+    words = words_of(text)
+    wanted = words | {name.lower() for name in lent}
     return {
         name: frame
-        for name, frame in frames_by_name(namespace, visibility or Visibility()).items()
+        for name, frame in frames_by_name(namespace, visibility or Visibility(), wanted).items()
         if name in lent
         or name.lower() in words
         or any(str(column).lower() in words for column in frame.columns[:1000])
