@@ -23,17 +23,37 @@ MIN_ENTROPY_BITS = 4.0
 """Per character; words of a language and hexadecimal digests have less."""
 
 _WORD_BORDER = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[\s\-.]+")
+_NO_SECRETS = r"(?:count|counts|ids?|lengths?|lens|limit|budget|usage|types?|probs?)"
+_OWNERS = (
+    r"my|user|login|admin|root|master|account|acct|customer|service|svc|app|api|server|client|host"
+    r"|db|database|sql|mysql|pg|postgres|redis|mongo|rabbit|ldap|smtp|imap|mail|email|ftp|sftp|ssh"
+    r"|proxy|http|basic|wifi|zip|keystore|card|atm|bank|sim|phone|security|access"
+)
+_KEY_OWNERS = (
+    r"openai|anthropic|claude|azure|aws|gcp|google|gemini|github|gitlab|hf|huggingface|stripe"
+    r"|sendgrid|twilio|slack|mistral|cohere|groq|deepseek|openrouter|replicate|wandb|pinecone"
+    r"|tavily|serper|serpapi|service|account|storage|admin|deploy|webhook|client|ssl|tls|rsa|pgp|gpg"
+    r"|hmac|aes|fernet|access|private|secret|encryption|decryption|signing|ssh|session|auth|master"
+)
 _SECRET_NAME = re.compile(
-    r"(?:^|_)(?:"
-    r"password|passwords|passwd|passphrase|pwd|pw|secret|secrets|credential|credentials|creds?"
-    r"|token(?!_(?:count|counts|ids?|lengths?|lens|limit|budget|usage|types?|probs?)(?:_|$))"
-    r"|(?:access|auth|api|bearer|refresh|session|id|csrf|bot)_?tokens"
-    r"|api_?keys?|(?:access|private|secret|encryption|signing|ssh|session|auth|master)_?keys?"
+    r"(?:password|passwd|passphrase|passcode)s?(?:_|\d*$)"
+    r"|(?:^|_)(?:"
+    r"pwd|pw|psw|pswd|secret|secrets|credential|credentials|creds?"
+    rf"|token(?!_{_NO_SECRETS}(?:_|$))"
+    r"|(?:access|auth|api|bearer|refresh|session|id|csrf|bot|my|user|personal|github|gitlab|slack"
+    r"|device|login|secret|valid)_?tokens"
+    rf"|api_?keys?|(?:{_KEY_OWNERS})_?keys?"
+    rf"|(?:{_OWNERS})_?pass|pem|session_?ids?|sess_?ids?|phpsessid"
+    r"|auth_(?:headers?|data|string|str|tuple|code)"
     r"|apikey|bearer|jwt|cookies?|authorization|conn(?:ection)?_?str(?:ing)?|dsn|otp"
-    r")(?:_|\d*$)",
+    r")(?:_|\d*$)"
+    rf"|(?:^|^x_|(?:^|_)(?:{_OWNERS})_?)auth\d*$"
+    rf"|(?:^|(?:^|_)(?:{_OWNERS})_?)pin(?:_(?:code|number))?\d*$",
     re.IGNORECASE,
 )
-_SAID = r"""(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|access[_-]?key|credentials?)"""
+_SAID = (
+    r"""(?:pass(?:word|wd|phrase|code)?|pwd|secret|token|api[_-]?key|access[_-]?key|credentials?)"""
+)
 _SECRET_TEXTS = (
     re.compile(
         r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.S
@@ -45,9 +65,34 @@ _SECRET_TEXTS = (
     re.compile(r"(?i)\b(?:bearer|basic)\s+[\w.~+/=-]{12,}"),
     re.compile(r"(?<=://)[^\s/:@'\"]*:[^\s/@'\"]+(?=@)"),
 )
-_SAID_VALUE = re.compile(
-    rf"""(?i)({_SAID}\w{{0,20}}["']?\s{{0,5}}(?:=>?|:)\s{{0,5}})"""
-    r"""(?!\[masked\])(?:"[^"\n]+(?:"|\Z)|'[^'\n]+(?:'|\Z)|[^\s"',;&)\]}]{6,})"""
+_QUOTED = r"""(?:"[^"\n]+(?:"|\Z)|'[^'\n]+(?:'|\Z)"""
+_SAID_VALUES = (
+    re.compile(
+        r"""(?i)(\b(?:proxy-)?authorization["']?\s{0,5}[:=]\s{0,5})(?!\[masked\])"""
+        rf"""{_QUOTED}|(?:[a-z]{{2,20}}[ \t]{{1,5}})?[^\s"',;)\]}}]+)"""
+    ),
+    re.compile(
+        r"""(?i)(\bx-(?:auth|api|access|csrf|amz-security)(?:-[\w-]{0,30})?["']?\s{0,5}[:=]\s{0,5})"""
+        rf"""(?!\[masked\]){_QUOTED}|[^\s"',;)\]}}]+)"""
+    ),
+    re.compile(
+        rf"(?i)(\bauth\s{{0,5}}=\s{{0,5}}[(\[]\s{{0,5}}{_QUOTED})\s{{0,5}},\s{{0,5}}){_QUOTED})"
+    ),
+    re.compile(r"(?i)(\b(?:mysql|mariadb)[\w-]{0,12}\b[^\n]{0,200}?\s-p)(?!\[masked\])[^\s-]\S*"),
+    re.compile(
+        r"""(?i)(\b(?:curl|wget|https?)\b[^\n]{0,200}?\s(?:-u|-U|--user|--proxy-user)[\s=]{0,3}["']?"""
+        r"""[^\s:"']{1,100}:)(?!\[masked\])[^\s"']+"""
+    ),
+    re.compile(rf"(?i)(--[\w-]{{0,20}}{_SAID}[ \t]{{1,3}})(?![-\[])[^\s\"']+"),
+    re.compile(
+        rf"""(?i)({_SAID}\w{{0,20}}["']?\s{{0,5}}(?:=>?|:)\s{{0,5}})"""
+        rf"""(?!\[masked\]){_QUOTED}|[^\s"',;&)\]}}]{{6,}})"""
+    ),
+)
+"""Each keeps what says that a secret follows, and masks what follows."""
+_NAMED_VALUE = re.compile(
+    r"""(?<![\w-])([A-Za-z_][\w-]{0,60})(["']?[ \t]{0,5}(?:=>?|:)[ \t]{0,5})(?!\[masked\])"""
+    rf"""({_QUOTED})|[\w.~+/!@#$%^*?-]{{4,}})"""
 )
 _RANDOM = re.compile(rf"[A-Za-z0-9+_-]{{{MIN_RANDOM_CHARS},}}={{0,2}}")
 
@@ -74,7 +119,9 @@ class Masker:
             text = self._known.sub(MASK, text)
         for pattern in _SECRET_TEXTS:
             text = pattern.sub(MASK, text)
-        text = _SAID_VALUE.sub(rf"\1{MASK}", text)
+        for pattern in _SAID_VALUES:
+            text = pattern.sub(rf"\1{MASK}", text)
+        text = _NAMED_VALUE.sub(_without_value, text)
         return _RANDOM.sub(lambda found: MASK if _is_random(found[0]) else found[0], text)
 
 
@@ -86,6 +133,13 @@ def masked(text: str) -> str:
 def secrets_of_environment() -> list[str]:
     """The values of environment variables that are named like secrets."""
     return [value for name, value in os.environ.items() if is_secret_name(name)]
+
+
+def _without_value(found: re.Match[str]) -> str:
+    """``DB_PASS=hunter2``, ``auth='open sesame'``: a text, or of a constant's name any word."""
+    name, between, value = found.groups()
+    is_told = value[0] in "\"'" or (name.isupper() and "=" in between and " " not in between)
+    return f"{name}{between}{MASK}" if is_told and is_secret_name(name) else found[0]
 
 
 def _is_random(text: str) -> bool:
