@@ -162,7 +162,10 @@ def is_asked(view: View) -> bool:
 
 
 def test_an_interactive_figure_goes_to_the_panel_and_to_python(front: Front) -> None:
-    code = """import plotly.graph_objects as go; go.Figure(go.Bar(y=[3]), {"title": "Sales"})"""
+    code = (
+        "plot = {'data': [{'type': 'bar', 'y': [3]}], 'layout': {'title': {'text': 'Sales'}}}\n"
+        "display({'application/vnd.plotly.v1+json': plot}, raw=True)"
+    )
     comm = planned(front, "figures", code)
     front.run("figures = notebook_agents.chat(mode='full')", "figures")
     view = front.say(comm, "draw")
