@@ -210,6 +210,7 @@ class Checkpoints:
                 namespace[name] = value
                 restored.add(name)
         undone.restored = sorted(restored)
+        undone.removed.sort()
         undone.failures += [
             f"what changed inside {entry}" for entry in change.unsaved if entry.name not in restored
         ]
