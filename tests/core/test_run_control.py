@@ -15,10 +15,11 @@ from notebook_agents.core.events import Event, RunFinished, TextDelta, ToolFinis
 from notebook_agents.core.history import INTERRUPTED_RESULT
 from notebook_agents.core.loop import TOOL_OUTPUT_EVENTS
 from notebook_agents.core.policy import ASK_POLICY, HEADLESS_POLICY
+from notebook_agents.core.ports import Change
 from notebook_agents.core.runs import ApprovalDecision
 from notebook_agents.core.tools import ToolInvocation, ToolResult
 from notebook_agents.core.users import Actor
-from notebook_agents.testing import ScriptedEngine, ScriptedTools, call
+from notebook_agents.testing import MemoryStore, ScriptedEngine, ScriptedTools, call
 
 ANN = Actor(user_id="ann", username="ann")
 BOB = Actor(user_id="bob", username="bob")
@@ -188,6 +189,40 @@ async def test_a_cancel_keeps_the_results_of_tools_that_had_ended(
     results = nodes[-1].message.tool_results
     assert [(r.call_id, r.is_error) for r in results] == [("1", False), ("2", True)]
     assert results[0].content == "done and paid for"
+    await core.aclose()
+
+
+async def test_a_cancel_while_a_result_is_written_keeps_it_and_ends_the_run(
+    make_core: MakeCore, driver: Any
+) -> None:
+    class SlowStore(MemoryStore):
+        is_slow = False
+        begun, may_end = asyncio.Event(), asyncio.Event()
+
+        async def commit(self, *changes: Change) -> None:
+            if self.is_slow:
+                self.begun.set()
+                await self.may_end.wait()
+            await super().commit(*changes)
+
+    store = SlowStore()
+
+    def work() -> str:
+        """From its end on, writing takes long."""
+        store.is_slow = True
+        return "paid for"
+
+    core = make_core(call("work", "1"), "on", store=store, tools=ScriptedTools({"work": work}))
+    run = await driver.start(core)
+    await store.begun.wait()
+    cancelling = asyncio.gather(core.runs.cancel(ANN, run.id))
+    await asyncio.sleep(0)
+    store.is_slow = False
+    store.may_end.set()
+    [run] = await cancelling
+    assert (run.state, [c.content for c in run.tool_calls]) == ("cancelled", ["paid for"])
+    assert await driver.roles(core, run) == ["user", "assistant", "tool"]
+    assert (await driver.finish(core, conversation_id=run.conversation_id)).text == "on"
     await core.aclose()
 
 

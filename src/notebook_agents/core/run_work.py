@@ -46,7 +46,7 @@ from notebook_agents.core.ports import Change, Insert, Patch, Replace
 from notebook_agents.core.run_ends import close, finished_event, interrupt, moved, source_of
 from notebook_agents.core.run_prompts import instructions, told
 from notebook_agents.core.runs import PendingApproval, Run, advance
-from notebook_agents.core.spawn import RunStopped, StopSignal
+from notebook_agents.core.spawn import RunStopped, StopSignal, unbroken
 from notebook_agents.core.states import FinalState
 from notebook_agents.core.tools import ToolCall
 from notebook_agents.core.users import Actor
@@ -268,6 +268,9 @@ class RunWorker:
         return text
 
     async def _absorb(self, body: EventBody) -> None:
+        await unbroken(self._keep(body))  # half of it would leave the run without an end
+
+    async def _keep(self, body: EventBody) -> None:
         match body:
             case TextDelta():
                 self._partial += body.text

@@ -10,11 +10,28 @@ import asyncio
 import logging
 from collections.abc import Coroutine
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from notebook_agents.core.states import FinalState
 
+T = TypeVar("T")
 _log = logging.getLogger(__name__)
+
+
+async def unbroken(work: Coroutine[Any, Any, T]) -> T:
+    """Do ``work`` to its end, also when the task is cancelled meanwhile; that then comes after."""
+    task = asyncio.get_running_loop().create_task(work)
+    stop: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as cancelled:
+            stop = cancelled
+    if stop is not None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.warning("what a stopped task did to the end failed", exc_info=error)
+        raise stop
+    return task.result()
 
 
 class Supervisor:
