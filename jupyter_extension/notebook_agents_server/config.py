@@ -20,7 +20,6 @@ from traitlets import (
     Float,
     HasTraits,
     Int,
-    List,
     TraitError,
     Unicode,
     default,
@@ -30,17 +29,20 @@ from traitlets import (
 from notebook_agents.build import (
     BuildConfig,
     build_core,
+    check_providers,
     default_dask_scheduler,
     default_database_url,
     default_home,
     default_redis_url,
     default_webhook_allow_private,
 )
+from notebook_agents.core.errors import InvalidRequest
 from notebook_agents.core.models import BUNDLED_MODEL
 from notebook_agents.core.policy import LEVELS
 from notebook_agents_server.authorizer import HUB_PREFIX_ENV
 from notebook_agents_server.kernels import OAUTH_SECRET_ENV
 from notebook_agents_server.limits import Policy
+from notebook_agents_server.list_trait import Listing
 from notebook_agents_server.mounts import DIALECT_NAMES, LIMITS
 from notebook_agents_server.oauth import GOOGLE, OAuthSettings
 
@@ -67,7 +69,7 @@ class ServerSettings(HasTraits):
     default_model = Unicode(BUNDLED_MODEL, help="Id of the model of agents that name none.").tag(
         config=True
     )
-    models = List(
+    models = Listing(
         Unicode(),
         help="Local folders or hub ids of models to offer beside the built-in ones.",
     ).tag(config=True)
@@ -93,14 +95,14 @@ class ServerSettings(HasTraits):
         "",
         help="Level to use where another cannot be enforced; empty refuses the call instead.",
     ).tag(config=True)
-    tools = List(
+    tools = Listing(
         Unicode(),
         default_value=None,
         allow_none=True,
         help="Names of the tools to offer; None offers every installed one.",
     ).tag(config=True)
 
-    providers = List(
+    providers = Listing(
         Unicode(),
         default_value=None,
         allow_none=True,
@@ -138,7 +140,7 @@ class ServerSettings(HasTraits):
     mcp_allow_private = Bool(
         False, help="Whether MCP servers may be in private networks and on this machine."
     ).tag(config=True)
-    mcp_commands = List(
+    mcp_commands = Listing(
         Unicode(),
         help="""Command lines of MCP servers that others than administrators may register, such as
         `kubectl-mcp --cluster *`; * is any one word, NAME= in front allows a variable.""",
@@ -158,7 +160,7 @@ class ServerSettings(HasTraits):
         Default: yes when the environment's NOTEBOOK_AGENTS_WEBHOOK_ALLOW_PRIVATE is 1.""",
     ).tag(config=True)
 
-    root_dialects = List(
+    root_dialects = Listing(
         Enum(DIALECT_NAMES),
         default_value=list(DIALECT_NAMES),
         help="APIs whose documented paths also work directly below the server's base URL.",
@@ -181,7 +183,7 @@ class ServerSettings(HasTraits):
         help="""Its secret there.
         Default: the environment's NOTEBOOK_AGENTS_OAUTH_CLIENT_SECRET.""",
     ).tag(config=True)
-    oauth_redirects = List(
+    oauth_redirects = Listing(
         Unicode(),
         help="""Addresses of other origins to which `oauth_issuer` may send people back, whole and
         exact; those at this server may always be used.""",
@@ -194,7 +196,7 @@ class ServerSettings(HasTraits):
         help="""Whether a user name and password can be exchanged for a token.
         Default: yes, but not under JupyterHub, whose proxy shows the login to everybody.""",
     ).tag(config=True)
-    allow_origins = List(
+    allow_origins = Listing(
         Unicode(),
         help="Origins, such as https://app.example.org, whose pages may call the APIs.",
     ).tag(config=True)
@@ -267,6 +269,16 @@ class ServerSettings(HasTraits):
         except ValueError as error:
             raise TraitError(str(error)) from None
         return dict(proposal.value)
+
+    @validate("providers")
+    def _meaningful(self, proposal: Bunch) -> list[str] | None:
+        if proposal.value is None:
+            return None
+        try:
+            check_providers(proposal.value)
+        except InvalidRequest as error:
+            raise TraitError(error.message) from None
+        return list(proposal.value)
 
     @validate("allow_origin_pat")
     def _regular(self, proposal: Bunch) -> str:

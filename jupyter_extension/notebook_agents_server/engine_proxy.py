@@ -89,6 +89,16 @@ class Models(EngineHandler):
         self.reply_value(MODELS, await self.core.models.list())
 
 
+class Model(EngineHandler):
+    """``POST /model``; an id may be a folder and does not fit into a path."""
+
+    @operation(body=MODEL_REQUEST, answer=MODEL, errors=(404,))
+    async def post(self) -> None:
+        """One model that could be asked for, listed or not."""
+        body = self.parse_value(MODEL_REQUEST)
+        self.reply_value(MODEL, await self.core.models.get(body.model))
+
+
 class Load(EngineHandler):
     """``POST /load``."""
 
@@ -123,6 +133,7 @@ ROUTES: list[Route] = [
     (r"/generate", Generate),
     (r"/count", Count),
     (r"/models", Models),
+    (r"/model", Model),
     (r"/load", Load),
     (r"/unload", Unload),
     (r"/health", Health),

@@ -44,6 +44,7 @@ from notebook_agents.optimization.tables import ParquetTables, TablePorts
 from notebook_agents.optimization.workflow import OptimizationWorkflow, WorkflowPorts
 from notebook_agents.pricing.genai import GenaiPriceList
 from notebook_agents.providers.choice import with_providers
+from notebook_agents.providers.config import read_providers
 from notebook_agents.relay.redis import RedisRelay
 from notebook_agents.reports.files import ProcessReports
 from notebook_agents.sandbox.config import SandboxConfig
@@ -201,6 +202,11 @@ def build_core(
     if not config.engine_url:
         ports = replace(ports, engine=with_providers(ports.engine, config.providers, config.models))
     return Core(ports)
+
+
+def check_providers(entries: Sequence[str]) -> None:
+    """Raise InvalidRequest for an entry of ``BuildConfig.providers`` that means nothing."""
+    read_providers(entries, {})
 
 
 def _plain_ports(config: BuildConfig) -> CorePorts:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from traitlets import TraitError
+from traitlets.config import Application
 
 from notebook_agents.build import BuildConfig
 from notebook_agents_server.app import NotebookAgentsApp
@@ -88,3 +90,44 @@ def test_passwords_are_not_taken_under_a_hub(monkeypatch: pytest.MonkeyPatch) ->
     assert ServerSettings().password_login
     monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", "/user/alice/")
     assert not ServerSettings().password_login
+
+
+class Elsewhere(Application):
+    """Reads the command line without knowing the extension, as Jupyter's server does."""
+
+
+def given(*words: str) -> NotebookAgentsApp:
+    """The extension with settings from the command line of a server."""
+    server = Elsewhere()
+    server.parse_command_line([f"--NotebookAgentsApp.{word}" for word in words])
+    return NotebookAgentsApp(config=server.config)
+
+
+@pytest.mark.parametrize(
+    ("words", "providers"),
+    [
+        (['providers=["lab=http://h:1/v1"]'], ["lab=http://h:1/v1"]),
+        (['providers=["lab=http://h:1/v1", "openai"]'], ["lab=http://h:1/v1", "openai"]),
+        (["providers=lab=http://h:1/v1"], ["lab=http://h:1/v1"]),
+        (["providers=openai", "providers=lab=http://h:1/v1"], ["openai", "lab=http://h:1/v1"]),
+        (["providers=[]"], []),
+        (["providers=None"], None),
+    ],
+)
+def test_lists_on_the_command_line_are_taken_in_every_form(
+    words: list[str], providers: list[str] | None
+) -> None:
+    assert given(*words).providers == providers
+
+
+def test_other_lists_on_the_command_line_are_lists_too() -> None:
+    app = given('models=["/models/qwen"]', 'root_dialects=["netra", "tektra"]')
+    assert app.models == ["/models/qwen"]
+    assert app.root_dialects == ["netra", "tektra"]
+
+
+@pytest.mark.parametrize("entry", ["Lab=http://h/v1", "lab", "lab=h:1", '["lab=http://h/v1'])
+def test_a_provider_that_means_nothing_is_refused_in_one_line(entry: str) -> None:
+    with pytest.raises(TraitError, match="cannot be used") as refused:
+        given(f"providers={entry}")
+    assert len(str(refused.value).splitlines()) == 1

@@ -28,7 +28,7 @@ NDJSON = "application/x-ndjson"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRequest:
-    """The body of ``POST /load`` and ``POST /unload``."""
+    """The body of ``POST /model``, ``POST /load`` and ``POST /unload``."""
 
     model: str
 

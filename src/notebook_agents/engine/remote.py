@@ -21,7 +21,11 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from notebook_agents.core import engine_wire
-from notebook_agents.core.errors import EngineUnavailable, NotebookAgentsError
+from notebook_agents.core.errors import (
+    EngineUnavailable,
+    NotebookAgentsError,
+    NotFound,
+)
 from notebook_agents.core.models import (
     EngineHealth,
     GenerateChunk,
@@ -60,6 +64,15 @@ class RemoteEngine:
         if self._worker is not None and not self._worker.is_ready:
             return await asyncio.to_thread(_catalogue, self._config.models)
         return engine_wire.MODELS.validate_json(await self._fetch("GET", "models"))
+
+    async def model(self, id: str) -> ModelInfo:
+        """One model, also one that a provider behind a server has without listing it."""
+        if self._worker is None and (described := await self._described(id)):
+            return described
+        for model in await self.models():
+            if model.id == id:
+                return model
+        raise NotFound("model", id)
 
     async def load(self, model: str) -> ModelInfo:
         """Bring a model into memory, downloading it if it has to be and can be."""
@@ -146,6 +159,19 @@ class RemoteEngine:
         if not response.is_success:
             raise _refusal(response.status_code, response.content)
         return response.content
+
+    async def _described(self, id: str) -> ModelInfo | None:
+        """What the engine says of a model; None when it has no such door, as older ones."""
+        async with self._reachable() as client:
+            response = await client.post("model", json={"model": id})
+        if response.is_success:
+            return engine_wire.MODEL.validate_json(response.content)
+        error = _refusal(response.status_code, response.content)
+        if isinstance(error, NotFound) and error.kind == "model":
+            raise error
+        if response.status_code in (httpx2.codes.NOT_FOUND, httpx2.codes.METHOD_NOT_ALLOWED):
+            return None
+        raise error
 
     @asynccontextmanager
     async def _reachable(self) -> AsyncIterator[httpx2.AsyncClient]:

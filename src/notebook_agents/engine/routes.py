@@ -24,7 +24,7 @@ from notebook_agents.core.errors import (
     NotFound,
     Unsupported,
 )
-from notebook_agents.core.models import CountingEngine, GenerateRequest
+from notebook_agents.core.models import CountingEngine, GenerateRequest, find_model
 from notebook_agents.core.ports import Engine
 from notebook_agents.core.spawn import RunStopped, StopSignal
 from notebook_agents.engine import wire
@@ -124,6 +124,15 @@ class ModelsHandler(EngineHandler):
         self.reply(engine_wire.MODELS, tuple(await self.engine.models()))
 
 
+class ModelHandler(EngineHandler):
+    """``POST /model``; an id may be a folder and does not fit into a path."""
+
+    async def post(self) -> None:
+        """One model that could be asked for."""
+        body: engine_wire.ModelRequest = self.read(engine_wire.MODEL_REQUEST)
+        self.reply(engine_wire.MODEL, await find_model(self.engine, body.model))
+
+
 class LoadHandler(EngineHandler):
     """``POST /load``."""
 
@@ -199,6 +208,7 @@ def make_application(engine: Engine, token: str = "") -> Application:
         [
             ("/generate", GenerateHandler, options),
             ("/models", ModelsHandler, options),
+            ("/model", ModelHandler, options),
             ("/load", LoadHandler, options),
             ("/unload", UnloadHandler, options),
             ("/embed", EmbedHandler, options),

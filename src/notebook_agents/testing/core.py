@@ -10,6 +10,7 @@ from typing import Any
 
 from notebook_agents.core.archive_files import ArchiveFiles
 from notebook_agents.core.core import Core, CorePorts
+from notebook_agents.core.ports import Engine
 from notebook_agents.core.workspaces import Workspaces
 from notebook_agents.testing.engine import ScriptedEngine, Step
 from notebook_agents.testing.files import MemoryFiles
@@ -68,7 +69,7 @@ def python_executor(code: str, timeout: int = 30) -> str:
 def fake_core(
     *script: Step,
     home: Path | None = None,
-    engine: ScriptedEngine | None = None,
+    engine: Engine | None = None,
     tools: ScriptedTools | None = None,
     **ports: Any,
 ) -> Core:
