@@ -51,7 +51,16 @@ async def test_a_message_begins_with_the_call_and_the_model_goes_on(
 
 
 @pytest.mark.parametrize(
-    "text", ["/tmp is full", "/help me", "/home/me/a.csv has what?", "a /add b", "/", "7/8"]
+    "text",
+    [
+        "/tmp is full",
+        "/help me",
+        "/what if x=1 and y=2",
+        "/home/me/a.csv has what?",
+        "a /add b",
+        "/",
+        "7/8",
+    ],
 )
 async def test_a_slash_alone_calls_nothing(core: Core, text: str) -> None:
     run = await ask(core, ROOT, text)
@@ -65,6 +74,11 @@ async def test_a_slash_alone_calls_nothing(core: Core, text: str) -> None:
         ("/echo__ech text=x", "did you mean /echo__echo?"),
         ("/zzz__yyy x=1", "there are: add, echo__echo"),
         ("/mcp__echo__ech text=x", "did you mean /echo__echo?"),
+        (
+            "/nosuch x=1 'y=a b'",
+            "there are: add, echo__echo; a message for the model begins without",
+        ),
+        ('/nosuch {"x": 1}', "there is no tool 'nosuch'"),
         ("/add one two", "'one' is no name=value"),
         ("/add {a: 1}", "the JSON cannot be read"),
         ("/add 'a=1", "no closing quotation"),

@@ -3,7 +3,8 @@
 Arguments are JSON or ``name=value`` words, quoted where they have spaces; values that are JSON
 (numbers, true, lists) are taken as that where the tool's schema does not want text. What follows
 the JSON, or stands on further lines, is for the model, which goes on with the result. A slash and a
-word that is near no tool is a message like any other, so ``/tmp is full`` asks nothing of anybody.
+word that is near no tool is a message like any other, so ``/tmp is full`` asks nothing of anybody,
+unless all that follows are arguments.
 
 The call is checked, asked about and recorded like one of a model. The model in the box, which knows
 only its own tools, does not put the result into words: there the answer is the result.
@@ -66,7 +67,7 @@ def explicit_call(
     if found is None:
         if why := runner.why_absent(name):
             raise InvalidRequest(why, field="message")
-        _refuse_unknown(name, [spec.name for spec in usable])
+        _refuse_unknown(name, text[match.end() :], [spec.name for spec in usable])
         return None
     if found not in usable:
         raise InvalidRequest(f"this agent does not have the tool {name!r}", field="message")
@@ -91,11 +92,22 @@ def _in_our_words(name: str, known: Container[str]) -> str:
     return elsewhere if elsewhere and not elsewhere.endswith("*") else ours(name)
 
 
-def _refuse_unknown(name: str, names: Sequence[str]) -> None:
+def _refuse_unknown(name: str, rest: str, names: Sequence[str]) -> None:
     near = closest(name, names)
-    if near or is_outside(name):
-        hint = f"; did you mean /{near}?" if near else f"; there are: {', '.join(names) or 'none'}"
-        raise InvalidRequest(f"there is no tool {name!r}{hint}", field="message")
+    if near or is_outside(name) or _has_arguments(rest):
+        hint = f"did you mean /{near}?" if near else f"there are: {', '.join(names) or 'none'}"
+        plain = "" if near else "; a message for the model begins without the slash"
+        raise InvalidRequest(f"there is no tool {name!r}; {hint}{plain}", field="message")
+
+
+def _has_arguments(text: str) -> bool:
+    """Whether it is written like a call and like nothing else: all name=value words, or JSON."""
+    line = text.strip().partition("\n")[0]
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        return False
+    return line.startswith('{"') or (bool(words) and all(map(_WORD.match, words)))
 
 
 def _arguments(text: str, spec: ToolSpec) -> dict[str, Any]:
