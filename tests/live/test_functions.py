@@ -89,3 +89,21 @@ def test_a_table_it_returns_is_cut() -> None:
     functions = Functions({}, desk)
     functions.offer("rows", lambda: pd.DataFrame({"n": range(10_000)}))
     assert served(functions, desk, "rows").content.count("\n") < 30
+
+
+def test_secrets_in_what_it_returns_and_raises_are_not_told() -> None:
+    def show(is_wrong: bool = False) -> pd.DataFrame:
+        if is_wrong:
+            raise ValueError("bad login plum-4477")
+        print("plum-4477")  # noqa: T201
+        return pd.DataFrame({"password": ["other-5588"]})
+
+    desk = Desk()
+    functions = Functions({"api_key": "plum-4477"}, desk)
+    functions.offer("show", show)
+    result = served(functions, desk, "show")
+    assert "plum" not in f"{result.content}{result.value}"
+    assert "other" not in f"{result.content}{result.value}"
+    failed = served(functions, desk, "show", is_wrong=True)
+    assert failed.content == "Error: ValueError: bad login [masked]"
+    assert failed.error_type == "ValueError"

@@ -11,6 +11,7 @@ from jupyter_client.manager import KernelManager
 from tests.magics.conftest import FAKE_CORE, Kernel, Reply
 
 from notebook_agents.live.lockdown import MIN_VERSION, landlock_version
+from notebook_agents.live.masking import MASK
 
 pytestmark = pytest.mark.slow
 LOOP = "print('partial')\\nimport time\\nwhile True: time.sleep(0.01)"
@@ -88,6 +89,29 @@ def test_secrets_that_code_prints_are_told_to_nobody(kernel: Kernel) -> None:
     assert kernel.run(told).value() == "[False, False]"
 
 
+def test_secrets_of_frames_and_of_the_environment_are_neither_told_nor_recorded(
+    kernel: Kernel,
+) -> None:
+    kernel.run(
+        "import os, pandas as pd\nos.environ['MY_SERVICE_TOKEN'] = 'walnut-' + '1'\n"
+        "users = pd.DataFrame({'name': ['Ada'], 'password': ['cherry-' + '2']})\n"
+        "config = {'db': {'login_pass': 'quince-' + '3'}}"
+    )
+    scripted(
+        kernel,
+        "print(sorted(os.environ.items()))\nprint(users.to_string(), flush=True)\n"
+        "raise ValueError(config['db'])",
+    )
+    reply = kernel.run("%agent --yes -o r show them")
+    words = ("walnut-1", "cherry-2", "quince-3")
+    seen = str([m["content"] for m in reply.messages if m["msg_type"] != "execute_input"])
+    assert [word in seen for word in words] == [False] * 3
+    told = f"[word in f'{{engine.requests[-1].messages}}{{r.tool_calls}}' for word in {words}]"
+    assert kernel.run(told).value() == "[False, False, False]"
+    assert MASK in final(reply)
+    kernel.run("del os.environ['MY_SERVICE_TOKEN']")
+
+
 def test_plots_of_matplotlib_are_shown_once_and_closed(kernel: Kernel) -> None:
     kernel.run("%matplotlib inline")
     scripted(kernel, "import matplotlib.pyplot as plt\nplt.plot([1, 2]);")
@@ -146,6 +170,57 @@ def test_stop_ends_code_in_the_notebook_and_keeps_what_it_printed(
     scripted(kernel, "after = 1")
     kernel.run("%agent --yes again")
     assert kernel.run("after").value() == "1"
+
+
+SWALLOWS = """
+print('partial')
+import time
+n_stops, until = 0, time.monotonic() + 20
+while n_stops < {n} and time.monotonic() < until:
+    try:
+        time.sleep(0.05)
+    except:
+        n_stops += 1
+        print('caught', n_stops)
+"""
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_code_that_catches_every_stop_ends_the_cell_when_it_ends(kernel: Kernel, n: int) -> None:
+    scripted(kernel, SWALLOWS.format(n=n))
+    stops: list[str] = []
+
+    def stop_each_time(message: dict[str, Any]) -> None:
+        text = str(message["content"].get("data"))
+        is_next = (f"caught {len(stops)}" if stops else "Running") in text
+        if is_next and len(stops) < n:
+            stops.append("stop")
+            kernel.manager.interrupt_kernel()
+
+    reply = kernel.run("%agent --yes -o r go", on_message=stop_each_time)
+    assert reply.error["traceback"] == ["Stopped: stopped; what was written so far is kept"]
+    assert kernel.run("r.state").value() == "'cancelled'"
+    assert kernel.run("1 + 1").value() == "2"
+    scripted(kernel, "after = 1")
+    kernel.run("%agent --yes again")
+    assert kernel.run("after").value() == "1"
+
+
+def test_a_stop_between_two_jobs_ends_the_cell_before_the_second(kernel: Kernel) -> None:
+    kernel.run("ran = []")
+    calls = [f"call('run_in_notebook', {id!r}, code='ran.append({id})')" for id in "12"]
+    # The first job asks for the end once its own is over, as a person who comes late.
+    kernel.run(
+        f"engine.script = [[{', '.join(calls)}], 'done']\n"
+        "import signal\n"
+        "def stop_late(_result):\n"
+        "    if ran and ran[-1] == 1: signal.raise_signal(signal.SIGINT)\n"
+        "get_ipython().events.register('post_run_cell', stop_late)"
+    )
+    reply = kernel.run("%agent --yes -o r go")
+    kernel.run("get_ipython().events.unregister('post_run_cell', stop_late)")
+    assert reply.error["traceback"] == ["Stopped: stopped; what was written so far is kept"]
+    assert kernel.run("ran, r.state").value() == "([1], 'cancelled')"
 
 
 CANCEL_LATER = """

@@ -27,13 +27,23 @@ from notebook_agents.core.formatting import clip_text
 from notebook_agents.core.tools import ToolInvocation, ToolResult, ToolSpec
 from notebook_agents.live.desk import Desk
 from notebook_agents.live.execution import awaited
+from notebook_agents.live.visibility import Visibility
 
 MAX_RESULT_CHARS = 8_000
 MAX_ROWS = 20
 """Of a table that a function returns; a model reads no more."""
 TIMEOUT_S = 300.0
 """For the model's patience; a function on the notebook's thread ends when it ends, or by Stop."""
+RETURNED = "_returned"
 VARIABLE = "the name of a variable of the notebook"
+
+
+class _Raised(Exception):
+    """What a function raised, in words that may be told."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +60,16 @@ class Offered:
 class Functions:
     """Answers the ToolRunner port with functions of one notebook."""
 
-    def __init__(self, namespace: Mapping[str, Any], desk: Desk) -> None:
+    def __init__(
+        self,
+        namespace: Mapping[str, Any],
+        desk: Desk,
+        visibility: Callable[[], Visibility] = Visibility,
+    ) -> None:
         self._namespace = namespace
         self._desk = desk
+        self._visibility = visibility
+        """The rules by now; what functions return is told without secrets."""
         self._offered: dict[str, Offered] = {}
 
     def offer(self, name: str, function: Callable[..., Any]) -> None:
@@ -98,8 +115,8 @@ class Functions:
             )
         except ToolFailed as error:
             return _failure(error.reason or "ToolFailed", error.message, started)
-        except Exception as error:  # noqa: BLE001 - the function is the person's and may raise anything
-            return _failure(type(error).__name__, f"{type(error).__name__}: {error}", started)
+        except _Raised as raised:
+            return _failure(raised.name, str(raised), started)
         return ToolResult(
             status="succeeded",
             content=text,
@@ -121,11 +138,20 @@ class Functions:
     def _call(self, offered: Offered, arguments: Mapping[str, Any]) -> str:
         given = {name: self._value(offered, name, value) for name, value in arguments.items()}
         printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            value = _bound(offered.function, given)
-            if inspect.iscoroutine(value):
-                value = awaited(value)
-        text = printed.getvalue() + ("" if value is None else _text(value))
+        # What it is given and returns may be named like a secret, or hold what is.
+        known, masker = dict(given), self._visibility().masker
+        try:
+            with contextlib.redirect_stdout(printed):
+                value = _bound(offered.function, given)
+                if inspect.iscoroutine(value):
+                    value = awaited(value)
+            known[RETURNED] = value
+            text = printed.getvalue() + ("" if value is None else _text(value))
+        except Exception as error:  # noqa: BLE001 - the function is the person's and may raise anything
+            message = f"{type(error).__name__}: {error}"
+            told = masker(self._namespace, known).masked(message)
+            raise _Raised(type(error).__name__, told) from None
+        text = masker(self._namespace, known).masked(text)
         return clip_text(text, max_chars=MAX_RESULT_CHARS) or "done; it returned nothing"
 
     def _value(self, offered: Offered, name: str, value: Any) -> Any:

@@ -6,6 +6,8 @@ replaced. Rules know forms, not meanings: who has a secret of another form hides
 
 from __future__ import annotations
 
+import itertools
+import json
 import math
 import os
 import re
@@ -13,8 +15,12 @@ from collections import Counter
 from collections.abc import Iterable
 
 MASK = "[masked]"
-MIN_KNOWN_CHARS = 6
+MIN_KNOWN_CHARS = 4
 """Shorter values of secret variables are not looked for elsewhere: they are words like others."""
+MIN_INSIDE_CHARS = 8
+"""Shorter ones are masked where they stand as words, and not inside of other words."""
+MAX_KNOWN = 500
+"""So many are looked for everywhere, however long the text; more only as words."""
 MAX_KNOWN_CHARS = 2_000
 KNOWN_START_CHARS = 16
 """So much of a known secret gives it away, also where the rest was cut off."""
@@ -94,6 +100,7 @@ _NAMED_VALUE = re.compile(
     r"""(?<![\w-])([A-Za-z_][\w-]{0,60})(["']?[ \t]{0,5}(?:=>?|:)[ \t]{0,5})(?!\[masked\])"""
     rf"""({_QUOTED})|[\w.~+/!@#$%^*?-]{{4,}})"""
 )
+_WORD = re.compile(r"""[^\s"',;|()\[\]{}<>=]+""")
 _RANDOM = re.compile(rf"[A-Za-z0-9+_-]{{{MIN_RANDOM_CHARS},}}={{0,2}}")
 
 
@@ -105,24 +112,38 @@ def is_secret_name(name: str) -> bool:
 class Masker:
     """Replaces what looks like a secret, and the secrets that it knows."""
 
-    def __init__(self, secrets: Iterable[str] = ()) -> None:
-        known = {s[:MAX_KNOWN_CHARS] for s in secrets if len(s) >= MIN_KNOWN_CHARS}
-        longest_first = sorted(known, key=len, reverse=True)
-        whole = [re.escape(secret) for secret in longest_first]
-        # Behind them for where a text was cut.
-        starts = [rf"{re.escape(s[:KNOWN_START_CHARS])}[^\s\"',;]*" for s in longest_first]
-        self._known = re.compile("|".join([*whole, *starts])) if known else None
+    def __init__(self, secrets: Iterable[str] = (), cells: Iterable[str] = ()) -> None:
+        """Know secrets; ``cells`` are looked for only where they stand as words."""
+        words = {s for s in cells if len(s) >= MIN_KNOWN_CHARS}
+        spaced = (s for s in words if _WORD.fullmatch(s) is None)
+        known = dict.fromkeys(
+            form
+            for secret in itertools.chain(secrets, itertools.islice(spaced, MAX_KNOWN // 2))
+            if len(secret) >= MIN_KNOWN_CHARS
+            for form in _forms(secret[:MAX_KNOWN_CHARS])
+        )
+        self._words = words | set(itertools.islice(known, MAX_KNOWN, None))
+        self._starts = {s[:KNOWN_START_CHARS] for s in self._words if len(s) > KNOWN_START_CHARS}
+        self._known = _known_pattern(list(itertools.islice(known, MAX_KNOWN)))
 
     def masked(self, text: str) -> str:
         """The text with a mark in place of each secret."""
         if self._known is not None:
             text = self._known.sub(MASK, text)
+        if self._words:
+            text = _WORD.sub(self._masked_word, text)
         for pattern in _SECRET_TEXTS:
             text = pattern.sub(MASK, text)
         for pattern in _SAID_VALUES:
             text = pattern.sub(rf"\1{MASK}", text)
         text = _NAMED_VALUE.sub(_without_value, text)
         return _RANDOM.sub(lambda found: MASK if _is_random(found[0]) else found[0], text)
+
+    def _masked_word(self, found: re.Match[str]) -> str:
+        word = found[0].rstrip(".:!?…")
+        is_known = word in self._words or found[0] in self._words
+        is_start = len(word) >= KNOWN_START_CHARS and word[:KNOWN_START_CHARS] in self._starts
+        return MASK if is_known or is_start else found[0]
 
 
 def masked(text: str) -> str:
@@ -133,6 +154,37 @@ def masked(text: str) -> str:
 def secrets_of_environment() -> list[str]:
     """The values of environment variables that are named like secrets."""
     return [value for name, value in os.environ.items() if is_secret_name(name)]
+
+
+def _forms(secret: str) -> list[str]:
+    """A secret as it stands, as Python and JSON write it, and by its lines."""
+    forms = [secret, repr(secret)[1:-1], json.dumps(secret)[1:-1]]
+    lines = secret.split("\n")
+    return [*forms, *(line for line in lines if len(line) >= KNOWN_START_CHARS)]
+
+
+def _known_pattern(secrets: list[str]) -> re.Pattern[str] | None:
+    """Finds each of them, longer ones first, and cut ones by their beginning."""
+    words = [s for s in secrets if len(s) < MIN_INSIDE_CHARS or s.isdecimal()]
+    inside = [s for s in secrets if s not in set(words)]
+    starts = [s[:KNOWN_START_CHARS] for s in inside if len(s) > KNOWN_START_CHARS]
+    parts = [_tree(inside)] if inside else []
+    parts += [rf"(?<!\w){_tree(words)}(?!\w)"] if words else []
+    # Behind them for where a text was cut.
+    parts += [rf"{_tree(starts)}[^\s\"',;]*"] if starts else []
+    return re.compile("|".join(parts)) if parts else None
+
+
+def _tree(words: Iterable[str]) -> str:
+    """A pattern for many words that looks at each character of a text few times."""
+    words = sorted(set(words))
+    prefix = os.path.commonprefix(words)  # noqa: RUF071 - of any texts
+    rests = [word[len(prefix) :] for word in words]
+    groups = itertools.groupby(filter(None, rests), key=lambda rest: rest[0])
+    branches = "|".join(_tree(group) for _, group in groups)
+    if not branches:
+        return f"(?:{re.escape(prefix)})"
+    return f"(?:{re.escape(prefix)}(?:{branches}){'?' if '' in rests else ''})"
 
 
 def _without_value(found: re.Match[str]) -> str:

@@ -7,6 +7,7 @@ judged from the code itself; what it may change is kept before it runs, so that 
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from notebook_agents.core.assessments import Assessment
 from notebook_agents.core.code_effects import assess_code
 from notebook_agents.core.code_names import kinds_of
 from notebook_agents.core.errors import InvalidRequest, NotFound, ToolFailed
+from notebook_agents.core.figures import PLOTLY, Figure
 from notebook_agents.core.ports import ToolRunner
 from notebook_agents.core.states import ToolStatus
 from notebook_agents.core.tools import ToolInvocation, ToolResult, ToolSpec
@@ -26,6 +28,7 @@ from notebook_agents.live.execution import Outcome, execute
 from notebook_agents.live.inspecting import SPEC as INSPECT
 from notebook_agents.live.inspecting import inspected
 from notebook_agents.live.interrupts import Interrupts
+from notebook_agents.live.masking import Masker
 from notebook_agents.live.result_texts import content_of
 from notebook_agents.live.visibility import Visibility
 
@@ -85,6 +88,10 @@ class Notebook:
         """The notebook's variables."""
         names: dict[str, Any] = self.shell.user_ns
         return names
+
+    def masker(self) -> Masker:
+        """Knows the secrets that are there now: the code may have made some."""
+        return self.visibility.masker(self.names)
 
 
 class NotebookTools:
@@ -151,9 +158,11 @@ class NotebookTools:
 
     async def _execute(self, invocation: ToolInvocation) -> ToolResult:
         loop, desk, id = asyncio.get_running_loop(), self._notebook.desk, invocation.conversation_id
-        masker = self._notebook.visibility.masker(self._notebook.names)
+        notebook = self._notebook
         printed = _Printed(
-            tell=lambda text: loop.call_soon_threadsafe(invocation.on_output, masker.masked(text)),
+            tell=lambda text: loop.call_soon_threadsafe(
+                invocation.on_output, notebook.masker().masked(text)
+            ),
             paint=lambda: desk.paint(id),
             interrupts=Interrupts(),
         )
@@ -202,13 +211,38 @@ class NotebookTools:
 
 def _without_secrets(outcome: Outcome, notebook: Notebook) -> Outcome:
     """What may be told and recorded; the code may have made secrets, too."""
-    masked = notebook.visibility.masker(notebook.names).masked
+    masked = notebook.masker().masked
     return replace(
         outcome,
         output=masked(outcome.output),
         error_message=masked(outcome.error_message),
         traceback=masked(outcome.traceback),
+        figures=tuple(
+            replace(figure, label=masked(figure.label), content=_words_masked(figure, masked))
+            for figure in outcome.figures
+        ),
     )
+
+
+def _words_masked(figure: Figure, masked: Callable[[str], str]) -> str:
+    """The content of a figure; that of a picture has no words."""
+    if figure.media_type != PLOTLY:
+        return figure.content
+    content = _texts_masked(json.loads(figure.content), masked)
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+
+
+def _texts_masked(part: Any, masked: Callable[[str], str]) -> Any:
+    """Titles, labels and the like; arrays that plotly packs as base64 are numbers."""
+    if isinstance(part, str):
+        return masked(part)
+    if isinstance(part, list):
+        return [_texts_masked(one, masked) for one in part]
+    if isinstance(part, dict):
+        return {
+            key: one if key == "bdata" else _texts_masked(one, masked) for key, one in part.items()
+        }
+    return part
 
 
 class _Printed:

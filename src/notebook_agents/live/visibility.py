@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from notebook_agents.live.masking import Masker, is_secret_name, secrets_of_environment
+from notebook_agents.live.secret_values import SecretValues
 
 _ABSENT = object()
 _SHELL_NAMES = frozenset({"In", "Out", "exit", "quit", "get_ipython", "open"})
@@ -45,10 +46,25 @@ class Visibility:
             if self._is_the_persons(name, value) and self._is_secret(name)
         }
 
-    def masker(self, namespace: Mapping[str, Any]) -> Masker:
-        """Replaces the values of the person's secrets, and what looks like one."""
-        known = [value for value in self.secrets(namespace).values() if type(value) is str]
-        return Masker([*known, *secrets_of_environment()])
+    def masker(
+        self, namespace: Mapping[str, Any], secrets: Mapping[str, Any] | None = None
+    ) -> Masker:
+        """Replaces the values of the person's secrets, and what looks like one.
+
+        ``secrets`` are looked at too, such as the variables of a function that failed.
+        """
+        values = SecretValues(self._is_secret)
+        values.look(secrets or {})
+        values.look(
+            {
+                name: value
+                for name, value in list(namespace.items())
+                if type(name) is str
+                and name not in _SHELL_NAMES
+                and self.builtin.get(name, _ABSENT) is not value
+            }
+        )
+        return Masker([*secrets_of_environment(), *values.texts], values.cells)
 
     def why_hidden(self, name: str) -> str:
         """Why a variable is not told; empty when it may be."""

@@ -90,7 +90,7 @@ class Session:
         self.is_kernel = hasattr(shell, "kernel")
         self.desk = Desk()
         """Where tools leave what only the notebook's own thread may do."""
-        self.functions = Functions(shell.user_ns, self.desk)
+        self.functions = Functions(shell.user_ns, self.desk, lambda: self.visibility)
         """Those of the notebook that prompts have offered to the model."""
         self.context = Context(shell, self.preferences)
         """What prompts tell about the variables."""
