@@ -102,6 +102,38 @@ def test_a_cancelled_task_interrupts_the_generator_which_may_clean_up() -> None:
     assert cleaned == ["cleaned"]
 
 
+def test_a_second_stop_gets_through_although_a_kernel_tells_of_the_first_only() -> None:
+    stops: list[str] = []
+
+    def work() -> Waits[None]:
+        while True:
+            try:
+                yield Future(), None
+            except Interrupted:
+                stops.append("stop")
+                if len(stops) == 2:
+                    raise
+                threading.Thread(target=_thread.interrupt_main).start()
+
+    async def main() -> None:
+        task = asyncio.ensure_future(await_on(work()))  # noqa: TID251 - a test of cancelling
+        await asyncio.sleep(0)
+        task.cancel()  # as a kernel does
+        with pytest.raises(StoppedAwaiting):
+            await task
+
+    def ignored(_number: int, _frame: object) -> None:
+        """What a kernel does with further signals."""
+
+    before = signal.signal(signal.SIGINT, ignored)
+    try:
+        asyncio.run(asyncio.wait_for(main(), 10))
+        assert signal.getsignal(signal.SIGINT) is ignored
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert stops == ["stop", "stop"]
+
+
 @pytest.mark.parametrize("is_waiting", [True, False])
 def test_control_c_interrupts_the_next_wait_and_never_the_drawing(is_waiting: bool) -> None:
     drawn: list[str] = []

@@ -90,6 +90,7 @@ class Turn:
                     yield Future(), STOP_FIRST_S
                     self._paint(feed)
                     self._work()
+                    continue
                 if self.transcript.pending and not self.is_stopped:
                     yield from self._decide()
                 yield feed.changed(), TICK_S
@@ -131,10 +132,10 @@ class Turn:
         return is_over
 
     def _work(self) -> None:
-        jobs, self._jobs = self._jobs, []
-        for job in jobs:
-            if job.is_closing or not self.is_stopped:
-                job.do()
+        """One job at a time: a Stop between two of them is for both."""
+        job = self._jobs.pop(0)
+        if job.is_closing or not self.is_stopped:
+            job.do()
 
     def _paint(self, feed: Feed) -> None:
         """Draw what has arrived in the middle of a job; its end and further jobs come later."""

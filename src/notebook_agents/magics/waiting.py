@@ -95,6 +95,7 @@ class _ControlC:
 
 async def await_on(waits: Waits[T]) -> T:
     """Drive a generator on the running event loop."""
+    again = _StopAgain()
     try:
         wait = next(waits)
         awaited, done = wait[0], _done(wait[0])
@@ -105,12 +106,39 @@ async def await_on(waits: Waits[T]) -> T:
                 await asyncio.wait([done], timeout=wait[1])
                 wait = next(waits)
             except asyncio.CancelledError:
+                again.listen()
                 wait = waits.throw(Interrupted())
     except StopIteration as end:
         result: T = end.value
         return result
     except Interrupted:
         raise StoppedAwaiting(STOPPED) from None
+    finally:
+        again.close()
+
+
+class _StopAgain:
+    """Cancels the awaiting task at further Stops: a kernel tells a cell of the first one only."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task()
+        self._before: Any = None
+
+    def listen(self) -> None:
+        """From now on, SIGINT cancels; only the main thread gets signals."""
+        is_main = threading.current_thread() is threading.main_thread()
+        if is_main and self._before is None:
+            self._before = signal.signal(signal.SIGINT, self._handle)
+
+    def close(self) -> None:
+        """Let SIGINT do what it did before, unless somebody else has it meanwhile."""
+        if self._before is not None and signal.getsignal(signal.SIGINT) == self._handle:
+            signal.signal(signal.SIGINT, self._before)
+
+    def _handle(self, _number: int, _frame: object) -> None:
+        if self._task is not None:
+            self._loop.call_soon_threadsafe(self._task.cancel)
 
 
 def _done(future: Future[Any]) -> asyncio.Future[None]:
