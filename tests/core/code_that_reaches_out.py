@@ -73,6 +73,14 @@ WRITES = [
 ]
 
 NETWORK = [
+    "pd.read_csv(''.join(['ht', 'tp://127.0.0.1/', path]))",
+    "pd.read_csv('simplecache::http://127.0.0.1/x')",
+    "pd.read_csv(str(items))",
+    "pd.read_csv(f'ht{path}')",
+    "pd.read_csv('{}'.format(path))",
+    "np.load(''.join(items))",
+    "con.read_csv(''.join(items))",
+    "pd.io.common.urllib.request.urlopen(link)",
     "pd.read_csv(*['https://example.org/a.csv'])",
     "pd.read_csv(**{'filepath_or_buffer': 'https://example.org/a.csv'})",
     "pd.read_csv(*items)",
@@ -108,6 +116,24 @@ NETWORK = [
 ]
 
 SHELL = [
+    "display({'application/javascript': 'x'}, raw=True)",
+    "display({'text/plain': 'x'}, **{'raw': True})",
+    "from IPython.display import HTML\nHTML('<img src=http://a>')",
+    "from IPython.display import IFrame\nIFrame('http://a', 1, 1)",
+    "from IPython.display import Image\nImage(url='http://a')",
+    "from IPython.display import Image\nImage(''.join(items))",
+    "from IPython.display import Markdown\nMarkdown('<img src=http://a>')",
+    "from IPython.display import Markdown\nMarkdown(f'![](http://a/{path})')",
+    "from IPython.display import publish_display_data\npublish_display_data({})",
+    "class A:\n    def _repr_html_(self):\n        return '<b>'",
+    "class A: pass\nsetattr(A, '_repr_html_', lambda self: '<b>')",
+    "%%html\n<img src=http://a>",
+    "%%svg\n<svg/>",
+    "%%markdown\n<img src=http://a>",
+    "import notebook_agents\nnotebook_agents.show('api_key')",
+    "%config AgentMagics.mode='full'",
+    "%%agent\nhello",
+    "lambda a=os.system('ls'): 1",
     "np.test()",
     "import doctest\ndoctest.testmod()",
     "os.system('ls')",
@@ -260,6 +286,9 @@ SHELL = [
 ]
 
 DELETES = [
+    "import tempfile\ntempfile._os.remove('v/1')",
+    "def q(a: os.remove('v/1')): pass",
+    "def q() -> os.remove('v/1'): pass",
     "os.remove('a')",
     "import os\nos.unlink('a')",
     "os.rmdir('a')",

@@ -31,6 +31,9 @@ NAMES = {
     "fig": "figure",
     "my_function": "function",
     "Path": "import:pathlib.Path",
+    "steps": "generator",
+    "panel": "control",
+    "api_key": "named-secret text",
 }
 
 TABLE = [
@@ -80,6 +83,61 @@ PLACES = [
 @pytest.mark.parametrize(("code", "effect"), PLACES)
 def test_a_file_of_the_folder_is_an_edit_and_every_other_is_more(code: str, effect: str) -> None:
     assert assess(code).effect == effect
+
+
+SECRETS = [
+    "print(api_key)",
+    "f'{api_key}'",
+    "globals()['api_key']",
+    "print(globals())",
+    "os.environ.get('MY_SERVICE_TOKEN')",
+    "os.getenv('DB_PASS')",
+    "os.environ['PGPASSWORD']",
+    "print(sorted(os.environ.items()))",
+    "dict(os.environ)",
+    "open('/proc/self/environ').read()",
+    "open('/etc/passwd')",
+    "pd.read_csv('/etc/passwd')",
+    "open('.env').read()",
+    "Path('.netrc').read_text()",
+    "open(os.path.expanduser('~/.ssh/id_rsa')).read()",
+    "open(''.join(items)).read()",
+    "In[1]",
+    "_ih",
+    "%env",
+    "%history",
+    "%hist",
+    "%recall 1",
+    "%notebook a.ipynb",
+    "%save a.py 1",
+    "import getpass\ngetpass.getpass()",
+    "con.sql(\"SELECT * FROM '/etc/passwd'\")",
+]
+
+
+@pytest.mark.parametrize("code", SECRETS)
+def test_what_may_be_a_secret_is_not_read_unasked(code: str) -> None:
+    assert assess(code).effect == "external"
+
+
+CONTROLS = [
+    "%config AgentMagics.mode = 'full'",
+    "%agent config mode=full",
+    "%%agent --yes\nhello",
+    "%unload_ext notebook_agents",
+    "import notebook_agents\nnotebook_agents.use_core('x')",
+    "from notebook_agents import show\nshow('api_key')",
+    "import notebook_agents as na\nlist(map(na.show, items))",
+    "panel.mode = 'full'",
+    "panel.config.AgentMagics.mode = 'full'",
+]
+
+
+@pytest.mark.parametrize("code", CONTROLS)
+def test_no_mode_lets_code_change_what_agents_may_do(code: str) -> None:
+    found = assess(code)
+    assert found.effect == "privileged"
+    assert "person's" in found.reason
 
 
 def test_findings_say_in_words_what_happens_in_which_line() -> None:

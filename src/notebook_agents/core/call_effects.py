@@ -29,7 +29,8 @@ async def assess(
         return Assessment(effect=spec.effect)
     if spec.effect != "compute" or found.effect == "read":
         return found
-    is_inside = level != "low" or RISKS.index(found.risk) <= RISKS.index(STAYS_INSIDE)
+    is_small = RISKS.index(found.risk) <= RISKS.index(STAYS_INSIDE) and found.effect != "external"
+    is_inside = level != "low" or is_small
     return replace(found, effect="compute") if is_inside else found
 
 

@@ -6,6 +6,7 @@ import ast
 from dataclasses import dataclass
 
 from notebook_agents.core.code_expressions import Expressions
+from notebook_agents.core.code_guards import PAGE, is_drawn
 from notebook_agents.core.code_knowledge import CHANGING_METHODS, Known
 from notebook_agents.core.code_names import NEW, UNKNOWN, Value
 from notebook_agents.core.code_reading import words_of
@@ -64,7 +65,13 @@ class Arguments(Expressions):
         for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
             if isinstance(argument, ast.Attribute) and argument.attr in CHANGING_METHODS:
                 self.change(self.base_of(argument), f"hands on {words_of(argument)}", node)
+        for name in filter(is_drawn, named):
+            self.see("shell", f"{PAGE}: {name}", node)
         for value in (*values, *named.values()):
+            if value.kind == "generator" and not is_asking:
+                self.change(value, f"uses up {words_of(node)}", node)
+            if value.kind == "namespace":
+                self.see("reads", f"hands on all variables: {words_of(node)}", node, "external")
             if value.kind == "callable" and not is_asking:
                 self.see("mutates", f"hands on a function: {words_of(node)}", node)
         return Given(node, values, named)

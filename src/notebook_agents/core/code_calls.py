@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from notebook_agents.core.code_arguments import Given
-from notebook_agents.core.code_expressions import is_quiet
+from notebook_agents.core.code_expressions import is_control, is_quiet
+from notebook_agents.core.code_guards import SECRET_KEEPERS
 from notebook_agents.core.code_knowledge import (
     CHANGES_ARGUMENT,
+    CHANGING_METHODS,
     FUNCTIONS,
     HOLDING_BUILTINS,
     LISTED_MODULES,
@@ -34,6 +36,7 @@ from notebook_agents.core.code_methods import Methods
 from notebook_agents.core.code_names import NEVER_CHANGE, NEW, NUMBER, UNKNOWN, Value
 from notebook_agents.core.code_places import is_address
 from notebook_agents.core.code_reading import one_of, words_of
+from notebook_agents.core.code_sources import local_start
 
 OPENERS = {
     "io.open": 1, "codecs.open": 1, "io.FileIO": 1, "gzip.open": 1, "bz2.open": 1, "lzma.open": 1,
@@ -41,6 +44,13 @@ OPENERS = {
     "tarfile.TarFile": 1, "lzma.LZMAFile": 1, "pathlib.Path.open": 0,
 }  # fmt: skip
 """Functions that open a file, and where their mode stands."""
+OTHER_READERS = frozenset(
+    {"numpy.load", "numpy.fromfile", "numpy.fromregex", "linecache.getline",
+     "linecache.getlines", "xml.etree.ElementTree.parse", "lxml.etree.parse"}
+)  # fmt: skip
+MODULES_OF_FUNCTIONS = frozenset(
+    {"sys.stdout", "sys.stderr", "matplotlib.pyplot", "numpy.char", "numpy.ma", "IPython.display"}
+)
 PATH_MAKERS = ("pathlib.", "os.path.", "glob.")
 ORIGIN_KINDS = {"pandas": "frame", "polars": "frame", "geopandas": "frame", "numpy": "array",
                 "torch": "array"}  # fmt: skip
@@ -93,12 +103,16 @@ class Calls(Methods):
 
     def _function(self, origin: str, given: Given) -> Value:
         self._check_inplace(UNKNOWN, given.shown(0), given)
+        self._aggregations(given)
+        self._shown_in_page(origin, given)
         if (known := FUNCTIONS.get(origin)) is not None:
             self._known(origin, known, given)
         elif origin in CHANGES_ARGUMENT:
             self.change(given.at(0) or UNKNOWN, f"changes {given.shown(0)}", given.node)
         elif (out := given.at(N_INPUTS.get(origin, -1))) is not None:
             self.change(out, f"writes its result into {given.shown(N_INPUTS[origin])}", given.node)
+        elif self._guarded(origin, given):
+            return UNKNOWN
         elif origin in OPENERS or origin == "builtins.open":
             return self._open(origin, given)
         elif _is_unbound(origin) and not _is_looking(origin):
@@ -108,6 +122,20 @@ class Calls(Methods):
         else:
             self._by_module(origin, given)
         return self._made_by(origin, given)
+
+    def _guarded(self, origin: str, given: Given) -> bool:
+        """Whether it is of the product, of secrets, or of what holds for the whole session."""
+        if is_control(origin):
+            self.control(f"calls {origin}", given.node)
+        elif origin in {"os.getenv", "os.environ.get"}:
+            self._variable_of_environment(given)
+        elif origin.startswith("os.environ.") or origin.partition(".")[0] in SECRET_KEEPERS:
+            self.environment(origin, given.node)
+        elif _changes_library(origin):
+            self.see("mutates", f"changes {origin.rpartition('.')[0]}", given.node)
+        else:
+            return False
+        return True
 
     def _known(self, origin: str, known: Known, given: Given) -> None:
         if origin in {"sqlite3.connect", "duckdb.connect"}:
@@ -153,7 +181,9 @@ class Calls(Methods):
         root = origin.partition(".")[0]
         last = origin.rpartition(".")[2]
         words = f"{origin}({given.shown(0) if given.values else ''})"
-        if last in READERS:
+        if last in READERS or origin in OTHER_READERS:
+            if "allow_pickle" in given.named:
+                self._quiet_function(origin, last, given)
             self._read_from(given)
         elif last in {"read_sql", "read_sql_query", "sql", "query", "execute"} and root != "re":
             self._sql(given.at(0), given)
@@ -209,18 +239,6 @@ class Calls(Methods):
             if value.text is None or is_bad:
                 self.see("shell", f"reaches for attributes by name: {given.shown(0)}", given.node)
 
-    def _read_from(self, given: Given) -> None:
-        place = given.at(0) or next(iter(given.named.values()), None)
-        shown = given.shown(0) if given.values else "something"
-        if place is None:
-            return
-        if place.text is None and not given.is_plain and place.kind == "container":
-            self.see("network", f"reads {shown}, which may be an address", given.node)
-        if is_address(place.text) or place.kind == "url":
-            self.see("network", f"reads {shown}", given.node)
-        elif place.text is None and place.kind not in {"path", "text", "container"}:
-            self.see("network", f"reads {shown}, which may be an address", given.node)
-
     def _open(self, origin: str, given: Given) -> Value:
         mode = given.at(OPENERS.get(origin, 1), "mode")
         place = given.at(0, "file") or given.at(0, "filename") or NEW
@@ -233,6 +251,7 @@ class Calls(Methods):
             self.see("shell", f"opens a file by its number: {given.shown(0, 'file')}", given.node)
         if opener is not None:
             self.see("mutates", "opens a file in a way of its own", given.node)
+        self._open_to_read(place, given.shown(0, "file"), given.node)
         return Value(kind="file")
 
     def _builtin(self, name: str, given: Given) -> Value:
@@ -243,6 +262,8 @@ class Calls(Methods):
             return self._namespace(name, given)
         if name in {"getattr", "setattr", "delattr"}:
             return self._by_name(name, given)
+        if name == "next" and given.values and given.values[0].kind not in NEVER_CHANGE:
+            self.change(given.values[0], f"goes on in {given.shown(0)}", given.node)
         if name == "print" and (target := given.named.get("file")) and not _is_standard(given):
             self.change(
                 replace(target, is_live=target.kind != "file"), "prints into a file", given.node
@@ -363,5 +384,20 @@ def _path_of(origin: str, given: Given) -> Value:
         seen = [text for text in texts if text is not None]
         is_address_ = any(value.kind == "url" for value in given.values)
         kind = "url" if is_address_ else "path"
-        return Value(kind=kind, text="/".join(seen) if len(seen) == len(texts) else None)
-    return Value(kind="path")
+        text = "/".join(seen) if len(seen) == len(texts) else None
+        return Value(kind=kind, text=text, is_local=_is_below(origin, given.values))
+    return Value(kind="path", is_local=_is_below(origin, given.values))
+
+
+def _is_below(origin: str, values: Sequence[Value]) -> bool:
+    """Whether a path begins where it can be seen, and its parts do not lead away."""
+    if origin == "os.path.expanduser" or not values:
+        return False
+    return local_start(values[0]) or values[0].stays_local
+
+
+def _changes_library(origin: str) -> bool:
+    """Whether a thing of a library is changed: ``sys.path.append``, ``plt.rcParams.update``."""
+    holder, _, last = origin.rpartition(".")
+    is_thing = "." in holder and holder not in MODULES_OF_FUNCTIONS
+    return last in CHANGING_METHODS and is_thing and is_quiet(origin)

@@ -44,7 +44,9 @@ def assess_code(
         return _assessment([(Finding(risk="shell", text="is too long to be read"), None)])
     cell = _read(code)
     reading = Statements(names, folder)
-    found: list[tuple[Finding, Effect | None]] = [(finding, None) for finding in cell.findings]
+    found: list[tuple[Finding, Effect | None]] = [
+        (finding, cell.effects.get(finding)) for finding in cell.findings
+    ]
     try:
         reading.run(_parsed(cell.code).body)
     except SyntaxError as error:

@@ -7,6 +7,15 @@ import builtins
 from collections.abc import Sequence
 from dataclasses import replace
 
+from notebook_agents.core.code_guards import (
+    CONTROLS,
+    PAGE,
+    PLAIN_VARIABLES,
+    begins_local,
+    is_drawn,
+    is_history,
+    is_private,
+)
 from notebook_agents.core.code_knowledge import (
     FUNCTIONS,
     LISTED_MODULES,
@@ -58,11 +67,19 @@ class Expressions(Reading):
 
     def _constant(self, node: ast.Constant) -> Value:
         if isinstance(node.value, str):
+            if is_drawn(node.value):
+                self.see("shell", f"{PAGE}: {node.value}", node)
+            elif is_private(node.value, self.folder):
+                words = f"names {node.value[:80]}, which may hold secrets"
+                self.see("reads", words, node, "external")
             return Value(kind="text", text=node.value)
         return Value(kind="text" if isinstance(node.value, bytes) else "value")
 
     def _name(self, node: ast.Name) -> Value:
         found = self.find(node.id)
+        if node.id in self.secrets and self.scope.find(node.id) is None:
+            words = f"uses {node.id}, which is named like a secret"
+            self.see("reads", words, node, "external")
         if found is not None:
             if found.node is not None:
                 self.walk_into(found, None, node)
@@ -74,6 +91,9 @@ class Expressions(Reading):
             return UNKNOWN
         if node.id in BUILTINS:
             return Value(origin=f"builtins.{node.id}", is_live=True)
+        if is_history(node.id):
+            words = f"reads the source of earlier cells: {node.id}"
+            self.see("reads", words, node, "external")
         if not self.stars:
             return UNKNOWN
         self.refer(f"{self.stars[-1]}.{node.id}", node)
@@ -118,7 +138,7 @@ class Expressions(Reading):
             self.see("mutates", f"uses {name}", node)
         if base.origin:
             return Value(origin=normal(f"{base.origin}.{name}"), is_live=True)
-        if base.kind == "frame":
+        if base.kind in {"frame", "control"}:
             return base
         inner = base.fields if base.fields is not None else _names_of_class(base)
         if name in inner:
@@ -130,6 +150,12 @@ class Expressions(Reading):
 
     def refer(self, origin: str, node: ast.AST) -> None:
         """Note that something dangerous of a library is handed on."""
+        if is_control(origin) and "." in origin:
+            self.control(f"hands on {origin}", node)
+            return
+        if origin.startswith(("os.environ", "os.getenv")):
+            self.see("reads", "hands on the environment, which may hold secrets", node, "external")
+            return
         if (known := FUNCTIONS.get(origin)) is not None:
             self.see(known.risk, f"hands on {origin}", node)
             return
@@ -149,7 +175,12 @@ class Expressions(Reading):
             self.see("writes_files", f"hands on {origin}, which writes files", node, "external")
 
     def _subscript(self, node: ast.Subscript) -> Value:
-        base, index = self.value(node.value), self.value(node.slice)
+        base, index = self._holder(node.value), self.value(node.slice)
+        if base.origin == "os.environ":
+            if index.text not in PLAIN_VARIABLES:
+                words = f"reads the environment, which may hold secrets: {words_of(node)}"
+                self.see("reads", words, node, "external")
+            return Value(kind="text")
         if base.kind == "namespace":
             return self._in_namespace(index, node)
         if base.origin in {"sys.modules", "os.environb"}:
@@ -160,6 +191,12 @@ class Expressions(Reading):
         if base.kind == "array":
             return base
         return base.part
+
+    def _holder(self, node: ast.expr) -> Value:
+        """What a subscript is of; the environment itself is not handed on by that."""
+        if _is_dotted(node) and self.quietly(node).origin == "os.environ":
+            return self.quietly(node)
+        return self.value(node)
 
     def _in_namespace(self, index: Value, node: ast.Subscript) -> Value:
         if index.text is None or index.text.startswith("__"):
@@ -206,9 +243,10 @@ class Expressions(Reading):
             return _joined_path(left, right)
         if isinstance(node.op, ast.Mod) and left.kind == "text":
             return Value(kind="text")
-        if left.kind == right.kind == "text" and isinstance(node.op, ast.Add):
+        if left.kind == "text" and isinstance(node.op, ast.Add):
             is_seen = left.text is not None and right.text is not None
-            return Value(kind="text", text=f"{left.text}{right.text}" if is_seen else None)
+            text = f"{left.text}{right.text}" if is_seen else None
+            return Value(kind="text", text=text, is_local=left.is_local or begins_local(left.text))
         return _computed([left, right])
 
     def _joinedstr(self, node: ast.JoinedStr) -> Value:
@@ -223,9 +261,12 @@ class Expressions(Reading):
         if len(seen) == len(pieces):
             return Value(kind="text", text="".join(seen))
         is_address = bool(pieces[0]) and "://" in (pieces[0] or "")
-        return Value(kind="url" if is_address else "text")
+        is_local = pieces[0] is not None and begins_local(pieces[0])
+        return Value(kind="url" if is_address else "text", is_local=is_local)
 
     def _lambda(self, node: ast.Lambda) -> Value:
+        for default in (*node.args.defaults, *node.args.kw_defaults):
+            self.value(default)
         value = Value(kind="function", node=node, scope=self.scope)
         self.walk_into(value, None, node)
         return value
@@ -250,6 +291,8 @@ class Expressions(Reading):
 
     def elements(self, value: Value) -> Value:
         """What iterating over a thing gives."""
+        if value.kind == "generator":
+            self.see("mutates", "uses up what it goes through", ast.Pass())
         if value.kind in {"frame", "array"}:
             # Columns, groups, rows and plain elements: none of them is the frame itself.
             return Value(is_live=value.is_live and value.kind == "array")
@@ -288,7 +331,7 @@ class Expressions(Reading):
             self.scope.home_of(node.id).names[node.id] = replace(holder, holds_live=True)
 
     def _assign_element(self, target: ast.Subscript) -> None:
-        base, index = self.value(target.value), self.value(target.slice)
+        base, index = self._holder(target.value), self.value(target.slice)
         if base.kind != "namespace":
             self.change(base, f"changes {words_of(target)}", target)
         elif index.text is None:
@@ -314,14 +357,19 @@ def normal(origin: str) -> str:
     """The usual dotted name of a library's thing, also where another library exposes it."""
     parts = origin.split(".")
     for at in range(len(parts) - 1, 0, -1):
-        if parts[at] in REACHED_THROUGH and parts[at:] != parts[:1]:
-            return normal(".".join(parts[at:]))
+        if parts[at].lstrip("_") in REACHED_THROUGH:
+            return normal(".".join([parts[at].lstrip("_"), *parts[at + 1 :]]))
     for prefix, usual in ALIASES.items():
         if origin == prefix or origin.startswith(f"{prefix}."):
             return f"{usual}{origin[len(prefix) :]}"
     if parts[0] == "pathlib" and len(parts) > 1 and parts[1].startswith("_"):
         return ".".join(["pathlib", *parts[2:]])
     return origin
+
+
+def is_control(origin: str) -> bool:
+    """Whether it is of the product itself, and more than its version."""
+    return origin.partition(".")[0] == CONTROLS and not origin.endswith("__version__")
 
 
 def is_quiet(origin: str) -> bool:
@@ -368,5 +416,6 @@ def _computed(parts: Sequence[Value]) -> Value:
 
 def _joined_path(left: Value, right: Value) -> Value:
     if left.text is None or right.text is None:
-        return Value(kind="path")
-    return Value(kind="path", text=f"{left.text}/{right.text}")
+        is_local = left.is_local or left.stays_local
+        return Value(kind="path", is_local=is_local)
+    return Value(kind="path", text=f"{left.text}/{right.text}", is_local=left.is_local)

@@ -77,7 +77,9 @@ LISTED_MODULES = frozenset({"os", "sys", "atexit", "signal"})
 """Of these only what `QUIET` names is harmless; the rest counts as a shell."""
 REACHED_THROUGH = words(
     """
-    builtins ctypes importlib os pathlib pickle shutil socket subprocess sys tempfile
+    builtins ctypes fsspec ftplib httpx importlib marshal multiprocessing notebook_agents os
+    pathlib pickle posix requests runpy shutil smtplib socket subprocess sys tempfile urllib
+    webbrowser
     """
 )
 """Modules that others expose, so that ``np.os.system`` is ``os.system``."""
@@ -117,6 +119,21 @@ QUIET = words(
 )
 """Harmless things of modules that are not; what hangs on them is harmless too."""
 
+SETTINGS = words(
+    """
+    IPython.display.set_matplotlib_formats gc.disable gc.enable gc.freeze locale.setlocale
+    logging.captureWarnings logging.disable logging.setLoggerClass matplotlib.pyplot.rc
+    matplotlib.pyplot.rcdefaults matplotlib.pyplot.style.use matplotlib.pyplot.switch_backend
+    matplotlib.rc matplotlib.rcdefaults matplotlib.style.use matplotlib.use numpy.random.seed
+    numpy.random.set_state numpy.set_printoptions numpy.seterr pandas.reset_option
+    pandas.set_option random.seed random.setstate seaborn.set seaborn.set_context
+    seaborn.set_palette seaborn.set_style seaborn.set_theme torch.cuda.manual_seed
+    torch.manual_seed torch.set_default_dtype torch.set_default_device warnings.filterwarnings
+    warnings.resetwarnings warnings.simplefilter
+    """
+)
+"""They change what holds for all code of the session."""
+
 _DELETE = "deletes {place}"
 _WRITE = "writes {place}"
 _UNPICKLE = "loads {place}, which can run any code"
@@ -150,6 +167,7 @@ FUNCTIONS: dict[str, Known] = {
         for name in ("numpy.test", "pandas.test", "doctest.testmod", "doctest.testfile")
     },
     "os.chdir": Known("mutates", "changes the working folder to {place}", 0, "path"),
+    **{name: Known("mutates", "changes settings", -1) for name in SETTINGS},
     "os.putenv": Known("mutates", "changes the environment", -1),
     "os.system": Known("shell", "runs a shell command: {place}", 0, "command"),
     "os.popen": Known("shell", "runs a shell command: {place}", 0, "cmd"),

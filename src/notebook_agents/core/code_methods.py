@@ -5,31 +5,36 @@ from __future__ import annotations
 import ast
 from dataclasses import replace
 
-from notebook_agents.core.code_arguments import Arguments, Given
+from notebook_agents.core.code_arguments import Given
+from notebook_agents.core.code_guards import begins_local
 from notebook_agents.core.code_knowledge import Known
 from notebook_agents.core.code_method_names import (
     ALSO_PURE,
     GENERAL_PURE,
     IMPURE_ON,
     NETWORK_METHODS,
+    READERS,
     VIEWS,
     WRITING_METHODS,
 )
 from notebook_agents.core.code_names import NEVER_CHANGE, NEW, NUMBER, UNKNOWN, Value
 from notebook_agents.core.code_reading import words_of
+from notebook_agents.core.code_sources import Sources, local_start
 
 SQL_METHODS = frozenset({"execute", "executemany", "executescript", "sql", "query", "read_sql"})
-CALLING_METHODS = frozenset({"agg", "aggregate", "apply", "transform", "pipe", "map"})
+CALLING_METHODS = frozenset({"agg", "aggregate", "apply", "applymap", "transform", "pipe"})
 TEXT_CODE = frozenset({"query", "eval"})
 """Methods of frames that evaluate an expression given as text."""
 
 
-class Methods(Arguments):
+class Methods(Sources):
     """Reads calls of methods."""
 
     def _method(self, base: Value, name: str, given: Given) -> Value:
         words = words_of(given.node.func)
         self._check_inplace(base, words, given)
+        self._aggregations(given)
+        self._shown_in_page("", given)
         if base.kind == "namespace":
             self.see("mutates", f"changes or hands on all variables: {words}", given.node)
             return UNKNOWN
@@ -37,25 +42,21 @@ class Methods(Arguments):
             return self._open_path(base, given)
         if (known := WRITING_METHODS.get(name)) is not None:
             return self._writing_method(name, known, base, given)
+        self._judge_reading(base, name, given, words)
         self._judge_name(base, name, given, words)
         return self._method_result(base, name, given)
-
-    def _named_functions(self, given: Given) -> None:
-        """Frames call methods whose names they are given: ``df.agg("to_csv")``."""
-        first = given.at(0, "func")
-        if first is not None and first.kind == "text" and first.text is None:
-            self.see("mutates", f"calls a method by a name: {given.shown(0)}", given.node)
-        for part in ast.walk(given.node):
-            text = part.value if isinstance(part, ast.Constant) else None
-            known = WRITING_METHODS.get(text) if isinstance(text, str) else None
-            if known is not None:
-                self.see(known.risk, f"calls {text!r} by its name", given.node, "external")
 
     def _is_pure(self, base: Value, name: str) -> bool:
         if base.kind in NEVER_CHANGE:
             return True
         impure = IMPURE_ON.get(base.kind, frozenset())
         return name in GENERAL_PURE and name not in impure
+
+    def _judge_reading(self, base: Value, name: str, given: Given, words: str) -> None:
+        if name in READERS:
+            self._read_from(given)
+        elif name in {"read_text", "read_bytes"} and base.kind != "text":
+            self._open_to_read(base, words.rpartition(".")[0], given.node)
 
     def _judge_name(self, base: Value, name: str, given: Given, words: str) -> None:
         if name in NETWORK_METHODS:
@@ -83,6 +84,8 @@ class Methods(Arguments):
             self.see_write(
                 f"writes {words_of(given.node.func).rpartition('.')[0]}", where, given.node
             )
+        elif base.kind in {"", "path"}:
+            self._open_to_read(base, words_of(given.node.func).rpartition(".")[0], given.node)
         return Value(kind="file")
 
     def _writing_method(self, name: str, known: Known, base: Value, given: Given) -> Value:
@@ -157,9 +160,12 @@ def _path_method(base: Value, name: str, given: Given) -> Value:
         return Value(kind="text")
     if name in {"exists", "is_file", "is_dir", "stat"}:
         return NUMBER
-    return Value(kind="path")
+    return Value(kind="path", is_local=local_start(base) and name not in {"expanduser"})
 
 
 def _text_result(base: Value, name: str, given: Given) -> Value:
     is_plain = name in {"strip", "lower", "upper"} and base.text is not None and not given.values
-    return Value(kind="text", text=getattr(base.text, name)() if is_plain else None)
+    if is_plain:
+        return Value(kind="text", text=getattr(base.text, name)())
+    is_filled = name == "format" and begins_local((base.text or "").partition("{")[0])
+    return Value(kind="text", is_local=is_filled)

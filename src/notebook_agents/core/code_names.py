@@ -8,15 +8,25 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any, Literal
 
+from notebook_agents.core.code_guards import is_private, may_leave
+
 FRAME_MODULES = ("pandas", "polars", "geopandas", "modin")
 ARRAY_MODULES = ("numpy", "torch", "jax", "jaxlib", "cupy", "scipy")
 FIGURE_MODULES = ("matplotlib", "plotly", "seaborn")
+CONTROL_LIBRARIES = ("notebook_agents", "ipykernel")
+"""What is of these decides how the session itself works."""
+NAMED_SECRET = "named-secret "  # noqa: S105 - a mark before kinds
+"""Before the kind of a variable that is named like a secret."""
+LIVE_KINDS = frozenset(
+    {"frame", "array", "figure", "container", "database", "generator", "control"}
+)
+MAX_PATH_CHARS = 1_000
 NUMBERS = (int, float, complex, bool, type(None))
 NEVER_CHANGE = frozenset({"value", "text", "url", "path"})
 """Kinds whose objects cannot be changed. ``value``: numbers and such, never a string."""
@@ -43,6 +53,8 @@ class Value:
     """Whether it is new but holds such things."""
     text: str | None = None
     """The string it is, where that can be seen."""
+    is_local: bool = False
+    """Of a text or path whose end cannot be seen: whether it names a file of this machine."""
     node: ast.AST | None = None
     """The function or class of this code that it is."""
     scope: Scope | None = None
@@ -54,9 +66,16 @@ class Value:
     def part(self) -> Value:
         """An element or attribute of it."""
         if self.kind in NEVER_CHANGE:
-            return Value(kind=self.kind)
+            return Value(kind=self.kind, is_local=self.is_local)
         is_live = self.is_live or self.holds_live
         return Value(is_live=is_live, holds_live=is_live)
+
+    @property
+    def stays_local(self) -> bool:
+        """Whether it is a text or path that names data of this machine."""
+        if self.text is None:
+            return self.is_local
+        return not may_leave(self.text) and not is_private(self.text, "", is_path=True)
 
     def joined(self, other: Value) -> Value:
         """What it is when it may be either."""
@@ -67,6 +86,7 @@ class Value:
             kind=self.kind if is_same_kind else "",
             is_live=self.is_live or other.is_live or bool(self.node or other.node),
             holds_live=self.holds_live or other.holds_live,
+            is_local=self.stays_local and other.stays_local,
         )
 
 
@@ -124,17 +144,25 @@ def _kind(value: Any) -> str:
     if isinstance(value, ModuleType):
         return f"module:{value.__name__}"
     if type(value) is str:
-        return "url" if "://" in value else "text"
+        return "url" if _is_guarded(value) else "text"
     if type(value) in NUMBERS:
         return "value"
     if isinstance(value, PurePath):
-        return "path"
+        return "" if _is_guarded(str(value)) else "path"
+    if isinstance(value, Iterator):
+        return "generator"
     if isinstance(value, FunctionType | BuiltinFunctionType | type):
         return _kind_of_callable(value)
     if type(value) in (list, dict, set, tuple):
         return "container"
     library = type(value).__module__.partition(".")[0]
+    if library in CONTROL_LIBRARIES:
+        return "control"
     return _library_kind(library)
+
+
+def _is_guarded(text: str) -> bool:
+    return may_leave(text) or is_private(text, "", is_path=len(text) < MAX_PATH_CHARS)
 
 
 def _library_kind(library: str) -> str:
@@ -157,12 +185,13 @@ def _kind_of_callable(value: Any) -> str:
 
 
 def _live(kind: str) -> Value:
+    kind = kind.removeprefix(NAMED_SECRET)
     prefix, _, origin = kind.partition(":")
     if prefix in {"module", "import"}:
         return Value(origin=origin, is_live=True)
     if kind in NEVER_CHANGE:
-        return Value(kind=kind)
+        return Value(kind=kind, is_local=kind in {"text", "path"})
     if kind == "function":
         return replace(UNKNOWN, kind="callable")
-    known = kind if kind in {"frame", "array", "figure", "container", "database"} else ""
+    known = kind if kind in LIVE_KINDS else ""
     return replace(UNKNOWN, kind=known)

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from notebook_agents.core.assessments import Risk
-from notebook_agents.core.code_names import Scope, Value, live_values
+from notebook_agents.core.code_guards import PAGE, is_drawn
+from notebook_agents.core.code_names import NAMED_SECRET, Scope, Value, live_values
 from notebook_agents.core.code_places import is_hot, where
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ class Reading(ABC):
         """What was found, by line, risk and words; the effect where it is not the risk's own."""
         self.folder = folder
         self.live = live_values(names)
+        kinds = names if isinstance(names, Mapping) else {}
+        self.secrets = {name for name, kind in kinds.items() if kind.startswith(NAMED_SECRET)}
+        """Variables that are named like secrets."""
         self.module = Scope("module")
         self.scope = self.module
         self.stars: list[str] = []
@@ -91,8 +95,15 @@ class Reading(ABC):
 
     def change(self, value: Value, words: str, node: ast.AST) -> None:
         """Note that a thing changes, if it was there before."""
-        if value.is_live:
+        if value.kind == "control":
+            self.control(words, node)
+        elif value.is_live:
             self.see("mutates", words, node)
+
+    def control(self, words: str, node: ast.AST) -> None:
+        """Note that the code reaches for what decides about code: no policy lets it."""
+        text = f"{words}: how agents work and what they may do is the person's to change"
+        self.see("shell", text, node, "privileged")
 
     def find(self, name: str) -> Value | None:
         """What a name stands for; None when nothing says."""
@@ -101,6 +112,8 @@ class Reading(ABC):
 
     def bind(self, name: str, value: Value, node: ast.AST) -> None:
         """Give a name a value."""
+        if is_drawn(name):
+            self.see("shell", f"{PAGE}: {name}", node)
         home = self.scope.home_of(name)
         before = home.names.get(name)
         if home.kind == "module" and before is None:

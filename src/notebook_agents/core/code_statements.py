@@ -205,6 +205,8 @@ class Statements(Calls):
     def _do_functiondef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         for default in (*node.args.defaults, *node.args.kw_defaults):
             self.value(default)
+        for annotation in _annotations(node):
+            self.value(annotation)
         value = Value(kind="function", node=node, scope=self.scope)
         for decorator in reversed(node.decorator_list):
             value = self._decorated(decorator, value, node)
@@ -289,6 +291,17 @@ class Statements(Calls):
                 self.run(target.body)
         result, self.returned = one_of(self.returned), before
         return result
+
+
+def _annotations(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.expr]:
+    """Those that call something when the function is defined."""
+    given = node.args
+    parameters = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
+    found = [node.returns, *(parameter.annotation for parameter in parameters if parameter)]
+    calling = ast.Call | ast.Await | ast.NamedExpr
+    return [
+        one for one in found if one and any(isinstance(part, calling) for part in ast.walk(one))
+    ]
 
 
 def _bind_parameters(
