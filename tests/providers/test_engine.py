@@ -182,6 +182,24 @@ async def test_errors_are_ours_and_keep_the_key(
     assert "sk-very-secret-key" not in error.value.message
 
 
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"error": {"message": "out of memory", "code": "x"}}, "lab answered 500: out of memory"),
+        ({"error": "out of memory"}, "lab answered 500: out of memory"),
+        ({"detail": "out of memory"}, "lab answered 500: out of memory"),
+        ({}, "lab answered 500"),
+    ],
+)
+async def test_an_error_says_once_what_the_provider_says(
+    endpoint: Endpoint, body: dict[str, Any], expected: str
+) -> None:
+    endpoint.status, endpoint.body = 500, body
+    with pytest.raises(EngineUnavailable) as error:
+        await answer(endpoint.engine(), asked())
+    assert error.value.message == expected
+
+
 async def test_a_provider_that_cannot_be_reached_is_named(endpoint: Endpoint) -> None:
     engine = endpoint.engine()
     object.__setattr__(engine.config, "url", "http://127.0.0.1:9")

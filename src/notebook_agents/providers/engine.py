@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -255,10 +255,20 @@ def _error(error: Exception, config: ProviderConfig, model: str) -> NotebookAgen
         case ModelRequestRejectedError():
             return InvalidRequest(f"{name} refuses the request: {said}")
         case ModelHTTPError():
-            return EngineUnavailable(f"{name} answered {error.status_code}: {said}")
+            return EngineUnavailable(
+                f"{name} answered {error.status_code}" + (said and f": {said}")
+            )
     return EngineUnavailable(f"{name} cannot be reached at {config.url}: {said}")
 
 
 def _said(error: Exception, config: ProviderConfig) -> str:
-    text = " ".join(str(error).split())[:300]
+    told = _message(error.body) if isinstance(error, ModelHTTPError) else str(error)
+    text = " ".join(told.split())[:300]
     return text.replace(config.key, "[key]") if config.key else text
+
+
+def _message(body: object) -> str:
+    """What a provider says in the body of an error; their forms differ."""
+    while isinstance(body, Mapping):
+        body = body.get("error") or body.get("message") or body.get("detail") or ""
+    return str(body or "")
