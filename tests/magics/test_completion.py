@@ -43,6 +43,11 @@ def test_subcommands_flags_and_models_complete(
         ("%agent -f j", ["json"]),
         ("%agent us", ["usage"]),
         ("%agent config his", ["history="]),
+        (
+            "%agent config mode=",
+            ["mode=ask", "mode=auto-edit", "mode=full", "mode=plan"],
+        ),
+        ("%agent config mode=p", ["mode=plan"]),
         ("%agent list lo", ["local"]),
         ("%agent history --a", ["--all"]),
         ("%agent save --f", ["--force"]),

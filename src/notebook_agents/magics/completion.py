@@ -31,7 +31,7 @@ class AgentCompleter:
     """An entry of IPython's ``custom_matchers``."""
 
     def __init__(self, names: Mapping[str, Names]) -> None:
-        """``names`` by kind: models, aliases, tools, personas, settings, providers."""
+        """``names`` by kind: models, aliases, tools, personas, providers, settings, their choices."""
         self._names = names
 
     def candidates(self, line: str) -> list[str]:
@@ -75,6 +75,8 @@ class AgentCompleter:
                 return [*self._known("models"), DEFAULT_MODEL]
             case "models":
                 return [*self._of("models"), *self._of("aliases")]
+            case "settings" if "=" in word:
+                return self._of("choices of settings")
             case "settings":
                 return [f"{name}=" for name in self._of("settings")]
             case _:

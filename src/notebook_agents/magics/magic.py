@@ -53,6 +53,7 @@ class AgentMagics(Magics, Preferences):
                 "tools": lambda: self._session.known_tools if self._session else [],
                 "personas": lambda: self._session.known_personas if self._session else [],
                 "settings": self.names,
+                "choices of settings": self.choices,
             }
         )
         self._mentions = MentionCompleter(shell.user_ns)

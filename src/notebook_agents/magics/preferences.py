@@ -109,6 +109,12 @@ class Preferences(Configurable):
         """The traits, in the order in which they are written."""
         return tuple(Configurable.trait_names(self, config=True))
 
+    def choices(self) -> list[str]:
+        """``name=value`` for every value of those that have few."""
+        return [
+            f"{name}={value}" for name in self.names() for value in _values(self.traits()[name])
+        ]
+
     def source(self, name: str) -> str:
         """Who says what a trait is, for people."""
         return self._sources.get(name, "the default")
@@ -159,3 +165,9 @@ class Preferences(Configurable):
 
     def _note(self, change: Any) -> None:
         self._sources[change["name"]] = "%config"
+
+
+def _values(trait: Any) -> Sequence[Any]:
+    if isinstance(trait, Bool):
+        return (True, False)
+    return [value for value in trait.values or () if value] if isinstance(trait, Enum) else ()
