@@ -194,8 +194,14 @@ def test_in_a_kernel_what_ran_live_is_undone_and_files_even_after_a_restart(
     own_kernel.manager.restart_kernel(now=True)
     own_kernel.client.wait_for_ready(timeout=60)
     own_kernel.run(FAKE_CORE)
-    assert "before the kernel was restarted" in own_kernel.run("%agent undo --list").value()
+    listing = own_kernel.run("%agent undo --list").value()
+    assert listing.startswith("Files of earlier sessions, which %agent undo --force takes back:")
+    assert "before the kernel was restarted" in listing
     said = own_kernel.run("%agent undo").value()
+    assert said.startswith("Left alone, as an earlier session of a kernel made it in this folder:")
+    assert "before the kernel was restarted python_executor" in said
+    assert (ipython_home / "out.csv").exists()
+    said = own_kernel.run("%agent undo --force").value()
     assert "file out.csv: removed" in said
     assert "the kernel was restarted" in said
     assert not (ipython_home / "out.csv").exists()

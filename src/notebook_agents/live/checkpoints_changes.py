@@ -154,7 +154,8 @@ class Change:
     def line(self) -> str:
         """The change on one line."""
         what = f" ({self.cause.title})" if self.cause.title else ""
-        when = f"{self.at.astimezone():%H:%M:%S}"
+        at = self.at.astimezone()
+        when = f"{at:%Y-%m-%d %H:%M:%S}" if self.is_former else f"{at:%H:%M:%S}"
         former = ", before the kernel was restarted" if self.is_former else ""
         return f"#{self.number} {when}{former} {self.cause.tool or 'run'}{what}: {self.changes}"
 

@@ -29,6 +29,10 @@ NOTHING = (
     "Nothing to undo: no agent has changed a variable or a file here since the kernel started."
 )
 NOTHING_TO_REDO = "Nothing to redo: nothing was undone since the last change."
+FORMER_STAYS = (
+    "Left alone, as an earlier session of a kernel made it in this folder:\n{changes}\n"
+    "To take back its files all the same: %agent undo --force"
+)
 TO_UNDO = "to take that back"
 USAGE = "%agent undo takes a number, --list, --redo or --force; see: %agent undo --help"
 WRITERS = frozenset({"python_executor", "shell", "file_writer", "file_editor"})
@@ -56,7 +60,7 @@ def notebook_checkpoints(session: Session) -> CallCheckpoints:
 def undo(session: Session, argument: str, _options: Options) -> Waits[Help]:
     """``%agent undo``."""
     count, switches = _read(argument)
-    checkpoints = session.checkpoints
+    checkpoints, note = session.checkpoints, ""
     if "--list" in switches:
         return Help(_listing(checkpoints))
     if "--redo" in switches:
@@ -64,13 +68,17 @@ def undo(session: Session, argument: str, _options: Options) -> Waits[Help]:
         done = [redone] if redone is not None else []
     else:
         changes = checkpoints.history()[:count]
+        former = [] if "--force" in switches else [c for c in changes if c.is_former]
+        changes = [change for change in changes if change not in former]
         done = [checkpoints.undo(change, is_forced="--force" in switches) for change in changes]
+        if former:
+            note = FORMER_STAYS.format(changes="\n".join(f"  {change.line}" for change in former))
     if not done:
-        return Help(NOTHING_TO_REDO if "--redo" in switches else NOTHING)
+        return Help(note or (NOTHING_TO_REDO if "--redo" in switches else NOTHING))
     yield from session.identify()
     for undone in done:
         _record(session, _undone(undone), undone.cause)
-    return Help(report(done))
+    return Help("\n".join(filter(None, (report(done), note))))
 
 
 def undo_answer(session: Session, run: Run, *, is_forced: bool) -> Help:
@@ -137,15 +145,21 @@ def _read(argument: str) -> tuple[int, set[str]]:
 
 
 def _listing(checkpoints: CallCheckpoints) -> str:
-    lines = [change.line for change in checkpoints.history()]
-    if not lines:
+    changes = checkpoints.history()
+    if not changes:
         return NOTHING
+    lines = [change.line for change in changes if not change.is_former]
+    former = [change.line for change in changes if change.is_former]
     if checkpoints.n_dropped:
         lines.append(
             f"{checkpoints.n_dropped} older ones were given up for want of room"
             " (%config AgentMagics.undo_total_mb)"
         )
-    return "\n".join(["Newest first; %agent undo takes back the first, %agent undo 2 two:", *lines])
+    if lines:
+        lines.insert(0, "Newest first; %agent undo takes back the first, %agent undo 2 two:")
+    if former:
+        lines += ["Files of earlier sessions, which %agent undo --force takes back:", *former]
+    return "\n".join(lines)
 
 
 def _made(change: Change) -> CheckpointMade:
