@@ -193,13 +193,12 @@ class Session:
         options = self._settled(request.options)
         request = replace(request, options=options)
         stage = stage or self._cell(options)
-        screen = stage.screen
         transcript = Transcript(
             model=options.model or self.model,
             format=options.format or "markdown",
             has_footer=self.preferences.footer,
         )
-        screen.show(transcript)
+        stage.screen.show(transcript)
         try:
             if self.recorder.mode == "replay":
                 turn, run = play(self, request, stage, transcript)
@@ -208,15 +207,15 @@ class Session:
                 yield from record(self, request, run, transcript)
         except NotebookAgentsError as error:
             transcript.fail(error.message)
-            screen.end(transcript)
+            stage.screen.end(transcript)
             raise agent_error(error, model=transcript.model) from error
         except (Interrupted, KeyboardInterrupt):
             transcript.fail("", state="cancelled")
-            screen.end(transcript)
+            stage.screen.end(transcript)
             raise
         except Exception as error:
             transcript.fail(str(error))
-            screen.end(transcript)
+            stage.screen.end(transcript)
             raise
         transcript.notes = self._advice.unsaid(transcript.notes)
         for note in self._advice.after(transcript):

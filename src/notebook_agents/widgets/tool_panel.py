@@ -163,7 +163,7 @@ class ToolPanel(Panel):
         transcript = Transcript(model=BUNDLED_MODEL)
         try:
             identity = yield from session.identify()
-            turn = Turn(
+            turn = self._turn = Turn(
                 host=session.host,
                 actor=identity.actor,
                 screen=_Progress(self),
@@ -171,7 +171,6 @@ class ToolPanel(Panel):
                 desk=session.desk,
                 transcript=transcript,
             )
-            self._turn = turn
             wish = StartRun(
                 agent_id=identity.agent_id,
                 message=user_message(f"/{name} {json.dumps(arguments)}"),
