@@ -53,6 +53,23 @@ def test_the_last_error_is_sent_with_its_cell_its_traceback_and_its_variables(
     assert "total" not in agent_shell.shell.user_ns
 
 
+def test_secrets_in_calls_errors_and_results_are_not_sent(agent_shell: AgentShell) -> None:
+    agent_shell.run("%agent model other/model")
+    agent_shell.run("api_key = 'mysecretvalue' + '-4477'")
+    agent_shell.run(
+        "def load(password):\n    raise ValueError('bad login ' + password + ' ' + api_key)"
+    )
+    agent_shell.run("load('sup3rsecret-A1')")
+    agent_shell.run("{'login_pass': 'other' + '-55', 'all': api_key}")
+    agent_shell.engine.script = [FIXED, "a", "b", "c", "d"]
+    prompts = ("%agent fix", "%agent why? {Err[4]}", "%agent @cell:4", "%agent {Out[5]}")
+    for prompt in prompts:
+        agent_shell.run(prompt)
+        told = agent_shell.last_text
+        assert "[masked]" in told, prompt
+        assert not any(word in told for word in ("sup3rsecret", "mysecretvalue-", "other-55"))
+
+
 def test_the_error_of_a_cell_is_chosen_by_its_number(agent_shell: AgentShell) -> None:
     agent_shell.run("%agent model other/model")
     agent_shell.run("1 / 0")

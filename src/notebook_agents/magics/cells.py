@@ -22,6 +22,7 @@ MAX_ERRORS = 20
 MAX_TRACEBACK_CHARS = 3_000
 MAX_FRAMES = 12
 MAX_MESSAGE_CHARS = 500
+MAX_SECRETS = 100
 INSERTED = "inserted as a cell below, not run; where the front end cannot insert, copy it from here"
 REPLACED = "it replaces this cell, not run; where the front end cannot, copy it from here"
 NEXT_INPUT = "it stands in the next input; nothing runs before you press Enter"
@@ -42,6 +43,8 @@ class CellError:
     """Of the cell, where it failed; 0 when that is not known."""
     locals: Mapping[str, str] = field(default_factory=dict)
     """Types of the variables of the function of the cell in which it failed."""
+    secrets: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    """Texts that functions which failed held under names of secrets; told to nobody."""
 
     def __str__(self) -> str:
         return f"{self.traceback}\n{self.name}: {self.message}".strip()
@@ -154,7 +157,24 @@ def _cell_error(result: Any, error: Exception, namespace: dict[str, Any]) -> Cel
         traceback=_told(error.__traceback__, namespace),
         line=line or (in_cell[-1] if in_cell else 0),
         locals=local,
+        secrets=_secrets(error, namespace),
     )
+
+
+def _secrets(error: Exception, namespace: dict[str, Any]) -> dict[str, Any]:
+    """What the functions of the traceback hold that is named like a secret: texts and numbers."""
+    # Here, since this file is imported when the extension is loaded.
+    from notebook_agents.live.masking import is_secret_name
+    from notebook_agents.live.secret_values import SecretValues
+
+    found = SecretValues(is_secret_name)
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    is_own = [frame.f_globals is namespace for frame in frames]
+    inside = frames[is_own.index(True) :] if any(is_own) else []
+    for frame in inside[-MAX_FRAMES:]:
+        if frame.f_locals is not frame.f_globals:
+            found.look(dict(frame.f_locals))
+    return {"secrets": list(found.texts)[:MAX_SECRETS]}
 
 
 def _message(error: Exception) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from notebook_agents.core.models import BUNDLED_MODEL
 from notebook_agents.live.describe import head_of
 from notebook_agents.live.describe_words import Look
-from notebook_agents.live.masking import masked
+from notebook_agents.live.visibility import Visibility
 from notebook_agents.magics.cells import NEXT_INPUT, TO_COPY, CellError, replace_running
 from notebook_agents.magics.errors import AgentError
 from notebook_agents.magics.facts import Help
@@ -105,21 +105,23 @@ def fix(session: Session, argument: str, options: Options) -> Waits[Fix | Help]:
     return Fix(number=error.number, source=error.source, code=code, by=by, where=where)
 
 
-def question(error: CellError, namespace: Mapping[str, Any]) -> str:
+def question(error: CellError, names: Mapping[str, Any], visibility: Visibility) -> str:
     """What the model is asked: the cell, the error, and the variables that the cell uses."""
+    masker, visible = visibility.masker(names, error.secrets), visibility.visible(names)
+    look = Look(masker=masker)
     lines = [
-        *(f"- {name}: {head_of(value, Look())}" for name, value in _used(error, namespace)),
+        *(f"- {name}: {head_of(value, look)}" for name, value in _used(error, visible)),
         *(f"- {name} (where it failed): {kind}" for name, kind in error.locals.items()),
     ]
     variables = "\n".join(["\nVariables:", *lines]) if lines else ""
     text = _ASKED.format(
         source=error.source[:MAX_SOURCE_CHARS].rstrip("\n"), error=error, variables=variables
     )
-    return masked(text)
+    return masker.masked(text)
 
 
 def _asked(session: Session, error: CellError) -> Waits[tuple[str, str]]:
-    text = question(error, session.context.visibility.visible(session.namespace))
+    text = question(error, session.namespace, session.visibility)
     options = Options(tools=(), history=0, format="markdown")
     answer = yield from session.prompt(Prompt(text=text, options=options, is_literal=True))
     code = answer.code.strip("\n")

@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from notebook_agents.magics.pictures import Picture, picture_of, plotly_words
-from notebook_agents.magics.references import Found, Sources, find, refusal
+from notebook_agents.magics.references import Found, Privacy, Sources, find, refusal, root_of
 from notebook_agents.magics.values import is_frame, value_text
 
 _REFERENCE = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*|\[[^\[\]{}\n]+\])*")
+_OF_CELLS = re.compile(r"In|Out|Err|_+|_i{1,3}|_i?\d+")
+"""What IPython keeps of cells, and their errors."""
 _SIGN = re.compile(r"[{}@$&]")
 SIGNS = "@$&"
 """What explicit references begin with."""
@@ -53,14 +55,16 @@ def interpolate(
     *,
     max_chars: int = 2000,
     are_frames_named: bool = False,
-    why_hidden: Callable[[str], str] = lambda _name: "",
+    privacy: Privacy | None = None,
 ) -> Interpolated:
     """Put variables of ``namespace`` in; each value takes at most ``max_chars`` characters.
 
     With ``are_frames_named`` a data frame becomes its own name, and so does a file: for a model
     that is told the frames' columns in a line of their own and was not trained to read more.
-    Variables of which ``why_hidden`` says something are not put in.
+    ``privacy`` says which variables are not put in, and takes the secrets out of what cells gave
+    and raised.
     """
+    rules = privacy or Privacy()
 
     def look_up(reference: str) -> tuple[bool, str | None, Picture | None]:
         """Whether there is such a variable, the text it becomes, and what it looks like."""
@@ -69,13 +73,16 @@ def interpolate(
             return False, None, None
         if are_frames_named and reference.isidentifier() and is_frame(value):
             return True, reference, None
-        return True, *_written(reference, value, max_chars)
+        written, picture = _written(reference, value, max_chars)
+        if written is not None and _OF_CELLS.fullmatch(root_of(reference)):
+            written = rules.masked(written)
+        return True, written, picture
 
     sources = Sources(
         names=namespace,
         write=look_up,
         folder=Path.cwd(),
-        why_hidden=why_hidden,
+        privacy=rules,
         are_files_named=are_frames_named,
     )
     scan = _Scan(text, sources)

@@ -13,6 +13,7 @@ from notebook_agents.core.messages import AttachmentPart, Message, user_message
 from notebook_agents.core.models import BUNDLED_MODEL
 from notebook_agents.magics.errors import AgentError
 from notebook_agents.magics.interpolation import Interpolated, interpolate
+from notebook_agents.magics.references import Privacy
 from notebook_agents.magics.waiting import Waits, until
 
 if TYPE_CHECKING:
@@ -49,8 +50,10 @@ def what_is_asked(request: Prompt, session: Session, transcript: Transcript) -> 
         return Asked(text=request.text, parts=request.parts)
     is_tiny = transcript.model == BUNDLED_MODEL
     names = ChainMap({"Err": session.errors}, session.namespace)
-    hidden = session.visibility.why_hidden
-    prompt = interpolate(request.text, names, are_frames_named=is_tiny, why_hidden=hidden)
+    privacy = Privacy(
+        why_hidden=session.visibility.why_hidden, masked=lambda text: _masked(text, session)
+    )
+    prompt = interpolate(request.text, names, are_frames_named=is_tiny, privacy=privacy)
     if prompt.problems:
         raise AgentError("; ".join(prompt.problems))
     for note in _notes(prompt):
@@ -63,6 +66,13 @@ def what_is_asked(request: Prompt, session: Session, transcript: Transcript) -> 
         transcript.note(f"{model} does not see images; it was told in words what there is")
         pictures = ()
     return Asked(text=prompt.text, pictures=pictures, parts=request.parts)
+
+
+def _masked(text: str, session: Session) -> str:
+    """Without the secrets of the notebook, of its errors and of its results."""
+    found = {f"error {n}": error.secrets for n, error in session.errors.items()}
+    results = {"results": session.namespace.get("Out")}
+    return session.visibility.masker(session.namespace, found | results).masked(text)
 
 
 def _notes(prompt: Interpolated) -> list[str]:

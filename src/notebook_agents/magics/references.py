@@ -52,6 +52,16 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Privacy:
+    """What must not be sent."""
+
+    why_hidden: Callable[[str], str] = field(default=lambda _name: "")
+    """Why a variable must not be sent; empty when it may be."""
+    masked: Callable[[str], str] = masked
+    """Takes secrets out of cells, their results and their errors."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
     """Where references are looked up."""
 
@@ -60,8 +70,7 @@ class Sources:
     write: Callable[[str], tuple[bool, str | None, Picture | None]]
     """A reference's value as ``{reference}`` puts it in: whether it is there, text, picture."""
     folder: Path
-    why_hidden: Callable[[str], str] = field(default=lambda _name: "")
-    """Why a variable must not be sent; empty when it may be."""
+    privacy: Privacy = field(default_factory=Privacy)
     are_files_named: bool = False
     """Whether a file is only named, for a model that reads it with tools."""
 
@@ -77,7 +86,7 @@ def refusal(reference: str, sources: Sources) -> str:
     IPython's own names such as ``_`` and ``_3`` are told to nobody unasked, but may be named.
     """
     name = root_of(reference)
-    reason = "" if name.startswith("_") else sources.why_hidden(name)
+    reason = "" if name.startswith("_") else sources.privacy.why_hidden(name)
     allow = f"notebook_agents.show({name!r}) allows it"
     return f"the value of {name} is not sent, {reason}; {allow}" if reason else ""
 
@@ -158,12 +167,12 @@ def _cell(number: int, length: int, sources: Sources) -> Found:
     if not 0 < index < n_run or not sources_of_cells[index]:
         last = f"the last one is @cell:{n_run - 1}" if n_run > 1 else "no other cell has run"
         return Found(length=length, text="", problem=f"there is no cell {number}; {last}")
-    source = masked(sources_of_cells[index].strip("\n"))
+    source = sources.privacy.masked(sources_of_cells[index].strip("\n"))
     lines = [f"Cell {index}:", "```python", source, "```"]
     for label, where in (("Result", "Out"), ("Error", "Err")):
         is_found, written, _ = sources.write(f"{where}[{index}]")
         if is_found and written is not None:
-            lines += [f"{label} of cell {index}:", masked(written)]
+            lines += [f"{label} of cell {index}:", sources.privacy.masked(written)]
     return Found(length=length, text="\n".join(lines))
 
 
