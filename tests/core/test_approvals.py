@@ -107,6 +107,8 @@ async def test_a_mode_decides_by_what_the_code_does(
         assert run.state == "waiting_approval"
         assert run.pending[0].effect != "read"
         assert run.pending[0].findings
+        words = {"ask": "the mode Ask asks", "auto-edit": "the mode Auto-edit asks"}
+        assert run.pending[0].reason.startswith(words[mode])
     else:
         assert run.tool_calls[0].status == {"allow": "succeeded", "deny": "denied"}[decision]
     await core.aclose()

@@ -16,12 +16,12 @@ from notebook_agents.core.assessments import Allowance, Assessment, Via
 from notebook_agents.core.call_effects import assess
 from notebook_agents.core.errors import SandboxUnavailable
 from notebook_agents.core.events import ApprovalDecided, ApprovalRequested
-from notebook_agents.core.policy import Level, strictest
+from notebook_agents.core.policy import MODES, Level, strictest
 from notebook_agents.core.runs import ApprovalDecision, PendingApproval, Run
 
 if TYPE_CHECKING:
     from notebook_agents.core.messages import ToolCallPart
-    from notebook_agents.core.policy import Decision
+    from notebook_agents.core.policy import ApprovalPolicy, Decision
     from notebook_agents.core.ports import Sandbox, ToolRunner
     from notebook_agents.core.tools import ToolSpec
 
@@ -196,10 +196,16 @@ def _question(call: ToolCallPart, run: Run, assessment: Assessment) -> ApprovalR
         call_id=call.call_id,
         name=call.name,
         arguments=call.arguments,
-        reason=f"policy {run.policy.name!r} asks before tools of effect {effect!r}{because}",
+        reason=f"{_in_words(run.policy)} asks before tools of effect {effect!r}{because}",
         effect=effect,
         findings=assessment.findings,
     )
+
+
+def _in_words(policy: ApprovalPolicy) -> str:
+    """A policy as the person chose it: a mode where it is one."""
+    mode = next((mode for mode, known in MODES.items() if known.name == policy.name), "")
+    return f"the mode {mode.capitalize()}" if mode else f"the policy {policy.name!r}"
 
 
 def _answer(call_id: str, decisions: Sequence[ApprovalDecision]) -> ApprovalDecision:
