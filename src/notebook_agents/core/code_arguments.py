@@ -70,8 +70,7 @@ class Arguments(Expressions):
         for value in (*values, *named.values()):
             if value.kind == "generator" and not is_asking:
                 self.change(value, f"uses up {words_of(node)}", node)
-            if value.kind == "namespace":
-                self.see("reads", f"hands on all variables: {words_of(node)}", node, "external")
+            self.check_told(value, node)
             if value.kind == "callable" and not is_asking:
                 self.see("mutates", f"hands on a function: {words_of(node)}", node)
         return Given(node, values, named)

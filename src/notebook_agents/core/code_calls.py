@@ -7,11 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from notebook_agents.core.code_arguments import Given
-from notebook_agents.core.code_expressions import is_control, is_quiet
 from notebook_agents.core.code_guards import SECRET_KEEPERS
 from notebook_agents.core.code_knowledge import (
     CHANGES_ARGUMENT,
-    CHANGING_METHODS,
     FUNCTIONS,
     HOLDING_BUILTINS,
     LISTED_MODULES,
@@ -34,6 +32,13 @@ from notebook_agents.core.code_method_names import (
 )
 from notebook_agents.core.code_methods import Methods
 from notebook_agents.core.code_names import NEVER_CHANGE, NEW, NUMBER, UNKNOWN, Value
+from notebook_agents.core.code_origins import (
+    changes_library,
+    is_control,
+    is_looking,
+    is_quiet,
+    is_unbound,
+)
 from notebook_agents.core.code_places import is_address
 from notebook_agents.core.code_reading import one_of, words_of
 from notebook_agents.core.code_sources import local_start
@@ -48,9 +53,6 @@ OTHER_READERS = frozenset(
     {"numpy.load", "numpy.fromfile", "numpy.fromregex", "linecache.getline",
      "linecache.getlines", "xml.etree.ElementTree.parse", "lxml.etree.parse"}
 )  # fmt: skip
-MODULES_OF_FUNCTIONS = frozenset(
-    {"sys.stdout", "sys.stderr", "matplotlib.pyplot", "numpy.char", "numpy.ma", "IPython.display"}
-)
 PATH_MAKERS = ("pathlib.", "os.path.", "glob.")
 ORIGIN_KINDS = {"pandas": "frame", "polars": "frame", "geopandas": "frame", "numpy": "array",
                 "torch": "array"}  # fmt: skip
@@ -115,7 +117,7 @@ class Calls(Methods):
             return UNKNOWN
         elif origin in OPENERS or origin == "builtins.open":
             return self._open(origin, given)
-        elif _is_unbound(origin) and not _is_looking(origin):
+        elif is_unbound(origin) and not is_looking(origin):
             self.change(given.at(0) or NEW, f"may change {given.shown(0)}: {origin}()", given.node)
         elif origin.startswith("builtins."):
             return self._builtin(origin.removeprefix("builtins."), given)
@@ -131,7 +133,7 @@ class Calls(Methods):
             self._variable_of_environment(given)
         elif origin.startswith("os.environ.") or origin.partition(".")[0] in SECRET_KEEPERS:
             self.environment(origin, given.node)
-        elif _changes_library(origin):
+        elif changes_library(origin):
             self.see("mutates", f"changes {origin.rpartition('.')[0]}", given.node)
         else:
             return False
@@ -324,19 +326,6 @@ class Calls(Methods):
         return Value(kind=ORIGIN_KINDS.get(root, ""))
 
 
-def _is_unbound(origin: str) -> bool:
-    """Whether it is a method reached through its class: ``list.append``, ``pd.DataFrame.pop``."""
-    holder = origin.rpartition(".")[0].rpartition(".")[2]
-    is_type = holder in {"list", "dict", "set", "ndarray", "Tensor", "DataFrame", "Series", "Index"}
-    return is_type or origin.startswith("builtins.object.")
-
-
-def _is_looking(origin: str) -> bool:
-    name = origin.rpartition(".")[2]
-    is_known = name in GENERAL_PURE or name in WRITING_METHODS or name.startswith("from")
-    return is_known and not (name == "sort" and "list" in origin)
-
-
 def _only_reads(given: Given) -> bool:
     flags = given.node.args[1] if len(given.node.args) > 1 else None
     return flags is not None and words_of(flags) in {"os.O_RDONLY", "0"}
@@ -394,10 +383,3 @@ def _is_below(origin: str, values: Sequence[Value]) -> bool:
     if origin == "os.path.expanduser" or not values:
         return False
     return local_start(values[0]) or values[0].stays_local
-
-
-def _changes_library(origin: str) -> bool:
-    """Whether a thing of a library is changed: ``sys.path.append``, ``plt.rcParams.update``."""
-    holder, _, last = origin.rpartition(".")
-    is_thing = "." in holder and holder not in MODULES_OF_FUNCTIONS
-    return last in CHANGING_METHODS and is_thing and is_quiet(origin)

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from notebook_agents.core.code_guards import (
-    CONTROLS,
     PAGE,
     PLAIN_VARIABLES,
     begins_local,
@@ -20,9 +19,6 @@ from notebook_agents.core.code_knowledge import (
     FUNCTIONS,
     LISTED_MODULES,
     NETWORK_MODULES,
-    QUIET,
-    QUIET_MODULES,
-    REACHED_THROUGH,
     SHELL_BUILTINS,
     SHELL_MODULES,
     WRITE_MODULES,
@@ -36,14 +32,9 @@ from notebook_agents.core.code_method_names import (
     WRITING_METHODS,
 )
 from notebook_agents.core.code_names import FRAME, NEVER_CHANGE, NEW, NUMBER, UNKNOWN, Scope, Value
+from notebook_agents.core.code_origins import is_control, is_quiet, normal
 from notebook_agents.core.code_reading import Reading, one_of, words_of
 
-ALIASES = {
-    "plotly.graph_objs": "plotly.graph_objects",
-    "builtins.open": "io.open",
-    "posix": "os",
-    "nt": "os",
-}
 BUILTINS = frozenset({*dir(builtins), "display"})
 COMMON_FIELDS = frozenset({"export", "extract", "save", "dump", "touch"})
 """Names of columns and fields as often as of methods; they count where they are called."""
@@ -205,7 +196,9 @@ class Expressions(Reading):
         return self._name(ast.copy_location(ast.Name(id=index.text, ctx=ast.Load()), node))
 
     def _starred(self, node: ast.Starred) -> Value:
-        return self.value(node.value)
+        value = self.value(node.value)
+        self.elements(value)
+        return value
 
     def _await(self, node: ast.Await) -> Value:
         return self.value(node.value)
@@ -255,6 +248,7 @@ class Expressions(Reading):
             value = self.value(part.value if isinstance(part, ast.FormattedValue) else part)
             if isinstance(part, ast.FormattedValue) and part.format_spec is not None:
                 self.value(part.format_spec)
+            self.check_told(value, node)
             # A number cannot lead elsewhere: any digit stands for it.
             pieces.append("0" if value.kind == "value" else value.text)
         seen = [piece for piece in pieces if piece is not None]
@@ -309,6 +303,7 @@ class Expressions(Reading):
             case ast.Starred():
                 self.assign(target.value, value, inner=inner)
             case ast.Tuple() | ast.List():
+                self.elements(value)
                 for part in target.elts:
                     self.assign(part, value.part, inner=inner)
             case ast.Subscript():
@@ -351,36 +346,6 @@ class Expressions(Reading):
         if target.attr.startswith("__"):
             self.see("shell", f"changes how an object works: {words_of(target)}", target)
         self.change(base, f"changes {words_of(target)}", target)
-
-
-def normal(origin: str) -> str:
-    """The usual dotted name of a library's thing, also where another library exposes it."""
-    parts = origin.split(".")
-    for at in range(len(parts) - 1, 0, -1):
-        if parts[at].lstrip("_") in REACHED_THROUGH:
-            return normal(".".join([parts[at].lstrip("_"), *parts[at + 1 :]]))
-    for prefix, usual in ALIASES.items():
-        if origin == prefix or origin.startswith(f"{prefix}."):
-            return f"{usual}{origin[len(prefix) :]}"
-    if parts[0] == "pathlib" and len(parts) > 1 and parts[1].startswith("_"):
-        return ".".join(["pathlib", *parts[2:]])
-    return origin
-
-
-def is_control(origin: str) -> bool:
-    """Whether it is of the product itself, and more than its version."""
-    return origin.partition(".")[0] == CONTROLS and not origin.endswith("__version__")
-
-
-def is_quiet(origin: str) -> bool:
-    """Whether a library's thing is known to be harmless by its name or that of its module."""
-    parts = origin.split(".")
-    prefixes = {".".join(parts[:n]) for n in range(1, len(parts) + 1)}
-    if prefixes & QUIET:
-        return True
-    return bool(prefixes & QUIET_MODULES) and parts[0] not in (
-        LISTED_MODULES | SHELL_MODULES | NETWORK_MODULES | WRITE_MODULES
-    )
 
 
 def _is_dotted(node: ast.expr) -> bool:

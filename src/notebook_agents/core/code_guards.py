@@ -5,6 +5,7 @@ Tables and rules over texts and names; the classes that read code say where they
 
 from __future__ import annotations
 
+import posixpath
 import re
 
 from notebook_agents.core.code_knowledge import words
@@ -64,6 +65,9 @@ def is_private(text: str, folder: str, *, is_path: bool = False) -> bool:
 
     ``.csv`` is an ending; only where a path stands is it a hidden file.
     """
+    if is_path and text:
+        text = posixpath.normpath(posixpath.join(folder, text) if "../" in text else text)
+        text = f"/{text.lstrip('/')}" if text.startswith("/") else text
     if folder and text.startswith(f"{folder.rstrip('/')}/"):
         text = text[len(folder.rstrip("/")) + 1 :]
         return _HIDDEN_PART.search(text) is not None

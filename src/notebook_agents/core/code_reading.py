@@ -100,6 +100,11 @@ class Reading(ABC):
         elif value.is_live:
             self.see("mutates", words, node)
 
+    def check_told(self, value: Value, node: ast.AST) -> None:
+        """Note that all variables are shown or handed on."""
+        if value.kind == "namespace":
+            self.see("reads", f"hands on all variables: {words_of(node)}", node, "external")
+
     def control(self, words: str, node: ast.AST) -> None:
         """Note that the code reaches for what decides about code: no policy lets it."""
         text = f"{words}: how agents work and what they may do is the person's to change"

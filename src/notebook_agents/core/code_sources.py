@@ -110,8 +110,8 @@ class Sources(Arguments):
             self._called_by_frame(part, given)
         for keyword in named:
             self._named_aggregation(keyword.value, given)
-        for part in ast.walk(given.node):
-            text = part.value if isinstance(part, ast.Constant) else None
+        for inner in ast.walk(given.node):
+            text = inner.value if isinstance(inner, ast.Constant) else None
             known = WRITING_METHODS.get(text) if isinstance(text, str) else None
             if known is not None:
                 self.see(known.risk, f"calls {text!r} by its name", given.node, "external")

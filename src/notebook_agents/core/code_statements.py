@@ -40,7 +40,7 @@ class Statements(Calls):
     def _do_other(self, node: ast.stmt) -> None:
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.expr):
-                self.value(child)
+                self.check_told(self.value(child), child)
 
     def _do_assign(self, node: ast.Assign) -> None:
         value = self._right_side(node.value)
