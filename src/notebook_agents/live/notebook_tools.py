@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from notebook_agents.core.assessments import Assessment
 from notebook_agents.core.code_effects import assess_code
-from notebook_agents.core.code_names import kinds_of
+from notebook_agents.core.code_names import NAMED_SECRET, kinds_of
 from notebook_agents.core.errors import InvalidRequest, NotFound, ToolFailed
 from notebook_agents.core.figures import PLOTLY, Figure
 from notebook_agents.core.ports import ToolRunner
@@ -127,7 +127,11 @@ class NotebookTools:
         code = arguments.get("code")
         if name not in (RUN, PYTHON) or not isinstance(code, str):
             return None
-        return assess_code(code, names=kinds_of(self._notebook.names), folder=str(Path.cwd()))
+        names = self._notebook.names
+        kinds = kinds_of(names)
+        for secret in self._notebook.visibility.secrets(names):
+            kinds[secret] = f"{NAMED_SECRET}{kinds.get(secret, '')}"
+        return assess_code(code, names=kinds, folder=str(Path.cwd()))
 
     def why_absent(self, name: str) -> str:
         """Nothing is known of others."""
