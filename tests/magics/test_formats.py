@@ -17,6 +17,8 @@ from notebook_agents.magics.formats import (
     math_markdown,
     text_markdown,
 )
+from notebook_agents.magics.screen import TerminalScreen, as_text
+from notebook_agents.magics.transcript import TextBlock, Transcript
 
 if TYPE_CHECKING:
     from tests.magics.conftest import AgentShell, Kernel
@@ -24,7 +26,15 @@ if TYPE_CHECKING:
 EVIL = '<p onclick="x()">hi</p><script>alert(1)</script><img src="https://evil.example/a.png">'
 
 
-@pytest.mark.parametrize("text", ['{"a": [1]}', ' {"a": [1]}\n', '```json\n{"a": [1]}\n```'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": [1]}',
+        ' {"a": [1]}\n',
+        '```json\n{"a": [1]}\n```',
+        'So:\n\n```json\n{"a": [1]}\n```\nDone.',
+    ],
+)
 def test_json_is_a_value(agent_shell: AgentShell, text: str) -> None:
     agent_shell.engine.script = [text]
     answer = agent_shell.run("%agent -f json numbers").value
@@ -51,6 +61,19 @@ def test_what_is_no_json_is_one_line_and_the_answer_is_kept(
     assert "it is kept in kept" in str(error)
     assert "\n" not in str(error)
     assert agent_shell.shell.user_ns["kept"].text == text
+
+
+@pytest.mark.parametrize("text", ['```json\n{"a":1}\n```', 'So:\n```json\n{"a":1}\n```'])
+def test_json_is_shown_without_the_fence_in_plain_text_too(
+    text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    transcript, screen = Transcript(format="json"), TerminalScreen()
+    transcript.blocks = [TextBlock(step=1, text=text)]
+    screen.show(transcript)
+    transcript.state = "succeeded"
+    screen.end(transcript)
+    assert capsys.readouterr().out == '{\n  "a": 1\n}\n'
+    assert as_text(transcript).startswith('{\n  "a": 1\n}\n')
 
 
 def test_json_is_shown_indented_once_it_is_whole() -> None:

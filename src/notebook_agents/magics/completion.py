@@ -31,7 +31,7 @@ class AgentCompleter:
     """An entry of IPython's ``custom_matchers``."""
 
     def __init__(self, names: Mapping[str, Names]) -> None:
-        """``names`` by kind: models, aliases, tools, personas, providers, settings, their choices."""
+        """``names`` by kind: models, aliases, tools, personas, settings and so on."""
         self._names = names
 
     def candidates(self, line: str) -> list[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import html
 import json
 import re
+from contextlib import suppress
 from typing import Any
 
 from notebook_agents.magics.code_blocks import code_blocks
@@ -41,7 +42,7 @@ def text_markdown(text: str, format: Format, *, is_over: bool) -> str:
     """A text of a model as Markdown for a notebook; until it is over, its source."""
     match format:
         case "json":
-            return fenced(_pretty_json(text) if is_over else text, "json")
+            return fenced(pretty_json(text) if is_over else text, "json")
         case "html" if is_over:
             return (
                 f"<details>\n<summary>HTML</summary>\n\n{fenced(_bare(text), 'html')}\n</details>"
@@ -79,6 +80,9 @@ def json_value(text: str) -> Any:
     bare = _bare(text)
     if not bare:
         raise ValueError("the answer is no JSON: it is empty")
+    if len(blocks := code_blocks(text)) == 1 and bare == text.strip():
+        with suppress(json.JSONDecodeError):
+            return json.loads(blocks[0])  # Words around it, in spite of what it was told.
     try:
         return json.loads(bare)
     except json.JSONDecodeError as error:
@@ -87,7 +91,8 @@ def json_value(text: str) -> Any:
         raise ValueError(f"the answer is no JSON: {error.msg.lower()} at {where}") from None
 
 
-def _pretty_json(text: str) -> str:
+def pretty_json(text: str) -> str:
+    """The value that an answer is, indented; what is no JSON as it came."""
     try:
         return json.dumps(json_value(text), indent=2, ensure_ascii=False)
     except ValueError:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from notebook_agents.magics.figures import show as show_figure
 from notebook_agents.magics.figures import terminal_lines
-from notebook_agents.magics.formats import html_frame
+from notebook_agents.magics.formats import html_frame, pretty_json
 from notebook_agents.magics.markdown import as_markdown, brief_arguments, plain
 from notebook_agents.magics.transcript import TextBlock, ToolBlock, Transcript
 
@@ -139,7 +139,9 @@ class TerminalScreen:
         for number, block in enumerate(transcript.blocks):
             n_written = self._written.get(number, 0)
             if isinstance(block, TextBlock):
-                text = plain(block.text)[n_written:]
+                if transcript.format == "json" and not is_over:
+                    break  # Whether there is a fence around it is known at the end.
+                text = _text(block, transcript)[n_written:]
             elif block.is_done or is_over:
                 text = "" if n_written else _tool_text(block) + "\n"
             else:
@@ -158,11 +160,17 @@ class TerminalScreen:
             self._last = text[-1]
 
 
+def _text(block: TextBlock, transcript: Transcript) -> str:
+    """What a model wrote as plain text; JSON without a fence once it is over."""
+    is_json = transcript.format == "json" and transcript.state
+    return plain(pretty_json(block.text) if is_json else block.text)
+
+
 def as_text(transcript: Transcript) -> str:
     """The whole run as plain text."""
     parts: list[str] = []
     for block in transcript.blocks:
-        text = plain(block.text) if isinstance(block, TextBlock) else _tool_text(block)
+        text = _text(block, transcript) if isinstance(block, TextBlock) else _tool_text(block)
         if text.strip():
             parts.append(text)
     if transcript.state == "cancelled":
