@@ -11,7 +11,10 @@ import pandas as pd
 import polars
 import pytest
 
+from notebook_agents.core.figures import PLOTLY, Figure
+from notebook_agents.live.execution import Outcome
 from notebook_agents.live.masking import MASK, Masker
+from notebook_agents.live.notebook_tools import without_secrets
 from notebook_agents.live.visibility import Visibility
 
 
@@ -82,3 +85,15 @@ def test_many_secrets_and_a_long_text_take_little_time() -> None:
 def test_a_value_that_was_cut_is_masked() -> None:
     frame = pd.DataFrame({"password": ["correct-horse-battery-staple-" * 3]})
     assert "correct" not in told(str(frame), frame=frame)
+
+
+def test_titles_of_figures_are_told_without_secrets() -> None:
+    content = '{"data": [{"x": {"bdata": "plum-4477"}}], "layout": {"title": "of plum-4477"}}'
+    figure = Figure(media_type=PLOTLY, content=content, label="of plum-4477")
+    outcome = Outcome(output="plum-4477", figures=(figure,))
+    masked = without_secrets(outcome, Masker(["plum-4477"]).masked)
+    assert masked.output == MASK
+    assert masked.figures[0].label == f"of {MASK}"
+    assert masked.figures[0].content == content.replace("of plum-4477", f"of {MASK}").replace(
+        ": ", ":"
+    ).replace(", ", ",")

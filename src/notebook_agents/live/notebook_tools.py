@@ -35,6 +35,8 @@ from notebook_agents.live.visibility import Visibility
 RUN = "run_in_notebook"
 PYTHON = "python_executor"
 PAINT_EVERY_S = 0.1
+PATIENCE = 10.0
+"""So many times as long as telling of output took, the code runs before more is told."""
 LONGEST_S = 3600.0
 CANCEL_PATIENCE_S = 5.0
 """How long a call that the person stopped waits for the end of its run."""
@@ -192,7 +194,8 @@ class NotebookTools:
             changes = notebook.saver.after(call_id=invocation.call_id)
         if outcome.is_stopped:
             raise KeyboardInterrupt
-        return _without_secrets(outcome, notebook), changes
+        masked = notebook.masker().masked
+        return without_secrets(outcome, masked), masked(changes)
 
     async def _inspect(self, invocation: ToolInvocation) -> ToolResult:
         notebook, name, started = self._notebook, invocation.arguments["name"], time.monotonic()
@@ -213,9 +216,8 @@ class NotebookTools:
         )
 
 
-def _without_secrets(outcome: Outcome, notebook: Notebook) -> Outcome:
+def without_secrets(outcome: Outcome, masked: Callable[[str], str]) -> Outcome:
     """What may be told and recorded; the code may have made secrets, too."""
-    masked = notebook.masker().masked
     return replace(
         outcome,
         output=masked(outcome.output),
@@ -259,19 +261,22 @@ class _Printed:
         self._tell = tell
         self._paint = paint
         self._pieces: list[str] = []
-        self._told_at = 0.0
+        self._told_at, self._pause_s = 0.0, PAINT_EVERY_S
 
     def add(self, text: str) -> None:
         self._pieces.append(text)
-        if time.monotonic() - self._told_at >= PAINT_EVERY_S:
+        if time.monotonic() - self._told_at >= self._pause_s:
             self.flush()
 
     def flush(self) -> None:
+        started = time.monotonic()
         if self._pieces:
             text, self._pieces = "".join(self._pieces), []
             self._tell(text)
             self._paint()
         self._told_at = time.monotonic()
+        # Secrets are looked up each time: where there are many, the code must not wait for it.
+        self._pause_s = max(PAINT_EVERY_S, PATIENCE * (self._told_at - started))
 
 
 def _specs(notebook: Notebook, base: ToolRunner) -> list[ToolSpec]:
