@@ -155,12 +155,11 @@ def test_an_undo_of_files_can_be_taken_back(checkpoints: Checkpoints, folder: Pa
     assert (folder / "new.txt").read_text() == "agent"
 
 
-def test_hidden_files_files_elsewhere_and_notebooks_that_save_themselves_are_no_change(
-    checkpoints: Checkpoints, folder: Path, tmp_path: Path
+def test_hidden_files_and_notebooks_that_save_themselves_are_no_change(
+    checkpoints: Checkpoints, folder: Path
 ) -> None:
     code = (
-        f"import subprocess, pathlib; pathlib.Path({str(tmp_path / 'other')!r}).write_text('x');"
-        " pathlib.Path('.hidden').write_text('x');"
+        "import subprocess, pathlib; pathlib.Path('.hidden').write_text('x');"
         f" subprocess.run([{sys.executable!r}, '-c', \"open('a.ipynb', 'w').write('x')\"])"
     )
     assert run(checkpoints, code) is None
@@ -171,6 +170,19 @@ def test_a_file_that_is_too_large_is_named(checkpoints: Checkpoints, folder: Pat
     (folder / "large.bin").write_bytes(bytes(200))
     run(checkpoints, "open('large.bin', 'w').close()")
     assert undo(checkpoints).failures == ["file large.bin: too large: 200 bytes"]
+
+
+def test_a_file_outside_the_folder_is_named_as_what_stays(
+    checkpoints: Checkpoints, tmp_path: Path
+) -> None:
+    outside = tmp_path / "elsewhere.txt"
+    run(checkpoints, f"open({str(outside)!r}, 'w').close()")
+    [change] = checkpoints.history()
+    assert str(change.changes) == f"wrote outside the folder {outside}"
+    why = "it is outside the notebook's folder, where nothing is kept"
+    assert undo(checkpoints).failures == [f"file {outside}: {why}"]
+    assert outside.exists()
+    assert checkpoints.history() == []
 
 
 def test_files_of_a_kernel_that_has_ended_can_still_be_put_back(

@@ -20,6 +20,7 @@ from notebook_agents.live.checkpoints_changes import (
     ABSENT,
     CELL_STAYS,
     ELSEWHERE,
+    OUTSIDE,
     Absent,
     Cause,
     Change,
@@ -173,6 +174,7 @@ class Checkpoints:
         kept_files = frozenset() if is_forced else files
         undone.conflicts = sorted({*skipped, *kept_files})
         undone.failures += [f"{place}: {CELL_STAYS}" for place in change.changes.cells]
+        undone.failures += [f"file {path}: {OUTSIDE}" for path in change.changes.files_outside]
         if change.is_former and (gone := change.changes.variables):
             undone.failures.append(f"{listed(gone)}: the kernel was restarted since")
         work = Work()
@@ -289,6 +291,7 @@ class Checkpoints:
         )
         involved = rebound.union(*(names for _memento, names in contents))
         file_changes = files.changes() if files else ()
+        changes = _changes(before, now, involved).with_files(file_changes)
         later = Memory(Room(self.limits.run_bytes))
         later.add({name: now[name] for name in involved & now.keys()})
         later.hold(memento.target for memento, _names in contents)
@@ -296,7 +299,7 @@ class Checkpoints:
             number=self._n_made + 1,
             cause=cause,
             at=_now(),
-            changes=_changes(before, now, involved).with_files(file_changes),
+            changes=replace(changes, files_outside=files.outside if files else ()),
             folder=str(files.folder) if files else "",
             before={name: before.get(name, ABSENT) for name in rebound},
             after={name: now.get(name, ABSENT) for name in rebound},

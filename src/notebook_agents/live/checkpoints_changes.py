@@ -23,6 +23,7 @@ class Absent:
 
 ABSENT = Absent()
 ELSEWHERE = "it changed while the code ran, perhaps by another program"
+OUTSIDE = "it is outside the notebook's folder, where nothing is kept"
 CELL_STAYS = (
     "a kernel cannot take code out of cells; in the notebook: Edit, Undo Cell Operation (Z), or"
     " delete it"
@@ -61,6 +62,8 @@ class Changes:
     files_added: tuple[str, ...] = ()
     files_changed: tuple[str, ...] = ()
     files_removed: tuple[str, ...] = ()
+    files_outside: tuple[str, ...] = ()
+    """Files elsewhere that were written; nothing of them is kept."""
     cells: tuple[str, ...] = ()
     """Where code was put into a cell: ``a cell below``."""
 
@@ -97,6 +100,7 @@ class Changes:
             ("wrote", self.files_added),
             ("rewrote", self.files_changed),
             ("deleted", self.files_removed),
+            ("wrote outside the folder", self.files_outside),
             ("put code into", self.cells),
         )
         return "; ".join(f"{verb} {listed(names)}" for verb, names in parts if names)

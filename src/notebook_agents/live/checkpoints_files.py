@@ -108,6 +108,8 @@ class FileWork:
         """Whether all that changes meanwhile is taken for the work's doing."""
         self.elsewhere: tuple[str, ...] = ()
         """What changed meanwhile, perhaps by another program."""
+        self.outside: tuple[str, ...] = ()
+        """Files elsewhere that the work wrote, and that are still there."""
         self._saved: dict[str, FileState | None] = {}
         self.reasons: dict[str, str] = {}
         """Why a file is not kept, by path."""
@@ -122,7 +124,11 @@ class FileWork:
         for path in wanted:
             self.save(path)
         with watcher.watching(self.folder, self.save):
-            yield
+            try:
+                yield
+            finally:
+                found = sorted(watcher.outside)
+                self.outside = tuple(path for path in found if Path(path).is_file())
 
     def save(self, path: str) -> None:
         """Keep a file as it is, once; that there is none is kept too."""

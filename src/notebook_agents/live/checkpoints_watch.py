@@ -94,6 +94,8 @@ class Watcher:
         """Files below it are the product's own."""
         self._folder = ""
         self._save: Saver | None = None
+        self.outside: set[str] = set()
+        """Files elsewhere that this thread has changed since ``watching`` began."""
         self._is_hooked = False
         self._inside = threading.local()
 
@@ -106,6 +108,7 @@ class Watcher:
             self._is_hooked = True
         before = self._folder, self._save
         self._folder, self._save = str(folder), save
+        self.outside = set()
         try:
             yield
         finally:
@@ -120,10 +123,19 @@ class Watcher:
             for path in _EVENTS[event](arguments):
                 if (relative := self._relative(path)) is not None:
                     save(relative)
+                elif threading.current_thread() is threading.main_thread():
+                    self._note_outside(path)
         except Exception:  # noqa: BLE001, S110 - what a hook raises would stop the person's code
             pass
         finally:
             self._inside.is_busy = False
+
+    def _note_outside(self, path: str) -> None:
+        """Caches, devices and the product's own files are nobody's work."""
+        is_inside = path.startswith((self._folder + os.sep, self._private or "\0"))
+        parts = Path(path).parts
+        if not is_inside and parts[1:2] not in _SYSTEM and not any(map(_is_skipped, parts)):
+            self.outside.add(path)
 
     def _relative(self, path: str) -> str | None:
         """The path below the folder; None for any other, and for what is not looked at."""
@@ -138,6 +150,9 @@ class Watcher:
         if name.startswith(".") or any(_is_skipped(part) for part in folders):
             return None
         return relative
+
+
+_SYSTEM = (("dev",), ("proc",), ("sys",))
 
 
 def _is_skipped(name: str) -> bool:
