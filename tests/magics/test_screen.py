@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from notebook_agents.core.events import (
@@ -16,6 +18,9 @@ from notebook_agents.core.events import (
 from notebook_agents.core.models import BUNDLED_MODEL, Usage
 from notebook_agents.magics.screen import TerminalScreen, as_text
 from notebook_agents.magics.transcript import Transcript
+
+if TYPE_CHECKING:
+    from tests.magics.conftest import AgentShell
 
 USAGE = Usage(input_tokens=1200, output_tokens=40)
 EVENTS = (
@@ -71,3 +76,12 @@ def test_a_tool_that_never_ended_is_shown_as_cancelled() -> None:
     assert transcript.tools[0].status == "cancelled"
     assert "(cancelled)\n  par" in as_text(transcript)
     assert "[stopped]" in as_text(transcript)
+
+
+@pytest.mark.parametrize("text", ["", " \n"])
+def test_an_empty_answer_says_that_it_is_empty(
+    agent_shell: AgentShell, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    agent_shell.engine.script = [text]
+    agent_shell.run("%agent -m other/model hello")
+    assert capsys.readouterr().out.count("(the model answered nothing)") == 1

@@ -31,6 +31,7 @@ BUNDLED_BADGE = "built-in demo model"
 STILL_WORKING_S = 30.0
 """Without any news for so long, people want to know that it goes on."""
 STILL_WORKING = " · still working; ■ or Ctrl-C stops it"
+NO_ANSWER = "(the model answered nothing)"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -256,6 +257,9 @@ class Transcript:
         self.error, self.error_code = body.error_message, body.error_code
         self.phase = ""
         self.ended_at = time.monotonic()
+        has_shown = any(isinstance(b, ToolBlock) or b.text.strip() for b in self.blocks)
+        if self.state == "succeeded" and not has_shown and not body.text.strip():
+            self.notes.append(NO_ANSWER)
         for block in self.tools:
             if not block.is_done:
                 block.status = "cancelled"
