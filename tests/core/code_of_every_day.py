@@ -121,6 +121,8 @@ READS = [
 ]  # fmt: skip
 
 BINDS = [
+    "base = 'data'\nfor m in ['a', 'b']:\n    pd.read_csv(f'{base}/{m}.csv')",
+    "for m in ['a.csv', 'b.csv']:\n    pd.read_csv(m)",
     "x = 1",
     "import numpy",
     "import numpy as numpy2",

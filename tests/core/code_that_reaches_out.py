@@ -73,6 +73,7 @@ WRITES = [
 ]
 
 NETWORK = [
+    "for m in ['a.csv', 'http://a']:\n    pd.read_csv(m)",
     "pd.read_csv(''.join(['ht', 'tp://127.0.0.1/', path]))",
     "pd.read_csv('simplecache::http://127.0.0.1/x')",
     "pd.read_csv(str(items))",

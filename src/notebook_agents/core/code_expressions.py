@@ -255,7 +255,7 @@ class Expressions(Reading):
         if len(seen) == len(pieces):
             return Value(kind="text", text="".join(seen))
         is_address = bool(pieces[0]) and "://" in (pieces[0] or "")
-        is_local = pieces[0] is not None and begins_local(pieces[0])
+        is_local = begins_local("".join(pieces[: pieces.index(None)]))  # type: ignore[arg-type]
         return Value(kind="url" if is_address else "text", is_local=is_local)
 
     def _lambda(self, node: ast.Lambda) -> Value:
@@ -278,10 +278,16 @@ class Expressions(Reading):
     ) -> Value:
         with self.inside(Scope("comprehension", self.scope)), self.branch():
             for generator in generators:
-                self.assign(generator.target, self.elements(self.value(generator.iter)), inner=True)
+                self.assign(generator.target, self.each(generator.iter), inner=True)
                 for test in generator.ifs:
                     self.value(test)
             return _holding([self.value(result) for result in results])
+
+    def each(self, node: ast.expr) -> Value:
+        """What a loop goes through."""
+        if isinstance(node, ast.List | ast.Tuple):
+            return one_of([self.value(part) for part in node.elts])
+        return self.elements(self.value(node))
 
     def elements(self, value: Value) -> Value:
         """What iterating over a thing gives."""

@@ -92,7 +92,7 @@ class Statements(Calls):
                 self.assign(target, NEW)
 
     def _do_for(self, node: ast.For | ast.AsyncFor) -> None:
-        elements = self.elements(self.value(node.iter))
+        elements = self.each(node.iter)
         with self.branch():
             for _ in range(2):  # what comes later in the body happens before what comes earlier
                 self.assign(node.target, elements)
