@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from notebook_agents.live.checkpoints import Cause, Checkpoints, Scope
+from notebook_agents.live.checkpoints_calls import CallCheckpoints
 from notebook_agents.live.checkpoints_changes import Change, Undone
+from notebook_agents.live.previews import Preview, Stopped
 
 NO_NAMES = Scope(names=frozenset())
 WRITES = "from pathlib import Path; Path('data.csv').write_text('agent')"
@@ -218,3 +220,19 @@ def test_files_that_other_programs_change_meanwhile_are_one_change(
     undo(checkpoints)
     assert (folder / "data.csv").read_text() == "a\n1\n"
     assert os.path.exists("live.txt")  # noqa: PTH110
+
+
+def test_a_card_names_files_outside_the_folder_as_what_undo_cannot_restore(tmp_path: Path) -> None:
+    outside = str(tmp_path.parent / "elsewhere.txt")
+    calls = CallCheckpoints(dict, tmp_path / "home")
+    unsaved = calls.unsaved(code=f"open({outside!r}, 'w').write('x'); open('here.txt', 'w')")
+    assert unsaved == ((outside, "outside the folder"),)
+    assert Preview(not_saved=unsaved).lines()[-1] == (
+        f"Undo could not restore: {outside} (outside the folder)"
+    )
+
+
+@pytest.mark.parametrize("stopped", ["TIMEOUT", "MEMORY_LIMIT"])
+def test_a_dry_run_that_was_ended_without_a_change_says_so(stopped: Stopped) -> None:
+    assert Preview(stopped=stopped).lines()[0].endswith("Until then it changed nothing.")
+    assert Preview(stopped=stopped, output="x").lines()[0].endswith("Until then:")

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
+from notebook_agents.core.assessments import Assessment
 from notebook_agents.core.code_effects import assess_code
 from notebook_agents.core.code_names import kinds_of
 from notebook_agents.live.checkpoints import Checkpoints, Work
 from notebook_agents.live.checkpoints_changes import Cause, Coverage, Scope, title_of
 from notebook_agents.live.scopes import scope_of
 
+_OUTSIDE = re.compile(r"writes (.+), outside the working folder")
+"""How the judgement of code words it."""
 _log = logging.getLogger(__name__)
 
 
@@ -26,8 +30,9 @@ class CallCheckpoints(Checkpoints):
         self._open: dict[str, tuple[AbstractContextManager[Work], Work]] = {}
 
     def unsaved(self, *, code: str) -> tuple[tuple[str, str], ...]:
-        """The variables that the code may change without undo, and why; nothing is copied."""
-        return tuple((entry.name, entry.reason) for entry in self._coverage(code).unsaved)
+        """What the code may change without undo, and why; nothing is copied."""
+        names = [(entry.name, entry.reason) for entry in self._coverage(code).unsaved]
+        return (*names, *((path, "outside the folder") for path in self._outside(code)))
 
     def unsaved_text(self, *, code: str) -> str:
         """The same in one line for people; empty when everything can be undone."""
@@ -63,8 +68,14 @@ class CallCheckpoints(Checkpoints):
             return self.preview(self._scope(code))
         return Coverage()
 
+    def _outside(self, code: str) -> list[str]:
+        """Files outside the folder that the code names and writes."""
+        texts = [finding.text for finding in self._assessed(code).findings]
+        found = (_OUTSIDE.fullmatch(text) for text in texts)
+        return list(dict.fromkeys(match[1] for match in found if match))
+
     def _scope(self, code: str) -> Scope:
-        variables = self._variables()
-        folder = str(Path.cwd())
-        assessment = assess_code(code, names=kinds_of(variables), folder=folder)
-        return scope_of(code, variables, assessment)
+        return scope_of(code, self._variables(), self._assessed(code))
+
+    def _assessed(self, code: str) -> Assessment:
+        return assess_code(code, names=kinds_of(self._variables()), folder=str(Path.cwd()))

@@ -97,12 +97,13 @@ class Preview:
             return []
         if self.refusal:
             return [f"No dry run: {self.refusal}; {SANDBOX_HINT}."]
+        is_empty = not (self.changes or self.files or self.output.strip() or self.figures)
+        until_then = "Until then it changed nothing." if is_empty else "Until then:"
         if self.stopped == "TIMEOUT":
-            return [f"In a dry run it did not end within {self.duration_s:.0f} s. Until then:"]
+            return [f"In a dry run it did not end within {self.duration_s:.0f} s. {until_then}"]
         if self.stopped:
             why = "needed too much memory" if self.stopped == "MEMORY_LIMIT" else "was ended"
-            return [f"In a dry run it {why}. Until then:"]
-        is_empty = not (self.changes or self.files or self.output.strip() or self.figures)
+            return [f"In a dry run it {why}. {until_then}"]
         does = "failed" if self.error else "changed nothing" if is_empty else "did this"
         return [f"In a dry run ({self.duration_s:.1f} s) it {does}:" if does != "changed nothing"
                 else f"In a dry run ({self.duration_s:.1f} s) it changed nothing."]  # fmt: skip
