@@ -144,6 +144,17 @@ def test_nothing_runs_where_nobody_can_be_asked(kernel: Kernel) -> None:
     assert kernel.run("'unasked' in globals()").value() == "False"
 
 
+def test_a_variable_named_like_a_secret_is_not_used_where_nobody_can_be_asked(
+    kernel: Kernel,
+) -> None:
+    kernel.run("used = []\nclass Plain:\n    def __str__(self): used.append(1); return 'x'")
+    kernel.run("api_key = unnamed = Plain()")
+    for name, is_used in (("api_key", False), ("unnamed", True)):
+        scripted(kernel, f"print({name})")
+        kernel.run("%agent print it")
+        assert kernel.run("bool(used)").value() == str(is_used)
+
+
 def test_files_are_written_to_the_notebooks_folder(kernel: Kernel) -> None:
     scripted(kernel, "open('out.txt', 'w').write('x')")
     kernel.run("%agent --yes write")
