@@ -87,8 +87,8 @@ class Turn:
                     break
                 if self._jobs:
                     # Stop may have been pressed while nothing ended at once; it comes first.
-                    yield Future(), STOP_FIRST_S
                     self._paint(feed)
+                    yield Future(), STOP_FIRST_S
                     self._work()
                     continue
                 if self.transcript.pending and not self.is_stopped:
