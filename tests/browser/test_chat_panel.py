@@ -29,8 +29,6 @@ engine.script = [
     " ".join(f"long{i}" for i in range(2000)), "After the reload.",
 ]"""
 COMPUTE = "import time; time.sleep(3); print('computed')"
-ONE_QUESTION = """
-engine.script = [call("file_writer", path="a.txt"), "It is written.", "After the reload."]"""
 PANEL = 'notebook_agents.chat(model="other/model")'
 PATIENCE_MS = 30_000
 
@@ -88,33 +86,6 @@ def test_a_conversation_in_the_panel_survives_reload_restart_and_the_end_of_the_
     expect(static).to_contain_text("It is written.")
     expect(page.page.get_by_text("Error displaying widget")).to_be_hidden()
     assert errors == []
-    assert page.hosts() <= {"127.0.0.1", "localhost"}
-
-
-def test_the_panel_works_in_notebook_7(lab: Lab, page: Page, tmp_path: Path) -> None:
-    from playwright.sync_api import expect
-
-    path = lab.folder / "chat.ipynb"
-    path.write_text(json.dumps(_notebook([SETUP + ONE_QUESTION, PANEL])))
-    page.page.on("request", lambda request: page.requests.append(request.url))
-    page.page.goto(f"{lab.url}/notebooks/chat.ipynb?token={lab.token}")
-    idle = page.page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")
-    idle.wait_for(timeout=PATIENCE_MS)
-    _run(page, 0)
-    _run(page, 1)
-    field = page.page.get_by_role("combobox", name="Message")
-    field.wait_for(timeout=PATIENCE_MS)
-    _decide(page, field, {"Allow Write a file once": "It is written."})
-    assert page.page.screenshot(path=str(tmp_path / "notebook.png"))
-    _save(page)
-    page.page.reload()
-    expect(_panel(page)).to_contain_text("It is written.", timeout=PATIENCE_MS)
-    field.fill("And now?")
-    field.press("Enter")
-    expect(_panel(page)).to_contain_text("After the reload.", timeout=PATIENCE_MS)
-    expect(_send(page)).to_be_visible(timeout=PATIENCE_MS)
-    _save(page)
-    assert "After the reload." in _transcript(path)
     assert page.hosts() <= {"127.0.0.1", "localhost"}
 
 

@@ -98,10 +98,11 @@ async def test_two_servers_meet_sixty_ticks_sixty_times_although_one_is_killed(
     wish = CreateTask(name="often", prompt_template="hi", schedule=plan)
     task = await core.tasks.create(ann, wish)
     some = await deployment.until(ann, 20)
-    deployment.servers[0].kill()
-    await deployment.servers[0].wait()
+    # Either of them may have met all so far: the one that did is killed, so that the other goes on.
+    busy = next(s for s in deployment.servers if f":{s.pid}:" in some[0].holder)
+    busy.kill()
+    await busy.wait()
     assert len(some) < N_TICKS, "it was killed in the middle"
-    assert len({execution.holder for execution in some}) == 2, "both met ticks"
 
     await deployment.until(ann, N_TICKS)
     await asyncio.sleep(0.5)  # ten more seconds of theirs, in which nothing more may happen
