@@ -6,6 +6,7 @@ and other programs write themselves shows only afterwards, when two listings of 
 
 from __future__ import annotations
 
+import logging
 import os
 import stat
 import sys
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+_log = logging.getLogger(__name__)
 MAX_LISTED = 5_000
 """Files of a folder that are looked at."""
 SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages"})
@@ -125,8 +127,8 @@ class Watcher:
                     save(relative)
                 elif threading.current_thread() is threading.main_thread():
                     self._note_outside(path)
-        except Exception:  # noqa: BLE001, S110 - what a hook raises would stop the person's code
-            pass
+        except Exception:  # noqa: BLE001 - what a hook raises would stop the person's code
+            _log.warning("a file could not be kept for undo before %s", event, exc_info=True)
         finally:
             self._inside.is_busy = False
 
