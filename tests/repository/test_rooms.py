@@ -28,6 +28,7 @@ CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["import
 
 ALLOWED = {
     "notebook_agents": "",
+    "notebook_agents.confinement": "",
     "notebook_agents.core": "",
     "notebook_agents.core.errors": "import pydantic",
     "notebook_agents.core.runs": "import notebook_agents.core.errors",
@@ -52,7 +53,9 @@ ALLOWED = {
     "notebook_agents.reports": "",
     "notebook_agents.reports.pdf": "import typst, markdown_it, notebook_agents.core.runs",
     "notebook_agents.relay": "import redis, notebook_agents.core.runs",
-    "notebook_agents.sandbox": "import jupyter_client, notebook_agents.core.runs",
+    "notebook_agents.sandbox": (
+        "import jupyter_client, notebook_agents.confinement, notebook_agents.core.runs"
+    ),
     "notebook_agents.store": "",
     "notebook_agents.store.store": "import sqlalchemy, notebook_agents.core.runs",
     "notebook_agents.tasks": "",
