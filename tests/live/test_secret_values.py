@@ -12,8 +12,8 @@ import polars
 import pytest
 
 from notebook_agents.core.figures import PLOTLY, Figure
+from notebook_agents.core.masking import MASK, Masker
 from notebook_agents.live.execution import Outcome
-from notebook_agents.live.masking import MASK, Masker
 from notebook_agents.live.notebook_tools import without_secrets
 from notebook_agents.live.visibility import Visibility
 

@@ -10,8 +10,8 @@ import pytest
 from jupyter_client.manager import KernelManager
 from tests.magics.conftest import FAKE_CORE, Kernel, Reply
 
+from notebook_agents.core.masking import MASK
 from notebook_agents.live.lockdown import MIN_VERSION, landlock_version
-from notebook_agents.live.masking import MASK
 
 pytestmark = pytest.mark.slow
 LOOP = "print('partial')\\nimport time\\nwhile True: time.sleep(0.01)"

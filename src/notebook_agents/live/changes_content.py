@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
+from notebook_agents.core.masking import is_secret_name
 from notebook_agents.live.describe_arrays import (
     is_array,
     is_idle,
@@ -43,7 +44,6 @@ from notebook_agents.live.describe_models import (
 )
 from notebook_agents.live.describe_values import base_container, is_container, length
 from notebook_agents.live.describe_words import Look, counted, is_written_safely
-from notebook_agents.live.masking import is_secret_name
 
 MAX_READ_BYTES = 1 << 20
 MAX_PARTS = 200

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from notebook_agents.core.masking import is_secret_name
 from notebook_agents.live.describe_classes import class_name, library_of, loaded
 from notebook_agents.live.describe_words import Look, number
-from notebook_agents.live.masking import is_secret_name
 
 MAX_READ_CELLS = 100_000
 """Of a column; of longer ones so many at equal distances."""

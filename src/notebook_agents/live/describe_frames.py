@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from notebook_agents.core.masking import MASK, is_secret_name
 from notebook_agents.live.describe_classes import class_name, is_a, library_of, loaded
 from notebook_agents.live.describe_columns import MAX_READ_CELLS, Column, column_facts, column_line
 from notebook_agents.live.describe_words import (
@@ -19,7 +20,6 @@ from notebook_agents.live.describe_words import (
     number,
     size_text,
 )
-from notebook_agents.live.masking import MASK, is_secret_name
 
 MAX_COLUMNS = 20
 MAX_NAMED_COLUMNS = 60

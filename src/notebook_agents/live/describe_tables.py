@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from notebook_agents.core.masking import MASK, is_secret_name
 from notebook_agents.live.describe_classes import class_name, is_a, library_of, loaded
 from notebook_agents.live.describe_columns import column_line
 from notebook_agents.live.describe_words import MORE, WRITTEN_AS_STR, Look, counted, listed, number
-from notebook_agents.live.masking import MASK, is_secret_name
 
 MAX_COLUMNS = 20
 MAX_NAMED = 40

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
+from notebook_agents.core.masking import MASK, is_secret_name
 from notebook_agents.live.describe_classes import (
     class_dict,
     class_name,
@@ -17,7 +18,6 @@ from notebook_agents.live.describe_classes import (
     library_of,
 )
 from notebook_agents.live.describe_words import MORE, Look, counted
-from notebook_agents.live.masking import MASK, is_secret_name
 
 MAX_TYPED = 100
 """Elements whose types are looked at."""

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from notebook_agents.core.formatting import format_number
+from notebook_agents.core.masking import MASK, Masker, is_secret_name
 from notebook_agents.live.describe_classes import class_name, classes_of, is_a, library_of
-from notebook_agents.live.masking import MASK, Masker, is_secret_name
 
 MAX_CELL_CHARS = 40
 MAX_TEXT_CHARS = 120

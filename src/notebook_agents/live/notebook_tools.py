@@ -20,6 +20,7 @@ from notebook_agents.core.code_effects import assess_code
 from notebook_agents.core.code_names import NAMED_SECRET, kinds_of
 from notebook_agents.core.errors import InvalidRequest, NotFound, ToolFailed
 from notebook_agents.core.figures import PLOTLY, Figure
+from notebook_agents.core.masking import Masker
 from notebook_agents.core.ports import ToolRunner
 from notebook_agents.core.states import ToolStatus
 from notebook_agents.core.tools import ToolInvocation, ToolResult, ToolSpec
@@ -28,7 +29,6 @@ from notebook_agents.live.execution import Outcome, execute
 from notebook_agents.live.inspecting import SPEC as INSPECT
 from notebook_agents.live.inspecting import inspected
 from notebook_agents.live.interrupts import Interrupts
-from notebook_agents.live.masking import Masker
 from notebook_agents.live.result_texts import content_of
 from notebook_agents.live.visibility import Visibility
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 
 from notebook_agents.core.formatting import MAX_ROWS, clip_text, more_line
+from notebook_agents.core.masking import masked
 from notebook_agents.live.execution import Outcome
-from notebook_agents.live.masking import masked
 
 MAX_CHARS = 1500
 MAX_MESSAGE_CHARS = 500

@@ -12,10 +12,10 @@ from itertools import islice
 from types import FunctionType, ModuleType
 from typing import Any
 
+from notebook_agents.core.masking import MIN_KNOWN_CHARS
 from notebook_agents.live.describe_classes import classes_of, instance_dict, is_a, library_of
 from notebook_agents.live.describe_frames import is_frame, is_series, plain_frame, plain_series
 from notebook_agents.live.describe_tables import is_table
-from notebook_agents.live.masking import MIN_KNOWN_CHARS
 
 MAX_LOOKED_AT = 20_000
 MAX_ITEMS = 1_000

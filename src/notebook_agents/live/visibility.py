@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
-from notebook_agents.live.masking import Masker, is_secret_name, secrets_of_environment
+from notebook_agents.core.masking import Masker, is_secret_name, secrets_of_environment
 from notebook_agents.live.secret_values import SecretValues
 
 _ABSENT = object()

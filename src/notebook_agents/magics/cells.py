@@ -164,7 +164,7 @@ def _cell_error(result: Any, error: Exception, namespace: dict[str, Any]) -> Cel
 def _secrets(error: Exception, namespace: dict[str, Any]) -> dict[str, Any]:
     """What the functions of the traceback hold that is named like a secret: texts and numbers."""
     # Here, since this file is imported when the extension is loaded.
-    from notebook_agents.live.masking import is_secret_name
+    from notebook_agents.core.masking import is_secret_name
     from notebook_agents.live.secret_values import SecretValues
 
     found = SecretValues(is_secret_name)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from notebook_agents.core.formatting import clip_text
-from notebook_agents.live.masking import masked
+from notebook_agents.core.masking import masked
 from notebook_agents.magics.errors import close_to
 from notebook_agents.magics.pictures import MEDIA_TYPES, Picture, picture_in
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from notebook_agents.live.masking import MASK, Masker, is_secret_name, masked
+from notebook_agents.core.masking import MASK, Masker, is_secret_name, masked
 from notebook_agents.live.visibility import Visibility
 
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA7\nq8Zk\n-----END RSA PRIVATE KEY-----"
