@@ -108,30 +108,39 @@ async def interrupt(run: Run, store: Store, journal: Journal) -> Run:
 
 
 async def _keep_what_was_left(run: Run, events: Sequence[Event], store: Store) -> None:
-    """Put into the conversation what the log has of the step in which the process died."""
+    """Put into the conversation what it lacks: the input of a run that had not begun, or what the
+    log has of the step in which the process died."""
     conversation = await store.get(Conversation, run.conversation_id)
-    if conversation is None or conversation.active_run_id != run.id or not events:
+    if conversation is None or conversation.active_run_id not in {"", run.id}:
         return
-    chain = await store.chain(conversation.tip_id)
-    message = _left([node.message for node in chain], events)
-    if message is None:
+    history = [node.message for node in await store.chain(conversation.tip_id)]
+    if not run.input_id:
+        calls = open_calls(history)
+        messages = [settle(calls), run.input] if calls else [run.input]
+    elif events and conversation.active_run_id and (left := _left(history, events)):
+        messages = [left]
+    else:
         return
-    node = MessageNode(
-        id=new_id(),
-        parent_id=conversation.tip_id,
-        conversation_id=conversation.id,
-        run_id=run.id,
-        created_at=events[-1].ts,
-        message=message,
-    )
-    fields = {"tip_id": node.id, "message_count": conversation.message_count + 1}
+    created_at = events[-1].ts if events else run.created_at
+    nodes: list[MessageNode] = []
+    for message in messages:
+        node = MessageNode(
+            id=new_id(),
+            parent_id=nodes[-1].id if nodes else conversation.tip_id,
+            conversation_id=conversation.id,
+            run_id=run.id,
+            created_at=created_at,
+            message=message,
+        )
+        nodes.append(node)
+    count = conversation.message_count + len(nodes)
     patch = Patch(
         kind=Conversation,
         id=conversation.id,
-        fields=fields,
+        fields={"tip_id": nodes[-1].id, "message_count": count},
         expected={"tip_id": conversation.tip_id},
     )
-    await store.commit(Insert(record=node), patch)
+    await store.commit(*(Insert(record=node) for node in nodes), patch)
 
 
 def _left(history: Sequence[Message], events: Sequence[Event]) -> Message | None:
