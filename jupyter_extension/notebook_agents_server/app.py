@@ -174,6 +174,7 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
         self.services = Services(
             allow_origins=tuple(self.allow_origins),
             allow_origin_pat=self.allow_origin_pat,
+            allow_hosts=tuple(host.lower() for host in self.allow_hosts),
             max_body_bytes=self.max_body_bytes,
             allow_password_login=self.password_login,
             allow_registration=self.registration,
@@ -267,6 +268,7 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
         # A machine of its own, so that what it reads covers the time between two samples.
         sampler = Sampler(core, Machine(config.home), interval_s=self.sample_interval_s)
         core.spawn(sampler.run(), name="sampling the machine")
+        core.spawn(services.guests.look_on(self.heartbeat_s), name="looking at credentials again")
         self.activity = Activity(
             core,
             serverapp.web_app.settings["last_activity_times"],

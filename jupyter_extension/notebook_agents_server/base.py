@@ -22,11 +22,12 @@ from tornado.httputil import HTTPInputError, parse_body_arguments
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
-from notebook_agents.core.errors import InvalidRequest, LimitExceeded, NotFound
-from notebook_agents_server.door import CREDENTIAL_HINT, Door, Services, without_jupyter_login
+from notebook_agents.core.errors import InvalidRequest, LimitExceeded, NotebookAgentsError, NotFound
+from notebook_agents_server.door import CREDENTIAL_HINT, Door, without_jupyter_login
 from notebook_agents_server.failures import NUL_REFUSED, Dialect, error_of_code, reading
 from notebook_agents_server.machine import MachineReading
 from notebook_agents_server.openness import require_open
+from notebook_agents_server.services import Services
 
 if TYPE_CHECKING:
     from notebook_agents.core.runs import Run
@@ -80,6 +81,7 @@ class BaseHandler(Door):
     _refusal: Exception | None = None
     _n_read: int = 0
     _stream_task: asyncio.Task[Exception | None] | None = None
+    _eviction: Exception | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Guard every verb the class defines, so that none can be open by oversight.
@@ -232,6 +234,8 @@ class BaseHandler(Door):
         pump = self.core.spawn(self._pump(chunks), name=f"stream of {self.request_id}")
         self._stream_task = pump
         every_s = self.services.heartbeat_s if sign_of_life else None
+        if self._actor is not None:
+            self.services.guests.admit(self)
         try:
             while not (await asyncio.wait((pump,), timeout=every_s))[0]:
                 if self._headers_written:
@@ -239,13 +243,20 @@ class BaseHandler(Door):
                     await self.flush()
         finally:
             pump.cancel()
-        error = None if pump.cancelled() else pump.result()
+            self.services.guests.dismiss(self)
+        error = self._eviction if pump.cancelled() else pump.result()
         if error is None or isinstance(error, StreamClosedError):
             return
         if not self._headers_written:
             raise error
         self.log_exception(type(error), error, error.__traceback__)
         self.finish(last_words(self.dialect.body_of(self.failure(error)[0])))
+
+    def evict(self, error: NotebookAgentsError) -> None:
+        """End the stream, which says why."""
+        self._eviction = error
+        if self._stream_task is not None:
+            self._stream_task.cancel()
 
     async def _pump(self, chunks: AsyncGenerator[bytes, None]) -> Exception | None:
         try:

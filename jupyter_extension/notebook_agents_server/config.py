@@ -203,6 +203,11 @@ class ServerSettings(HasTraits):
     allow_origin_pat = Unicode(
         help="Regular expression of further such origins; it must match the whole origin.",
     ).tag(config=True)
+    allow_hosts = Listing(
+        Unicode(),
+        help="""The only names, without ports, under which the server may be asked (the Host
+        header); empty allows any where ServerApp.allow_remote_access is on.""",
+    ).tag(config=True)
     rate_limiting = Bool(True, help="Whether the APIs limit how often somebody may ask.").tag(
         config=True
     )
@@ -215,8 +220,8 @@ class ServerSettings(HasTraits):
     heartbeat_s = Float(
         15.0,
         min=0.01,
-        help="""How many seconds apart the signs of life on a WebSocket are, with which its
-        credential is checked again; proxies cut silent connections after 30 or 60.""",
+        help="""How many seconds apart the signs of life on a WebSocket are; proxies cut silent
+        connections after 30 or 60.""",
     ).tag(config=True)
     first_frame_timeout_s = Float(
         10.0,

@@ -6,15 +6,12 @@ sets cookies.
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import logging
 import math
 import re
-import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -24,30 +21,39 @@ from tornado.web import HTTPError, RequestHandler
 from notebook_agents.core.errors import (
     EngineUnavailable,
     NotAuthenticated,
+    NotebookAgentsError,
     NotFound,
     NotPermitted,
 )
 from notebook_agents.core.ids import new_id
 from notebook_agents_server.access_log import clipped, write_line
+from notebook_agents_server.downloads import attachment
 from notebook_agents_server.failures import PLAIN, Dialect, Failure, translate
+from notebook_agents_server.hosts import require_known_host
 from notebook_agents_server.identity import KERNEL_CREDENTIAL, OUR_PREFIXES, acting_through
-from notebook_agents_server.limits import AUTHENTICATION, GENERAL, Caller, RateLimiter, Standing
-from notebook_agents_server.machine import Machine
-from notebook_agents_server.meters import Meters
+from notebook_agents_server.limits import AUTHENTICATION, GENERAL, Caller, Standing
 
 if TYPE_CHECKING:
-    from tornado.websocket import WebSocketHandler
-
     from notebook_agents.core.core import Core
     from notebook_agents.core.users import Actor
     from notebook_agents_server.identity import Gatekeeper
+    from notebook_agents_server.services import Services
 
-GOING_AWAY_CLOSE_CODE = 1001
 CREDENTIAL_HINT = "give a credential: Authorization: Bearer <token>"
 ACTIVITY_SETTING = "notebook_agents_last_activity"
 """Jupyter takes any setting with such a name as a sign of life and delays its idle shutdown."""
 LOOKING = frozenset({"GET", "HEAD", "OPTIONS"})
 """Verbs that change nothing."""
+HEADERS: Mapping[str, str] = {
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+    "Vary": "Origin",
+    # What is no page of ours must not act as one, wherever it is opened.
+    "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'self'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+}
+"""What every answer carries unless it says otherwise."""
 EXPOSED_HEADERS = (
     "X-Request-ID",
     "Retry-After",
@@ -61,64 +67,6 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _CREDENTIAL = re.compile(r"(?:token|bearer)\s+(\S+)\s*", re.IGNORECASE)
 _ID_PREFIX = re.compile(r"^[a-z]+[_-]")
 _log = logging.getLogger(__name__)
-
-
-@dataclass(kw_only=True)
-class Services:
-    """What handlers work with; the core and the gatekeeper are there once the server is up."""
-
-    allow_origins: tuple[str, ...] = ()
-    allow_origin_pat: str = ""
-    """Regular expression of further origins; empty allows none."""
-    max_body_bytes: int = 10 * 1024 * 1024
-    allow_password_login: bool = True
-    allow_registration: bool = True
-    heartbeat_s: float = 15.0
-    """Seconds between signs of life on a socket."""
-    first_frame_timeout_s: float = 10.0
-    """Seconds a socket's client has for its first frame when it brought no credential."""
-    machine: Machine = field(default_factory=Machine)
-    limiter: RateLimiter = field(default_factory=RateLimiter)
-    """Knows no limits until the settings are read."""
-    meters: Meters = field(default_factory=Meters)
-    """What Prometheus is told."""
-    environment: str = "production"
-    """What the deployment calls itself."""
-    shows_metrics: bool = False
-    """Whether ``/metrics`` needs no credential."""
-    started_s: float = field(default_factory=time.monotonic)
-    """When the server started, on the clock of this process."""
-    core: Core | None = None
-    gatekeeper: Gatekeeper | None = None
-    sockets: set[WebSocketHandler] = field(default_factory=set)
-    """Those that are open."""
-    obstacle: str = "the server is starting"
-    """Why there is no core yet."""
-
-    def allows_origin(self, origin: str) -> bool:
-        """Whether pages of this origin may call."""
-        pattern = self.allow_origin_pat
-        is_listed = origin in self.allow_origins
-        return is_listed or bool(pattern and re.fullmatch(pattern, origin))
-
-    async def measured(self) -> Meters:
-        """What Prometheus is told, with the figures that are not counted as they happen."""
-        core, _ = self.ready()
-        self.meters.n_active_agents = await core.agents.count(status="active")
-        self.meters.sessions = await core.overviews.conversations()
-        self.meters.health_score = (await core.samples.newest()).figures.health_score
-        return self.meters
-
-    def close_sockets(self) -> None:
-        """Tell every client that the server goes away."""
-        for socket in tuple(self.sockets):
-            socket.close(GOING_AWAY_CLOSE_CODE, self.obstacle)
-
-    def ready(self) -> tuple[Core, Gatekeeper]:
-        """The core and the gatekeeper; 503 before the server is up."""
-        if self.core is None or self.gatekeeper is None:
-            raise EngineUnavailable(self.obstacle)
-        return self.core, self.gatekeeper
 
 
 class Door(RequestHandler):
@@ -141,6 +89,7 @@ class Door(RequestHandler):
 
     services: Services
     _actor: Actor | None = None
+    _credential: str = ""
     _visitor: Actor | None = None
     """Whose credential it is, also when it does not open this door."""
     _standing: Standing | None = None
@@ -255,9 +204,28 @@ class Door(RequestHandler):
         if actor.credential == KERNEL_CREDENTIAL and not self.accepts_kernels:
             raise NotPermitted("a kernel's token is good for inference and tool servers only")
         actor.require_scope(self.scope or ("read" if self.request.method in LOOKING else "write"))
-        self._actor = acting_through(actor, self.dialect.name)
+        self._actor, self._credential = acting_through(actor, self.dialect.name), credential
         if self.is_activity:
             self.settings[ACTIVITY_SETTING] = datetime.now(UTC)
+
+    @property
+    def credential(self) -> str:
+        """What opened it; empty where nothing had to."""
+        return self._credential
+
+    async def whose_now(self) -> Actor:
+        """Whom the credential belongs to now; NotAuthenticated when to nobody any more."""
+        actor = await self.gatekeeper.identify(self._credential, self)
+        return acting_through(actor, self.dialect.name)
+
+    def evict(self, error: NotebookAgentsError) -> None:
+        """End what goes on behind this door: its credential is worth nothing any more."""
+        raise NotImplementedError
+
+    def offer_download(self, name: str, content_type: str) -> None:
+        """Answer with a file to keep, which no browser shows as a page of ours."""
+        self.set_header("Content-Type", content_type)
+        self.set_header("Content-Disposition", attachment(name))
 
     async def count(self, group: str | None = None) -> None:
         """Count this request, or something else of a group; LimitExceeded when it is too much.
@@ -314,28 +282,15 @@ class Door(RequestHandler):
         return token
 
     def check_host(self) -> None:
-        """Refuse foreign Host names while only local access is allowed (DNS rebinding)."""
-        if self.settings.get("allow_remote_access", False):
-            return
-        host = re.sub(r":\d+$", "", self.request.host).strip("[]")
-        try:
-            is_local = ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            is_local = host in self.settings.get("local_hostnames", ["localhost"])
-        if not is_local:
-            raise NotPermitted(
-                f"the host {host!r} is not local; set ServerApp.allow_remote_access to allow it"
-            )
+        """Refuse foreign Host names (DNS rebinding)."""
+        require_known_host(self.request.host, self.services.allow_hosts, self.settings)
 
     # -- headers and errors --------------------------------------------------------------------
 
     def set_default_headers(self) -> None:
-        """Name the request, forbid sniffing, and answer origins on the allow-list."""
+        """Name the request, say what browsers must not do, answer origins on the allow-list."""
         self.set_header("X-Request-ID", self.request_id)
-        self.set_header("X-Content-Type-Options", "nosniff")
-        self.set_header("Cache-Control", "no-store")
-        self.set_header("Vary", "Origin")
-        for name, value in self.dialect.headers.items():
+        for name, value in (*HEADERS.items(), *self.dialect.headers.items()):
             self.set_header(name, value)
         self._tell_standing()
         origin = self.request.headers.get("Origin", "")

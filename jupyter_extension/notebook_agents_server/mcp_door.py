@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, TypeAdapter
 from tornado.iostream import StreamClosedError
 
-from notebook_agents.core.errors import NotPermitted
+from notebook_agents.core.errors import NotebookAgentsError, NotPermitted
 from notebook_agents_server.base import BaseHandler, Dialect, Route
 from notebook_agents_server.failures import PlainError, plain_body
 from notebook_agents_server.mcp_site import Caller, McpSite
@@ -83,15 +83,23 @@ class Mcp(BaseHandler):
         caller = Caller(self.core, self.actor)
         work = site.serve(caller, self._asked(), self._receive, self._send)
         self._answering = self.core.spawn(self._quietly(work), name=f"MCP {self.request_id}")
+        self.services.guests.admit(self)
         try:
             await asyncio.wait((self._answering,))
         finally:
+            self.services.guests.dismiss(self)
             self._answering.cancel()
-        error = None if self._answering.cancelled() else self._answering.exception()
+        error = self._eviction if self._answering.cancelled() else self._answering.exception()
         if error is not None and not self._headers_written:
             raise error
         if not self._finished:
             self.finish()
+
+    def evict(self, error: NotebookAgentsError) -> None:
+        """End the answer; what was started goes on."""
+        self._eviction = error
+        if self._answering is not None:
+            self._answering.cancel()
 
     async def _quietly(self, work: Any) -> None:
         with suppress(StreamClosedError):  # the client went away

@@ -2,7 +2,7 @@
 
 A credential comes in the ``Authorization`` header, as ``?token=`` or ``?api_key=``, as the
 subprotocol ``bearer.<token>``, or in the first frame ``{"type": "auth", "token": …}``; before it is
-accepted nothing is looked up and nothing is said. It is checked again with every heartbeat, so that
+accepted nothing is looked up and nothing is said. It is checked again every few seconds, so that
 an expired or revoked one ends the socket, and so does one that is good for something else now.
 The socket only subscribes: what it started goes on when it closes. Frames wait in a bounded queue;
 a client that reads too slowly is closed with 1013.
@@ -36,7 +36,6 @@ from notebook_agents_server.failures import (
     RateExceeded,
     reading,
 )
-from notebook_agents_server.identity import acting_through
 from notebook_agents_server.limits import MESSAGES, Place
 
 __all__ = ["BaseSocket", "MalformedFrame", "RateExceeded"]
@@ -64,7 +63,6 @@ class BaseSocket(Door, WebSocketHandler):
     message_group: ClassVar[str] = MESSAGES
     """The group of rate limits that counts what the client sends."""
 
-    _credential: str = ""
     _refusal: NotebookAgentsError | None = None
     _place: Place | None = None
     _is_open: bool = False
@@ -182,9 +180,8 @@ class BaseSocket(Door, WebSocketHandler):
 
     async def show_credential(self) -> None:
         """Find out who asks; a socket's client may say it later."""
-        self._credential = self.given_credential()
-        if self._credential:
-            await self.enter(self._credential)
+        if credential := self.given_credential():
+            await self.enter(credential)
         elif not self._is_handshake():
             raise NotAuthenticated(CREDENTIAL_HINT)
 
@@ -219,6 +216,7 @@ class BaseSocket(Door, WebSocketHandler):
         await self.services.limiter.take(place)
         self._place = place
         if self._is_open:
+            self.services.guests.admit(self)
             await self.on_ready(*self._path_args)
         else:
             await self.services.limiter.give_back(place)  # the client left meanwhile
@@ -263,7 +261,6 @@ class BaseSocket(Door, WebSocketHandler):
         if not isinstance(token, str) or not token:
             raise NotAuthenticated("the auth frame has no token")
         await self.enter(token)
-        self._credential = token
         await self.count()
         await self._begin()
 
@@ -285,6 +282,10 @@ class BaseSocket(Door, WebSocketHandler):
             self._offer_close(INTERNAL_CLOSE_CODE, failure.error.message)
         elif is_grave or isinstance(failure.error, self.dialect.ends_sockets):
             self._offer_close(self.dialect.close_code_of(failure.error), failure.error.message)
+
+    def evict(self, error: NotebookAgentsError) -> None:
+        """Say why, and close."""
+        self._fail(error, is_grave=True)
 
     # -- sending -------------------------------------------------------------------------------
 
@@ -319,9 +320,6 @@ class BaseSocket(Door, WebSocketHandler):
         while True:
             await asyncio.sleep(self.services.heartbeat_s)
             if self._actor is not None:
-                actor = await self.gatekeeper.identify(self._credential, self)
-                if acting_through(actor, self.dialect.name) != self._actor:
-                    raise NotAuthenticated("what you may do has changed; connect again")
                 if self._place is not None:
                     await self.services.limiter.keep(self._place)
                 if (frame := self.heartbeat_frame()) is not None:
@@ -333,6 +331,7 @@ class BaseSocket(Door, WebSocketHandler):
         """End what belongs to the socket; runs go on."""
         self._is_open = False
         self.services.sockets.discard(self)
+        self.services.guests.dismiss(self)
         for task in tuple(self._tasks):
             task.cancel()
         place, core = self._place, self.services.core

@@ -27,6 +27,7 @@ SERVER_ONLY = {
     "oauth_client_id",
     "oauth_client_secret",
     "oauth_redirects",
+    "allow_hosts",
     "allow_origins",
     "allow_origin_pat",
     "rate_limiting",

@@ -130,8 +130,9 @@ class Export(McpHandler):
         """Download your servers as a file that can be imported; secrets are masked."""
         format = self.parse_query(wire.ExportQuery).format
         text = await export_servers(self.core.tool_servers, self.actor, format)
-        self.set_header("Content-Type", f"{mapping.MEDIA_TYPES[format]}; charset=UTF-8")
-        self.set_header("Content-Disposition", f'attachment; filename="mcp-servers.{format}"')
+        self.offer_download(
+            f"mcp-servers.{format}", f"{mapping.MEDIA_TYPES[format]}; charset=UTF-8"
+        )
         self.finish(text)
 
 

@@ -72,9 +72,7 @@ class Download(AgentApiHandler):
         format = self.parse_query(wire.DownloadQuery).format
         id = self.id_of("report", report_id)
         report, content = await self.core.reports.content(self.actor, id, format)
-        self.set_header("Content-Type", mapping.CONTENT_TYPES[report.format])
-        name = mapping.file_name(report)
-        self.set_header("Content-Disposition", f'attachment; filename="{name}"')
+        self.offer_download(mapping.file_name(report), mapping.CONTENT_TYPES[report.format])
         self.set_header("Content-Security-Policy", mapping.SANDBOX)
         self.finish(content)
 

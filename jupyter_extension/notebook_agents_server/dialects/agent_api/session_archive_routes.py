@@ -47,7 +47,7 @@ class Download(SessionHandler):
         """The packed files."""
         id = await self.session_id(session_id)
         archive = await self.core.archives.get(self.actor, id)
-        self.set_header("Content-Disposition", f'attachment; filename="{archive.id}.tar.gz"')
+        self.offer_download(f"{archive.id}.tar.gz", GZIP)
         self.set_header("Content-Length", str(archive.size_bytes))
         chunks = self.core.archives.read(archive)
         await self.stream(chunks, content_type=GZIP, last_words=_cut_off)

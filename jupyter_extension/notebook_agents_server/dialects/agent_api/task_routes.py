@@ -197,10 +197,7 @@ class Artifact(TaskHandler):
         """Download a file that an execution made; what it shows is somebody's, so never inline."""
         found = await self.execution(task_id, execution_id)
         artifact, content = await self.core.executions.artifact(self.actor, found.id, name)
-        self.set_header("Content-Type", artifact.media_type)
-        self.set_header("Content-Disposition", f'attachment; filename="{artifact.name}"')
-        self.set_header("Content-Security-Policy", "sandbox; default-src 'none'")
-        self.set_header("X-Content-Type-Options", "nosniff")
+        self.offer_download(artifact.name, artifact.media_type)
         self.finish(content)
 
 

@@ -81,6 +81,7 @@ LEFT_OUT: Mapping[str, str] = {
     "file_removed": "the list of files lacks it; nobody said anything",
     "code_ran": "the notebook lends its variables; nobody said anything",
     "checkpoint_made": "the notebook keeps it for undo; nobody said anything",
+    "answer_rated": "is an opinion on what was said, not part of it",
     "run_undone": "is of the notebook's variables and files, not of what was said",
 }
 """Types without a word of Agent C's, with the reason."""
