@@ -29,6 +29,7 @@ from notebook_agents.core.errors import (
     NotFound,
     NotPermitted,
     SandboxUnavailable,
+    StorageUnavailable,
     ToolFailed,
     Unsupported,
 )
@@ -48,6 +49,7 @@ STATUSES: Mapping[ErrorClass, int] = {
     LimitExceeded: 429,
     SandboxUnavailable: 503,
     EngineUnavailable: 503,
+    StorageUnavailable: 503,
 }
 CLOSE_CODES: Mapping[ErrorClass, int] = {
     NotAuthenticated: 4401,

@@ -2,12 +2,14 @@
 
     NotebookAgentsError
     ├── InvalidRequest       the caller's input is wrong; names the field and the fix
+    │   └── UrlDenied            nothing may be sent to that address
     ├── NotAuthenticated     no valid credential was given
     │   ├── CredentialExpired    it was valid once
     │   └── AccountDisabled      it is right, and its account is blocked
     ├── NotPermitted         the credential is valid but may not do this
     ├── NotFound             the object does not exist, or belongs to somebody else
     ├── Conflict             the object is in a state that does not allow this
+    │   └── ApprovalInvalid      the answer is not to the call that would be made
     ├── LimitExceeded        a rate, size or budget limit was reached
     ├── ToolFailed           a tool ran and failed, was refused arguments, or ran out of time
     ├── SandboxUnavailable   the requested sandbox level cannot be enforced on this machine
@@ -53,6 +55,10 @@ class InvalidRequest(NotebookAgentsError):
         """Every wrong field with what is wrong, where there may be several."""
 
 
+class UrlDenied(InvalidRequest):
+    """Nothing may be sent to that address; says why."""
+
+
 class NotAuthenticated(NotebookAgentsError):
     """No valid credential was given."""
 
@@ -95,6 +101,15 @@ class Conflict(NotebookAgentsError):
     code = "conflict"
 
 
+class ApprovalInvalid(Conflict):
+    """A person's answer does not count: the call, the rules or the time are not those asked about.
+
+    The call was not made; the run still waits, and can be told no.
+    """
+
+    code = "approval_invalid"
+
+
 class LimitExceeded(NotebookAgentsError):
     """A rate, size or budget limit was reached; ``retry_after_s`` where waiting helps."""
 
@@ -127,6 +142,12 @@ class EngineUnavailable(NotebookAgentsError):
     """The model cannot be used now: not loaded, not on this machine, or the worker died."""
 
     code = "engine_unavailable"
+
+
+class StorageUnavailable(NotebookAgentsError):
+    """Records or events cannot be kept or read now: the disk is full, the database is locked."""
+
+    code = "storage_unavailable"
 
 
 class Unsupported(NotebookAgentsError):

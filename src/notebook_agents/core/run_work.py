@@ -95,6 +95,8 @@ class RunWorker:
         self.signal = StopSignal()
         self.done = asyncio.Event()
         """Set when the run is final or waits for approval."""
+        self.is_kept = False
+        """Whether that was written down too; if not, its records still say that it runs."""
         self._agent = agent
         self._ports = ports
         self._run_seq = run_seq
@@ -143,6 +145,7 @@ class RunWorker:
         finally:
             try:
                 await (self._wait_for_approval() if end is None else self._finish(end))
+                self.is_kept = True
             finally:
                 self.done.set()
 

@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Collection
 from pathlib import Path
 
+from notebook_agents.core.errors import StorageUnavailable
 from notebook_agents.core.events import Event
 from notebook_agents.core.ports import StreamChunk, StreamEnd
 from notebook_agents.core.recordings import StreamSummary
@@ -41,12 +42,19 @@ class JsonlEventLog:
         self._summaries = Summaries(home)
 
     def append(self, event: Event) -> None:
-        """Keep the event; once this returns a kill of the process cannot lose it."""
+        """Keep the event; once this returns a kill of the process cannot lose it.
+
+        Raises StorageUnavailable when it cannot be kept, as on a full disk.
+        """
         line = line_of(event)
-        descriptor = self._descriptor(event.stream)
-        written = os.write(descriptor, line)
+        try:
+            written = os.write(self._descriptor(event.stream), line)
+        except OSError as error:
+            raise StorageUnavailable(f"the event cannot be kept: {error.strerror}") from None
         if written != len(line):
-            raise OSError(f"only {written} of {len(line)} bytes of an event could be written")
+            # Opened again, the file gets an end for the torn line.
+            os.close(self._open.pop(event.stream))
+            raise StorageUnavailable("the event cannot be kept: the disk is full")
 
     async def sync(self, stream: str) -> None:
         """Force what was appended to the disk."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sqlite3
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -30,11 +31,11 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.pool import QueuePool
 
 from notebook_agents.core.conversations import MessageNode
-from notebook_agents.core.errors import Conflict, NotFound
+from notebook_agents.core.errors import Conflict, NotFound, StorageUnavailable
 from notebook_agents.core.ports import Change, Delete, Insert, Page, Patch, Query, Replace
 from notebook_agents.store.heartbeats import Heartbeats, Pace
 from notebook_agents.store.holders import Holders
@@ -148,7 +149,7 @@ class SqlStore:
                 for change in changes:
                     _apply(connection, change)
 
-        await asyncio.get_running_loop().run_in_executor(self._writers, work)
+        await _on(self._writers, work)
 
     async def claim(self, kind: type[T], query: Query, fields: Mapping[str, Any]) -> list[T]:
         """Change matching records that no other claim works on, in one statement."""
@@ -176,7 +177,7 @@ class SqlStore:
             in_order = sorted(rows, key=lambda row: [row[column] for column in oldest])
             return [record_of(kind, row) for row in in_order]
 
-        return await asyncio.get_running_loop().run_in_executor(self._writers, work)
+        return await _on(self._writers, work)
 
     def holder(self) -> str:
         """The identity of this process."""
@@ -214,7 +215,17 @@ class SqlStore:
             with self._engine.connect() as connection:
                 return work(connection)
 
-        return await asyncio.get_running_loop().run_in_executor(self._readers, connected)
+        return await _on(self._readers, connected)
+
+
+async def _on(threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+    """Work with the database on a thread; StorageUnavailable when it cannot do its part."""
+    try:
+        return await asyncio.get_running_loop().run_in_executor(threads, work)
+    except OperationalError as error:
+        # What a database server says may name its address.
+        reason = str(error.orig) if isinstance(error.orig, sqlite3.Error) else "it does not answer"
+        raise StorageUnavailable(f"the database cannot be used now: {reason}") from error
 
 
 def _connect(url: str) -> Engine:

@@ -20,6 +20,7 @@ from notebook_agents.core.errors import (
     NotFound,
     NotPermitted,
     SandboxUnavailable,
+    StorageUnavailable,
     ToolFailed,
     Unsupported,
 )
@@ -36,6 +37,7 @@ CODES: Mapping[type[NotebookAgentsError], str] = {
     LimitExceeded: "RATE_LIMIT_EXCEEDED",
     SandboxUnavailable: "SANDBOX_UNAVAILABLE",
     EngineUnavailable: "SERVICE_UNAVAILABLE",
+    StorageUnavailable: "SERVICE_UNAVAILABLE",
 }
 INTERNAL = "INTERNAL_ERROR"
 VALIDATION = "VALIDATION_ERROR"

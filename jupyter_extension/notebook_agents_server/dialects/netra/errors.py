@@ -16,6 +16,7 @@ from notebook_agents.core.errors import (
     NotFound,
     NotPermitted,
     SandboxUnavailable,
+    StorageUnavailable,
     ToolFailed,
     Unsupported,
 )
@@ -31,6 +32,7 @@ CODES: Mapping[type[NotebookAgentsError], str] = {
     LimitExceeded: "RATE_LIMITED",
     SandboxUnavailable: "SERVICE_UNAVAILABLE",
     EngineUnavailable: "SERVICE_UNAVAILABLE",
+    StorageUnavailable: "SERVICE_UNAVAILABLE",
 }
 INTERNAL = "INTERNAL_ERROR"
 VALIDATION = "VALIDATION_ERROR"

@@ -1,0 +1,75 @@
+"""A core whose home lies on a small disk of its own: ``full_disk.py HOME``; prints what happened.
+
+Run in a mount namespace of its own, where a small tmpfs may be mounted over HOME.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from notebook_agents.core.agents import CreateAgent
+from notebook_agents.core.errors import NotebookAgentsError
+from notebook_agents.core.messages import user_message
+from notebook_agents.core.runs import StartRun
+from notebook_agents.eventlog.reader import read_events
+from notebook_agents.eventlog.segments import stream_path
+
+sys.path.insert(0, str(Path(__file__).parent))
+from scripted_server import ANN, durable_core  # noqa: E402
+
+N_RUNS = 6
+
+
+async def _attempt(core: object, agent_id: str, home: Path) -> dict[str, object]:
+    """Start a run and wait for it, which must come to an end."""
+    wish = StartRun(agent_id=agent_id, message=user_message("question"))
+    try:
+        async with asyncio.timeout(30):
+            run = await core.runs.start(ANN, wish)  # type: ignore[attr-defined]
+            run = await core.runs.wait(ANN, run.id)  # type: ignore[attr-defined]
+    except (NotebookAgentsError, OSError) as error:
+        return {"refused": type(error).__name__, "message": str(error)}
+    events = read_events(stream_path(home, run.conversation_id), run.id)
+    seqs = [event.run_seq for event in events]
+    return {
+        "state": run.state,
+        "text": run.text,
+        "message": run.error_message,
+        "is_whole": seqs == list(range(1, len(seqs) + 1)),
+        "last": events[-1].type if events else "",
+    }
+
+
+async def main(home: Path) -> None:
+    """Fill the disk, ask, make room, ask again."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "disk", str(home)], check=True)
+    core = durable_core(home, 1000)
+    await core.start()
+    agent = await core.agents.create(ANN, CreateAgent(name="a", tools=("python_executor",)))
+    found = {"before": await _attempt(core, agent.id, home)}
+    filler = home / "filler"
+    with filler.open("wb", buffering=0) as file:
+        for size in (65536, 1):
+            try:
+                while True:
+                    file.write(b"x" * size)
+            except OSError:
+                continue
+    found["full"] = [await _attempt(core, agent.id, home) for _ in range(N_RUNS)]
+    filler.unlink()
+    found["after"] = await _attempt(core, agent.id, home)
+    await core.aclose()
+    fresh = durable_core(home, 2)
+    await fresh.start()
+    conversations = (await fresh.conversations.list(ANN, limit=100)).items
+    found["states"] = sorted({entry.state for entry in conversations})
+    await fresh.aclose()
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1])))
