@@ -30,10 +30,10 @@ async def answer(request: GenerateRequest) -> Step:
     return call("python_executor", code="1") if request.messages[-1].role == "user" else ANSWER
 
 
-def durable_core(home: Path, n_answers: int = 0) -> Core:
+def durable_core(home: Path, n_answers: int = 0, engine: ScriptedEngine | None = None) -> Core:
     """A core that keeps what it acknowledges; its model follows a script."""
     return fake_core(
-        engine=ScriptedEngine(*[answer] * n_answers),
+        engine=engine or ScriptedEngine(*[answer] * n_answers),
         home=home / "work",
         store=SqlStore.open(f"sqlite:///{home}/store.db", Holders(home / "holders")),
         event_log=JsonlEventLog(home),
