@@ -296,11 +296,12 @@ def test_approving_shows_the_dry_run_and_then_runs_the_code(kernel: Kernel) -> N
     kernel.run(
         "from notebook_agents.core.events import ApprovalRequested\n"
         "from notebook_agents.magics.magic import installed_magics\n"
+        "from notebook_agents.magics.options import Options\n"
         "from notebook_agents.magics.waiting import await_on\n"
         "live = installed_magics(get_ipython())._the_session().live\n"
         "asked = ApprovalRequested(call_id='c', name='run_in_notebook', effect='write',"
         " arguments={'code': 'total = 2'})\n"
-        "p = await await_on(live.preview(asked))"
+        "p = await await_on(live.previewer(Options())(asked))"
     )
     assert kernel.run("p.lines()[1], total").value() == "('  ~ total: 1 → 2', 1)"
     shape = kernel.run("d = p.as_dict(); d['preview']['state'], d['preview']['changed']").value()

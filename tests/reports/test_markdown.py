@@ -12,7 +12,7 @@ from markdown_it.token import Token
 from tests.reports.documents import BARS, HOSTILE, document, everything, hostile
 
 from notebook_agents.core.figures import PLOTLY
-from notebook_agents.core.report_documents import Plain, Use, document_from_json
+from notebook_agents.core.report_documents import Plain, Prose, Use, document_from_json
 from notebook_agents.reports.ipynb import ipynb
 from notebook_agents.reports.markdown import as_json, markdown
 
@@ -68,9 +68,11 @@ def test_a_conversation_becomes_a_notebook_with_its_outputs() -> None:
         status="succeeded",
         answer=(Plain(text="1\n"), BARS),
     )
-    notebook: Any = nbformat.reads(ipynb(document(used)).decode(), as_version=4)  # type: ignore[no-untyped-call]
+    said = Prose(text="Like so:\n```python\nprint(2)\n```\nDone.")
+    notebook: Any = nbformat.reads(ipynb(document(used, said)).decode(), as_version=4)  # type: ignore[no-untyped-call]
     nbformat.validate(notebook)
-    (cell,) = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    cell, proposed = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert (proposed.source, proposed.outputs) == ("print(2)", [])
     assert cell.source == "print(1)"
     assert cell.outputs[0].text == "1\n"
     assert cell.outputs[1].data[PLOTLY]["data"][0]["type"] == "bar"

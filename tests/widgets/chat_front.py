@@ -21,6 +21,7 @@ from pathlib import Path
 from notebook_agents.build import default_home
 from notebook_agents.core.clock import SystemClock
 from notebook_agents.eventlog.writer import JsonlEventLog
+from notebook_agents.reports.files import ProcessReports
 from notebook_agents.store.holders import Holders
 from notebook_agents.store.store import SqlStore
 from notebook_agents.testing import ScriptedEngine, ScriptedTools, call, fake_core
@@ -39,7 +40,7 @@ home.mkdir(exist_ok=True)
 core = lambda: fake_core(
     engine=engine, tools=tools, clock=SystemClock(), home=home / "workspaces",
     store=SqlStore.open(f"sqlite:///{home}/store.db", Holders(home / "holders")),
-    event_log=JsonlEventLog(home / "events"),
+    event_log=JsonlEventLog(home / "events"), report_files=ProcessReports(home / "reports"),
 )
 notebook_agents.use_core(core)
 """

@@ -148,6 +148,28 @@ def test_checkpoints_of_a_panel_are_events_of_its_run(front: Front) -> None:
     assert "RunUndone" in kinds
 
 
+def test_opinions_are_asked_of_those_who_want_to_be_and_kept(front: Front) -> None:
+    comm = front.chat(cell="opinions")
+    view = front.say(comm, "hello")
+    assert "feedback" not in view.state["offers"]
+    front.run("%agent config feedback=True")
+    view = front.say(comm, "and now")
+    front.run("%agent config feedback=False")
+    assert "feedback" in view.state["offers"]
+    run_id = view.state["messages"][-1]["run_id"]
+    for rating, kept in (("good", "good"), ("bad", "bad"), ("none", "")):
+        assert front.ask(comm, "rate", run_id=run_id, rating=rating)["kind"] == "done"
+        assert [m["rating"] for m in front.view(comm).state["messages"]] == ["", "", kept, kept]
+    assert front.ask(comm, "rate", run_id=run_id, rating="great")["kind"] == "refused"
+    conversation = view.state["conversation"]["id"]
+    told = front.run(
+        "host = get_ipython().magics_manager.registry['AgentMagics']._host\n"
+        f"found = host.submit(lambda core: core.journal.read({conversation!r})).result()\n"
+        "print([e.body.rating for e in found if e.type == 'answer_rated'])"
+    )
+    assert told.strip() == "['good', 'bad', 'none']"
+
+
 def asked(front: Front, comm: str) -> View:
     """Send a message and wait for the question with what a dry run has found."""
     front.ask(comm, "send", text="go")

@@ -1,4 +1,4 @@
-"""What can happen to a notebook that an agent changed: a checkpoint of it, and an undo.
+"""What can happen to what an agent did: a checkpoint of the notebook, an undo, a person's opinion.
 
 The names of variables and files are recorded, never their contents.
 """
@@ -6,7 +6,9 @@ The names of variables and files are recorded, never their contents.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
+
+Rating: TypeAlias = Literal["good", "bad", "none"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,3 +47,11 @@ class RunUndone:
     """What the person changed since, which stayed."""
     failures: tuple[str, ...] = ()
     type: Literal["run_undone"] = "run_undone"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerRated:
+    """A person said what they think of a run's answer, or took that back (``none``)."""
+
+    rating: Rating
+    type: Literal["answer_rated"] = "answer_rated"

@@ -74,6 +74,8 @@ class ConversationSettings:
     """What a person allowed for the rest of the conversation; forks do not take it along."""
     hidden_runs: tuple[str, ...] = ()
     """Runs whose question and answer stay, but are no longer told to the model."""
+    ratings: dict[str, str] = field(default_factory=dict)
+    """By run id, what a person thought of its answer: ``good`` or ``bad``."""
     options: dict[str, Any] = field(default_factory=dict)
     """The client's own words for all this, given back as they came; never interpreted."""
 

@@ -15,7 +15,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field, TypeAdapter
 
 from notebook_agents.core.attachment_events import FileRead, FileReceived, FileRemoved
-from notebook_agents.core.checkpoint_events import CheckpointMade, RunUndone
+from notebook_agents.core.checkpoint_events import AnswerRated, CheckpointMade, RunUndone
 from notebook_agents.core.execution_events import (
     CellFinished,
     CellStarted,
@@ -47,6 +47,7 @@ __all__ = [
     "AgentCreated",
     "AgentDeleted",
     "AgentUpdated",
+    "AnswerRated",
     "ApprovalDecided",
     "ApprovalRequested",
     "BatchFinished",
@@ -220,7 +221,8 @@ EventBody: TypeAlias = Annotated[
     | ScheduleSkipped
     | SecurityViolation
     | CheckpointMade
-    | RunUndone,
+    | RunUndone
+    | AnswerRated,
     Field(discriminator="type"),
 ]
 

@@ -6,18 +6,16 @@ and other programs write themselves shows only afterwards, when two listings of 
 
 from __future__ import annotations
 
-import logging
 import os
 import stat
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-_log = logging.getLogger(__name__)
 MAX_LISTED = 5_000
 """Files of a folder that are looked at."""
 SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages"})
@@ -98,6 +96,7 @@ class Watcher:
         self._save: Saver | None = None
         self.outside: set[str] = set()
         """Files elsewhere that this thread has changed since ``watching`` began."""
+        self._missed: list[tuple[str, tuple[Any, ...], Exception]] = []
         self._is_hooked = False
         self._inside = threading.local()
 
@@ -110,11 +109,21 @@ class Watcher:
             self._is_hooked = True
         before = self._folder, self._save
         self._folder, self._save = str(folder), save
-        self.outside = set()
+        self.outside, self._missed = set(), []
         try:
             yield
         finally:
             self._folder, self._save = before
+
+    def missed(self) -> dict[str, str]:
+        """Files of the folder that were about to change when keeping them failed, and why."""
+        found: dict[str, str] = {}
+        for event, arguments, error in self._missed:
+            with suppress(OSError, ValueError):
+                for path in map(self._relative, _EVENTS[event](arguments)):
+                    if path is not None:
+                        found[path] = f"keeping it failed: {type(error).__name__}"
+        return found
 
     def _hook(self, event: str, arguments: tuple[Any, ...]) -> None:
         save = self._save
@@ -127,8 +136,8 @@ class Watcher:
                     save(relative)
                 elif threading.current_thread() is threading.main_thread():
                     self._note_outside(path)
-        except Exception:  # noqa: BLE001 - what a hook raises would stop the person's code
-            _log.warning("a file could not be kept for undo before %s", event, exc_info=True)
+        except Exception as error:  # noqa: BLE001 - what a hook raises would stop the person's code
+            self._missed.append((event, arguments, error))
         finally:
             self._inside.is_busy = False
 

@@ -46,7 +46,8 @@ def save(session: Session, text: str, _options: Options) -> Waits[Help]:
     if path.exists() and not is_forced:
         raise AgentError(f"{path} exists; to replace it: %agent save {FORCE} {path}")
     actor, id = (yield from session.identify()).actor, session.conversation_id
-    content = yield from until(session.host.submit(lambda core: _file(core, actor, id, path)))
+    writing = session.host.submit(lambda core: written(core, actor, id, path.suffix))
+    content = yield from until(writing)
     try:
         path.write_bytes(content)
     except OSError as error:
@@ -96,8 +97,9 @@ def _path(command: str, text: str) -> Path:
     return Path(text).expanduser()
 
 
-async def _file(core: Core, actor: Actor, conversation_id: str, path: Path) -> bytes:
-    if (form := REPORTS.get(path.suffix.lower())) is not None:
+async def written(core: Core, actor: Actor, conversation_id: str, suffix: str) -> bytes:
+    """A conversation as a file of that suffix, one of `SUFFIXES`."""
+    if (form := REPORTS.get(suffix.lower())) is not None:
         return await core.reports.render(
             actor, CreateReport(conversation_id=conversation_id, format=form)
         )

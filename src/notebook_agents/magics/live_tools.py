@@ -11,12 +11,16 @@ from notebook_agents.live.notebook_tools import PYTHON, RUN, Notebook, NotebookT
 from notebook_agents.magics.waiting import Waits, until
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
     from notebook_agents.core.core import Core
     from notebook_agents.core.events import ApprovalRequested
     from notebook_agents.core.ports import ToolRunner
     from notebook_agents.live.previews import Preview
     from notebook_agents.magics.flags import Options
     from notebook_agents.magics.session import Session
+
+    Previewer = Callable[[ApprovalRequested], Waits[Preview | None]]
 
 LINGER_S = 2.0
 """How long after its time limit a dry run may take to be ended and told of."""
@@ -27,40 +31,42 @@ class LiveTools:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self.is_live = False
-        """Whether the running prompt lets ``python_executor`` run in the notebook."""
 
     def lent(self, options: Options) -> Waits[ToolRunner]:
         """The tools that a prompt offers: the notebook's and its functions."""
         session = self._session
         base = yield from until(session.host.submit(_base))
-        self.is_live = options.live or session.preferences.live
         model = options.model or session.model
         notebook = Notebook(
             shell=session.shell,
             desk=session.desk,
             saver=session.checkpoints,
             visibility=session.visibility,
-            is_live=self.is_live,
+            is_live=self._is_live(options),
             is_tiny=model == BUNDLED_MODEL,
         )
         files = FileTools(base, session.desk, session.checkpoints)
         return JoinedTools(session.functions, JoinedTools(NotebookTools(notebook, base), files))
 
-    def acts_here(self, name: str) -> bool:
-        """Whether a call of the tool runs in the notebook."""
-        return name == RUN or (name == PYTHON and self.is_live)
+    def previewer(self, options: Options) -> Previewer:
+        """What tells of a prompt's calls that wait for approval what they would do."""
+        here = {RUN, PYTHON} if self._is_live(options) else {RUN}
+        return lambda asked: self._preview(asked, here)
 
-    def preview(self, asked: ApprovalRequested) -> Waits[Preview | None]:
-        """What a call that waits for approval would do, found out in a copy of the kernel.
+    def _is_live(self, options: Options) -> bool:
+        """Whether a prompt lets ``python_executor`` run in the notebook."""
+        return options.live or bool(self._session.preferences.live)
 
-        None when it does not run in the notebook, only looks, or no dry run is wanted. Never
+    def _preview(self, asked: ApprovalRequested, here: Collection[str]) -> Waits[Preview | None]:
+        """Found out in a copy of the kernel.
+
+        None when the call does not run in the notebook, only looks, or no dry run is wanted. Never
         raises, but Interrupted passes.
         """
         from notebook_agents.live.fork import Limits, rehearse
 
         code = asked.arguments.get("code")
-        if not self.acts_here(asked.name) or not isinstance(code, str) or asked.effect == "read":
+        if asked.name not in here or not isinstance(code, str) or asked.effect == "read":
             return None
         session, preferences = self._session, self._session.preferences
         unsaved = session.checkpoints.unsaved(code=code)

@@ -85,6 +85,11 @@ class Preferences(Configurable):
         " for this kernel only and never read from a file or the environment.",
     ).tag(config=True)
     footer = Bool(True, help="Whether a line below an answer says what it took.").tag(config=True)
+    feedback = Bool(
+        False,
+        help="Whether answers in the chat panel have thumbs; what they say is kept with the"
+        " conversation and sent nowhere.",
+    ).tag(config=True)
     undo_run_mb = Int(
         256, min=0, help="Memory that the copies for undoing one run may take, in MB."
     ).tag(config=True)

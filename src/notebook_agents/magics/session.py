@@ -323,7 +323,7 @@ class Session:
         self.conversation_id = conversation.id
 
     def _cell(self, options: Options) -> Stage:
-        ask = PersonAsker(is_kernel=self.is_kernel, previewer=self.live.preview)
+        ask = PersonAsker(is_kernel=self.is_kernel, previewer=self.live.previewer(options))
         if not self.is_kernel:
             return Stage(screen=TerminalScreen(is_streaming=options.is_streaming), ask=ask)
         is_captured = isinstance(self.shell.display_pub, CapturingDisplayPublisher)

@@ -1,4 +1,4 @@
-"""A report as a notebook: answers as Markdown cells, code that tools ran as code cells.
+"""A report as a notebook: answers as Markdown cells, their Python and what tools ran as code cells.
 
 The cells have the outputs that there were; nothing is executed by opening it. Of an execution the
 form is the executed notebook itself.
@@ -7,15 +7,18 @@ form is the executed notebook itself.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from notebook_agents.core.figures import PLOTLY
-from notebook_agents.core.report_documents import Block, Picture, Plain, ReportDocument, Use
+from notebook_agents.core.report_documents import Block, Picture, Plain, Prose, ReportDocument, Use
 from notebook_agents.reports.layout import Layout
 from notebook_agents.reports.markdown import blocks, text
 
-CODE_TOOL = "python_executor"
+CODE_TOOLS = frozenset({"python_executor", "run_in_notebook"})
+_PYTHON = re.compile(r"^```(?:python|py)[ \t]*\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
 
 
 def ipynb(document: ReportDocument) -> bytes:
@@ -27,7 +30,7 @@ def ipynb(document: ReportDocument) -> bytes:
     cells = [_words(_head(tree))]
     for entry, laid in zip(document.entries, tree["entries"], strict=True):
         cells.append(_words(f"## {text(laid['title'])}\n\n{text(laid['at'])}".strip()))
-        cells += [_cell(block, layout) for block in entry.blocks]
+        cells += [cell for block in entry.blocks for cell in _cells(block, layout)]
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number}"
     notebook = {
@@ -43,18 +46,29 @@ def ipynb(document: ReportDocument) -> bytes:
     return json.dumps(notebook, indent=1, ensure_ascii=False).encode()
 
 
-def _cell(block: Block, layout: Layout) -> dict[str, Any]:
-    if isinstance(block, Use) and block.name == CODE_TOOL:
-        code = block.arguments.get("code")
-        if isinstance(code, str):
-            return {
-                "cell_type": "code",
-                "execution_count": None,
-                "metadata": {},
-                "outputs": _outputs(block.answer),
-                "source": code,
-            }
-    return _words(blocks(layout.nodes(block)))
+def _cells(block: Block, layout: Layout) -> Iterator[dict[str, Any]]:
+    code = block.arguments.get("code") if isinstance(block, Use) else None
+    if isinstance(block, Use) and block.name in CODE_TOOLS and isinstance(code, str):
+        yield _code(code, _outputs(block.answer))
+    elif isinstance(block, Prose):
+        # Every second part is what stood in a fence.
+        for number, part in enumerate(_PYTHON.split(block.text)):
+            if number % 2:
+                yield _code(part.rstrip("\n"))
+            elif part.strip():
+                yield _words(blocks(layout.nodes(replace(block, text=part))))
+    else:
+        yield _words(blocks(layout.nodes(block)))
+
+
+def _code(source: str, outputs: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+    return {
+        "cell_type": "code",
+        "execution_count": None,
+        "metadata": {},
+        "outputs": [*outputs],
+        "source": source,
+    }
 
 
 def _outputs(answer: Sequence[Plain | Picture]) -> list[dict[str, Any]]:

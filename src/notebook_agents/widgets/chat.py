@@ -33,11 +33,6 @@ if TYPE_CHECKING:
     from notebook_agents.widgets.chat_places import Place
     from notebook_agents.widgets.chat_session import ChatSession
 
-OFFERS = (
-    "edit", "fork", "hide", "undo", "always", "edit_call", "queue", "attach",
-    "export_notebook", "export_markdown",
-)  # fmt: skip
-"""What the views show buttons for."""
 HINT = "A chat panel needs a notebook front end with widgets; the transcript is below."
 _log = logging.getLogger(__name__)
 
@@ -57,7 +52,6 @@ class ChatPanel(anywidget.AnyWidget):  # type: ignore[misc]
         self._marker = f"{CLASS}-{secrets.token_hex(4)}"
         super().__init__(settings={"enter_sends": True, "transcript_class": self._marker})
         board = Board(self.send, self._later)
-        board.state["offers"] = list(OFFERS)
         self.chat = Chat(session=session, board=board, rest=self._rest, place=place)
         self.on_msg(self._receive)
 

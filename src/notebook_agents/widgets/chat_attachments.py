@@ -26,6 +26,8 @@ IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 MAX_IMAGE_BYTES = 8 << 20
 MAX_PREVIEW_BYTES = 200_000
 """A larger picture is sent to the model, but not back to the browser."""
+MAX_CELL_CHARS = 50_000
+MAX_LABEL_CHARS = 40
 CHARS_PER_TOKEN = 4
 MENTIONS = {"variable": "@", "function": "&", "file": "@file:", "cell": "@cell:"}
 _numbers = itertools.count(1)
@@ -53,6 +55,24 @@ def named(kind: str, value: str) -> Attached:
     return Attached(
         chip={"id": _id(), "label": mention, "kind": kind, "tokens": None}, mention=mention
     )
+
+
+def cell(session: ChatSession, source: str, number: int) -> Attached:
+    """A cell that was dropped: by its number when it ran like this, else with its source."""
+    ran = session.namespace.get("In", [])
+    if 0 < number < len(ran) and ran[number].strip() == source.strip():
+        return named("cell", str(number))
+    if len(source) > MAX_CELL_CHARS:
+        raise AgentError(f"the cell has more than {MAX_CELL_CHARS:,} characters; copy a part of it")
+    content = session.visibility.masker(session.namespace).masked(source)
+    first = next(iter(content.strip().splitlines()), "")
+    chip = {
+        "id": _id(),
+        "label": f"cell: {first[:MAX_LABEL_CHARS]}",
+        "kind": "cell",
+        "tokens": len(content) // CHARS_PER_TOKEN,
+    }
+    return Attached(chip=chip, parts=(AttachmentPart(kind="code", content=content, name="cell"),))
 
 
 def picture(name: str, media_type: str, content: bytes) -> Attached:

@@ -5,14 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from notebook_agents.core.checkpoint_events import AnswerRated, Rating
 from notebook_agents.core.conversations import ConversationChanges, ForkConversation
+from notebook_agents.core.journal import Source
 from notebook_agents.magics.errors import AgentError
 from notebook_agents.magics.undo import undo_answer
 from notebook_agents.magics.waiting import Waits
 
 if TYPE_CHECKING:
     from notebook_agents.core.conversations import Conversation
+    from notebook_agents.core.core import Core
     from notebook_agents.widgets.chat_work import Chat
+
+RATINGS: dict[str, Rating] = {"good": "good", "bad": "bad", "none": "none"}
 
 
 def fork(chat: Chat, message_id: str) -> Waits[None]:
@@ -46,6 +51,27 @@ def hide(chat: Chat, message_id: str, *, is_hidden: bool) -> Waits[None]:
     hidden = (*others, *([run_id] if is_hidden else []))
     settings = replace(conversation.settings, hidden_runs=hidden)
     yield from change(chat, conversation.id, ConversationChanges(settings=settings))
+
+
+def rate(chat: Chat, run_id: str, rating: str) -> Waits[None]:
+    """Keep what the person thinks of an answer; ``none`` takes it back."""
+    if rating not in RATINGS:
+        raise AgentError(f"there is no rating {rating!r}; known: {', '.join(RATINGS)}")
+    conversation = require(chat)
+    actor = (yield from chat.session.identify()).actor
+    run = yield from chat.core(lambda core: core.runs.get(actor, run_id))
+    others = {id: known for id, known in conversation.settings.ratings.items() if id != run.id}
+    ratings = others if rating == "none" else {**others, run.id: rating}
+    settings = replace(conversation.settings, ratings=ratings)
+    yield from change(chat, conversation.id, ConversationChanges(settings=settings))
+    source = Source(
+        user_id=actor.user_id,
+        dialect=actor.dialect,
+        conversation_id=conversation.id,
+        run_id=run.id,
+    )
+    event = AnswerRated(rating=RATINGS[rating])
+    yield from chat.core(lambda core: _record(core, event, source))
 
 
 def change(chat: Chat, conversation_id: str, changes: ConversationChanges) -> Waits[None]:
@@ -92,6 +118,10 @@ def _fork(chat: Chat, wish: ForkConversation) -> Waits[None]:
     wish = replace(wish, in_place=True, with_files=True)
     made = yield from chat.core(lambda core: core.conversations.fork(actor, conversation.id, wish))
     yield from chat.open(made.id)
+
+
+async def _record(core: Core, body: AnswerRated, source: Source) -> None:
+    core.journal.record(body, source)
 
 
 def _known(places: dict[str, str], message_id: str) -> str:

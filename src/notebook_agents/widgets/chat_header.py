@@ -10,6 +10,7 @@ from notebook_agents.core.models import ModelInfo, Usage
 if TYPE_CHECKING:
     from notebook_agents.core.core import Core
     from notebook_agents.core.policy import Mode
+    from notebook_agents.magics.preferences import Preferences
     from notebook_agents.widgets.chat_board import Record
 
 
@@ -29,6 +30,11 @@ MODES: dict[Mode, ModeWords] = {
     "full": ModeWords("Full", "Runs everything without asking, also commands", is_risky=True),
 }
 """What the model may do without asking; see ``docs/approval.md``."""
+OFFERS = (
+    "edit", "fork", "hide", "undo", "always", "edit_call", "queue", "attach",
+    "export_notebook", "export_markdown",
+)  # fmt: skip
+"""What the views show buttons for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +67,11 @@ class Header:
             "output_tokens": usage.output_tokens,
             "cost_usd": usage.cost_usd,
         }
+
+
+def offers_of(preferences: Preferences) -> list[str]:
+    """What the views show buttons for; opinions are asked of those who want to be asked."""
+    return [*OFFERS, *(["feedback"] if preferences.feedback else [])]
 
 
 async def header_of(core: Core) -> Header:

@@ -50,7 +50,8 @@ async def load(
     ``events`` keeps those of finished runs from one time to the next.
     """
     transcript = await core.transcripts.get(actor, conversation_id)
-    hidden = set(transcript.conversation.settings.hidden_runs)
+    settings = transcript.conversation.settings
+    hidden, ratings = set(settings.hidden_runs), settings.ratings
     history = History(conversation=transcript.conversation, usage=transcript.usage)
     for run_id, group in groupby(transcript.nodes, key=lambda node: node.run_id):
         run = transcript.runs.get(run_id)
@@ -65,6 +66,7 @@ async def load(
         _show(history, list(group), run, bodies)
         for message in history.messages[first:]:
             message["is_hidden"] = bool(run_id) and run_id in hidden
+            message["rating"] = ratings.get(run_id, "")
     return history
 
 

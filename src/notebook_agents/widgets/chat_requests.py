@@ -107,6 +107,11 @@ def undo(chat: Chat, asked: Record, _buffers: Buffers) -> Waits[Record]:
     return {"kind": "done", "text": text}
 
 
+def rate(chat: Chat, asked: Record, _buffers: Buffers) -> Waits[None]:
+    """What the person thinks of an answer."""
+    yield from chat_changes.rate(chat, _text(asked, "run_id"), _text(asked, "rating"))
+
+
 def new_conversation(chat: Chat, _asked: Record, _buffers: Buffers) -> Waits[None]:
     """An empty conversation."""
     yield from chat.open()
@@ -172,7 +177,12 @@ def complete(chat: Chat, asked: Record, _buffers: Buffers) -> Waits[Record]:
 def attach(chat: Chat, asked: Record, buffers: Buffers) -> Waits[None]:
     """Something that goes with the next message."""
     kind, name = _text(asked, "sort"), _text(asked, "name")
-    if not buffers:
+    if kind == "source":
+        n_run = asked.get("number")
+        attached = chat_attachments.cell(
+            chat.session, _text(asked, "value"), n_run if isinstance(n_run, int) else 0
+        )
+    elif not buffers:
         attached = chat_attachments.named(kind, _text(asked, "value"))
     elif (media_type := _text(asked, "media_type")) in chat_attachments.IMAGES:
         attached = chat_attachments.picture(name or "picture", media_type, bytes(buffers[0]))
@@ -192,19 +202,17 @@ def detach(chat: Chat, asked: Record, _buffers: Buffers) -> Waits[None]:
 
 def export(chat: Chat, asked: Record, _buffers: Buffers) -> Waits[Record]:
     """The conversation as a file."""
-    conversation = chat_changes.require(chat)
-    return {
-        "kind": "file",
-        **exported(conversation.title, chat.history.messages, _text(asked, "format")),
-    }
-    yield
+    conversation, format = chat_changes.require(chat), _text(asked, "format")
+    actor = (yield from chat.session.identify()).actor
+    file = yield from chat.core(lambda core: exported(core, actor, conversation, format))
+    return {"kind": "file", **file}
 
 
 REQUESTS: dict[str, Request] = {
     function.__name__: function
     for function in (
         refresh, send, stop, cancel_queued, decide, edit, fork, hide, set_model, set_mode, undo,
-        new_conversation, open_conversation, list_conversations, rename_conversation,
+        rate, new_conversation, open_conversation, list_conversations, rename_conversation,
         delete_conversation, complete, attach, detach, export,
     )
 }  # fmt: skip

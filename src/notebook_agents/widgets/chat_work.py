@@ -25,7 +25,7 @@ from notebook_agents.magics.session import Stage
 from notebook_agents.magics.undo import TO_UNDO
 from notebook_agents.magics.waiting import Waits, await_on, until
 from notebook_agents.widgets.chat_drawing import note_block
-from notebook_agents.widgets.chat_header import MODES, Header, header_of
+from notebook_agents.widgets.chat_header import MODES, Header, header_of, offers_of
 from notebook_agents.widgets.chat_history import History, answer_record, load, user_record
 from notebook_agents.widgets.chat_places import Place, remember
 from notebook_agents.widgets.chat_stage import APPROVAL_TIMEOUT_S, CardAsker, ChatScreen
@@ -154,6 +154,7 @@ class Chat:
             "header": self.header_record(),
             "messages": [*map(self._signed, self.history.messages), *self.unsent],
             "run": {"state": "idle", "run_id": "", "phase": "", "started_at": None},
+            "offers": offers_of(self.session.preferences),
         }
         self.board.reset(**state, queue=self._queued(), attachments=self._chips())
         if not self._is_working:
@@ -308,21 +309,22 @@ class Chat:
         self.board.put_message(said)
         self.board.put_message({"id": screen.key, "role": "assistant", "state": "running"} | EMPTY)
         self.board.flush()
+        options = Options(history=EVERYTHING)
         self._asker = CardAsker(
             screen=screen,
-            preview=self.session.live.preview,
+            preview=self.session.live.previewer(options),
             is_still_asked=self._is_still_asked,
         )
-        self._task = self.spawn(self._ask(entry, screen, self._asker), "a chat panel's run")
+        asking = self._ask(Prompt(text=entry.text, options=options, parts=entry.parts), screen)
+        self._task = self.spawn(asking, "a chat panel's run")
         await asyncio.wait([self._task])
         self._asker = None
         await self._settle(entry, said, screen)
 
-    async def _ask(self, entry: Entry, screen: ChatScreen, asker: CardAsker) -> None:
-        options = Options(history=EVERYTHING)
-        request = Prompt(text=entry.text, options=options, parts=entry.parts)
+    async def _ask(self, request: Prompt, screen: ChatScreen) -> None:
+        assert self._asker is not None
         try:
-            await await_on(self.session.prompt(request, Stage(screen=screen, ask=asker)))
+            await await_on(self.session.prompt(request, Stage(screen=screen, ask=self._asker)))
         except AgentError as error:
             if screen.transcript is not None and not screen.transcript.state:
                 screen.transcript.fail(str(error))

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from notebook_agents.core.conversations import ConversationChanges, ForkConversation
 from notebook_agents.core.models import Usage
+from notebook_agents.magics.conversation_files import SUFFIXES, written
 from notebook_agents.magics.errors import AgentError
 from notebook_agents.magics.markdown import plain
-from notebook_agents.widgets.chat_export import exported
 from notebook_agents.widgets.chat_history import History, load
 from notebook_agents.widgets.chat_static import as_html, as_text
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from notebook_agents.widgets.agents import Kept
     from notebook_agents.widgets.chat import ChatPanel
     from notebook_agents.widgets.chat_board import Record
-
-FORMATS = {".ipynb": "notebook", ".md": "markdown"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +88,12 @@ class Conversation:
         self._kept.do(lambda core: core.conversations.delete(actor, id))
 
     def export(self, path: str | Path) -> Path:
-        """Write it as a notebook (.ipynb) or as Markdown (.md)."""
+        """Write it in the form that the path's suffix names, as ``%agent save`` does."""
         target = Path(path).expanduser()
-        if target.suffix not in FORMATS:
-            raise AgentError(f"cannot write {target.name!r}; name a file .ipynb or .md")
-        file = exported(self.title, self._history.messages, FORMATS[target.suffix])
-        target.write_text(file["text"], encoding="utf-8")
+        if target.suffix.lower() not in SUFFIXES:
+            raise AgentError(f"cannot write {target.name!r}; name a file {', '.join(SUFFIXES)}")
+        actor, id = self._kept.actor, self.id
+        target.write_bytes(self._kept.do(lambda core: written(core, actor, id, target.suffix)))
         return target
 
     def chat(self, **settings: Any) -> ChatPanel:

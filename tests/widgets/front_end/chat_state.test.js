@@ -34,7 +34,7 @@ test("an operation on something unknown says so, of an unknown sort it is passed
   assert.ok(changes.isEmpty);
 });
 
-test("blocks and messages are added or replaced by id, and dropped", () => {
+test("blocks and messages are added or replaced by id", () => {
   const state = completeState({ messages: [text("a", "x")] });
   const changes = new Changes();
   applyOp(state, { op: "block", message: "a", block: { id: "k", type: "tool", status: "running" } }, changes);
@@ -42,9 +42,6 @@ test("blocks and messages are added or replaced by id, and dropped", () => {
   applyOp(state, { op: "message", message: text("b", "y") }, changes);
   assert.deepEqual(state.messages.map((each) => each.id), ["a", "b"]);
   assert.deepEqual(state.messages[0].blocks.map((each) => each.status), [undefined, "succeeded"]);
-  applyOp(state, { op: "drop_block", block: "k" }, changes);
-  applyOp(state, { op: "drop", message: "b" }, changes);
-  assert.deepEqual(state.messages.map((each) => each.blocks.length), [1]);
 });
 
 test("only undecided questions are open, and a prompt is known in the queue too", () => {

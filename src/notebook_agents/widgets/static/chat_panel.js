@@ -48,6 +48,7 @@ export class ChatPanel {
       leave: () => this.panel.leave(),
       editLast: () => this.editLast(),
       enterSends: () => (model.get("settings") ?? {}).enter_sends !== false,
+      notebookPath: () => model.widget_manager?.context?.path ?? "",
     });
     this.status = h("div", { class: "na-status-line na-dim" });
     this.notice = h("p", { class: "na-note na-notice" });
@@ -197,6 +198,7 @@ export class ChatPanel {
     const n = openApprovals(this.channel.state).length;
     this.review.hidden = !n || this.transcript.isInSight(this.transcript.question());
     const words = n === 1 ? "1 question waits for your answer" : `${n} questions wait for your answer`;
+    this.review.setAttribute("aria-label", `${words}: go to it`);
     if (this.review.textContent !== words) this.review.replaceChildren(icon("warning"), h("span", { class: "na-button-text" }, words));
   }
 

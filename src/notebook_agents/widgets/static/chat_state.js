@@ -66,16 +66,10 @@ export function applyOp(state, op, changes) {
       return append(state, op, changes);
     case "block":
       return putBlock(state, op.message, op.block, changes);
-    case "drop_block":
-      return dropBlock(state, op.block, changes);
     case "message":
       putById(state.messages, op.message);
       changes.keys.add("messages");
       changes.messages.add(op.message.id);
-      return true;
-    case "drop":
-      state.messages = state.messages.filter((message) => message.id !== op.message);
-      changes.keys.add("messages");
       return true;
     case "set":
       /** @type {any} */ (state)[op.key] = op.value;
@@ -160,19 +154,6 @@ function putBlock(state, messageId, block, changes) {
   if (!message) return false;
   putById(message.blocks, block);
   changes.messages.add(messageId);
-  return true;
-}
-
-/**
- * @param {ChatState} state
- * @param {string} id
- * @param {Changes} changes
- */
-function dropBlock(state, id, changes) {
-  const found = findBlock(state, id);
-  if (!found) return false;
-  found.message.blocks = found.message.blocks.filter((block) => block.id !== id);
-  changes.messages.add(found.message.id);
   return true;
 }
 

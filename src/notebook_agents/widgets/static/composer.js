@@ -4,6 +4,7 @@
  * @typedef {import("./types.js").ChatState} ChatState
  * @typedef {import("./context.js").Context} Context
  */
+import { CellDrops, pathFrom } from "./cell_drops.js";
 import { button, count, h, icon } from "./dom.js";
 import { complete, Picker } from "./picker.js";
 
@@ -25,7 +26,7 @@ export class Composer {
    * @param {Context} context
    * @param {{
    *   send(text: string): void, leave(): void, editLast(): void,
-   *   enterSends(): boolean,
+   *   enterSends(): boolean, notebookPath(): string,
    * }} panel
    */
   constructor(context, panel) {
@@ -58,6 +59,11 @@ export class Composer {
       h("div", { class: "na-prompt-line" }, this.attachButton, this.files, this.field, this.later, this.go),
       this.hint,
     );
+    this.drops = new CellDrops(this.element, {
+      isOpen: () => context.has("attach"),
+      onCells: (cells) => this.attachCells(cells),
+      onPaths: (paths) => this.attachPaths(paths),
+    });
     this.isRunning = false;
   }
 
@@ -67,6 +73,7 @@ export class Composer {
 
   close() {
     this.picker.close();
+    this.drops.close();
   }
 
   /** @param {ChatState} state */
@@ -202,6 +209,24 @@ export class Composer {
   onFiles() {
     this.attach([...(this.files.files ?? [])]);
     this.files.value = "";
+  }
+
+  /** @param {import("./cell_drops.js").Cell[]} cells */
+  attachCells(cells) {
+    for (const cell of cells) {
+      const value = [cell.source].flat().join("");
+      if (value.trim()) this.context.request("attach", { sort: "source", value, number: cell.execution_count ?? 0 });
+    }
+    this.focus();
+  }
+
+  /** @param {string[]} paths in the front end's file browser */
+  attachPaths(paths) {
+    for (const path of paths) {
+      const value = pathFrom(path, this.panel.notebookPath());
+      this.context.request("attach", { sort: "file", value: value.includes(" ") ? `"${value}"` : value });
+    }
+    this.focus();
   }
 
   /** @param {File[]} files */

@@ -126,7 +126,18 @@ export class MessageView {
       const label = message.is_hidden ? "Show to the model again" : "Hide from the model";
       made.push(button(message.is_hidden ? "show" : "hide", label, () => context.request("hide", { message: message.id, is_hidden: !message.is_hidden }), { ...quiet, "aria-pressed": String(Boolean(message.is_hidden)) }));
     }
+    if (message.role !== "user" && message.run_id && context.has("feedback")) made.push(...this.thumbs());
     return made;
+  }
+
+  /** Opinions, for those who want to be asked; pressed again, one is taken back. */
+  thumbs() {
+    const { message, context } = this;
+    return [["good", "Good answer"], ["bad", "Bad answer"]].map(([rating, label]) => {
+      const isChosen = message.rating === rating;
+      const rate = () => context.request("rate", { run_id: message.run_id, rating: isChosen ? "none" : rating });
+      return button(rating, label, rate, { class: "na-quiet", "aria-pressed": String(isChosen) });
+    });
   }
 
   /** Write a prompt anew: it and what followed are replaced. */

@@ -59,7 +59,7 @@ export class NotebookCells {
 
   /** @returns {string[]} */
   offers() {
-    return this.shared ? ["insert_below", "replace_cell"] : [];
+    return this.shared ? ["insert_above", "insert_below", "replace_cell"] : [];
   }
 
   /**
@@ -79,6 +79,6 @@ export class NotebookCells {
     const place = placeOf(here);
     const at = place < 0 ? this.shared.cells.length : place + (where === "above" ? 0 : 1);
     this.shared.insertCell(at, { cell_type: "code", source: code });
-    return "Inserted a cell below; it was not run";
+    return `Inserted a cell ${where}; it was not run`;
   }
 }

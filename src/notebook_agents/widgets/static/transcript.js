@@ -27,7 +27,7 @@ export class Transcript {
     this.list = h("div", { class: "na-messages" });
     this.empty = h("div", { class: "na-empty" });
     this.log = h("div", { class: "na-log", role: "log", "aria-live": "off", "aria-label": "Conversation", tabindex: "0", on: { scroll: () => this.onScroll() } }, this.empty, this.list);
-    this.latest = button("down", "Jump to the latest message", () => this.jump(), { text: "Jump to latest", class: "na-latest" });
+    this.latest = button("down", "Jump to latest message", () => this.jump(), { text: "Jump to latest", class: "na-latest" });
     this.latest.hidden = true;
     this.element = h("div", { class: "na-log-frame" }, this.log, this.latest);
     this.isAtEnd = true;

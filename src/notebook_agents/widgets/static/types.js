@@ -47,7 +47,7 @@
  *   id: string, role: string, client_id?: string, blocks: Block[], state?: string,
  *   error?: { text: string, advice?: string } | null, run_id?: string, is_hidden?: boolean,
  *   attachments?: { label: string, kind: string, tokens?: number | null }[], footer?: Footer | null,
- *   undo?: { label: string, state: string, text?: string } | null,
+ *   rating?: string, undo?: { label: string, state: string, text?: string } | null,
  * }} Message
  * @typedef {{ id: string, title: string, updated_at?: number, n_messages?: number, is_open?: boolean }} ConversationRow
  * @typedef {{ state: string, run_id?: string, phase?: string, started_at?: number | null }} RunState
