@@ -3,20 +3,27 @@
 The policy of the run decides by effect: that of the tool, or of the very call where its code says
 more (``core/assessments.py``). The same rules serve the notebook, REST, MCP and schedules. What a
 tool computes inside a sandbox stays in it, so there its code is only told of and does not decide.
+
+Some rules come before any policy and any standing answer: what a person refused is refused to
+other tools of that effect too, whoever has read strangers' words asks before anything can leave,
+and an answer is to exactly the call that was asked about.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from notebook_agents.core.approval_digests import digest_of
 from notebook_agents.core.assessments import Allowance, Assessment, Via
+from notebook_agents.core.budgets import MAX_QUESTIONS, size_of
 from notebook_agents.core.call_effects import assess
 from notebook_agents.core.errors import SandboxUnavailable
-from notebook_agents.core.events import ApprovalDecided, ApprovalRequested
-from notebook_agents.core.policy import MODES, Level, strictest
+from notebook_agents.core.events import ApprovalDecided, ApprovalRequested, SecurityViolation
+from notebook_agents.core.policy import EFFECTS, FRESH, MODES, Level, strictest
+from notebook_agents.core.provenance import LEAVING
 from notebook_agents.core.runs import ApprovalDecision, PendingApproval, Run
 
 if TYPE_CHECKING:
@@ -24,6 +31,25 @@ if TYPE_CHECKING:
     from notebook_agents.core.policy import ApprovalPolicy, Decision
     from notebook_agents.core.ports import Sandbox, ToolRunner
     from notebook_agents.core.tools import ToolSpec
+
+Rule: TypeAlias = Literal[
+    "", "taint", "refused-effect", "approval-invalid", "bytes-out", "throttle"
+]
+NOT_ASKED = "the answer was to another call, or the rules have changed since; ask again"
+REFUSED = (
+    "the user refused a call that reaches as far; nothing of effect {effect!r} or beyond is done"
+    " by another way until they say so"
+)
+TOO_MUCH = "more than {limit} bytes would leave in this run"
+TOO_MANY = f"more than {MAX_QUESTIONS} calls at once would need a person; make fewer"
+TAINTED = (
+    "this conversation has read {read}: what strangers wrote there may be what asks for this call,"
+    " so it needs your answer whatever was allowed before"
+)
+NOBODY_TO_ASK = (
+    "this conversation has read {read}, and nobody is there to allow tools of effect {effect!r}"
+    " after that"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +61,12 @@ class Judgement:
     via: Via = "policy"
     by: str = ""
     """The person whose standing answer it is."""
+    rule: Rule = ""
+    """The rule that comes before the policy, where one decided."""
+    because: str = ""
+    """What that rule says of the call."""
+    module: str = ""
+    """Where the tool is made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,29 +79,41 @@ class Bench:
     sandbox: Sandbox
     level: Level
     allowances: tuple[Allowance, ...] = ()
+    tainted_by: tuple[str, ...] = ()
+    """What of strangers the model has read."""
+    rules: str = ""
+    """A name for the rules in force; see ``core/approval_digests.py``."""
+    bytes_out: int = 0
+    """What has left already."""
 
 
 async def judge(calls: Sequence[ToolCallPart], bench: Bench) -> dict[str, Judgement]:
     """What the run's policy says of each call that can be made, by call id."""
     specs = {spec.name: spec for spec in bench.specs}
-    judgements = {}
+    judgements: dict[str, Judgement] = {}
     for call in calls:
         if call.invalid or call.name not in specs:
             continue
         spec = specs[call.name]
         level = await _enforced(bench.sandbox, strictest(bench.level, spec.security_level))
         found = await assess(spec, call.arguments, bench.runner, level)
-        judgements[call.call_id] = _judged(call, found, bench)
+        judged = replace(_judged(call, spec, found, bench), module=spec.module)
+        judgements[call.call_id] = _throttled(judged, judgements)
+        if found.effect in LEAVING:
+            bench = replace(bench, bytes_out=bench.bytes_out + size_of(call.arguments))
     return judgements
 
 
 def questions(
-    calls: Sequence[ToolCallPart], run: Run, judgements: Mapping[str, Judgement]
+    calls: Sequence[ToolCallPart],
+    run: Run,
+    judgements: Mapping[str, Judgement],
+    rules: str = "",
 ) -> list[ApprovalRequested]:
     """The calls that a person must be asked about and was not yet."""
     decided = {decision.call_id for decision in run.decisions}
     return [
-        _question(call, run, judgements[call.call_id].assessment)
+        _question(call, run, judgements[call.call_id], rules)
         for call in calls
         if call.call_id in judgements
         and judgements[call.call_id].decision == "ask"
@@ -85,12 +129,17 @@ def pending(asked: ApprovalRequested, call: ToolCallPart, now: datetime) -> Pend
         requested_at=now,
         effect=asked.effect,
         findings=asked.findings,
+        module=asked.module,
+        warning=asked.warning,
+        digest=asked.digest,
     )
 
 
 def denial(call: ToolCallPart, run: Run, judgement: Judgement) -> str:
     """Why a call may not be made; empty when it may."""
     effect = judgement.assessment.effect
+    if judgement.decision == "deny" and judgement.rule:
+        return judgement.because
     if judgement.decision == "deny":
         because = f" ({judgement.assessment.reason})" if judgement.assessment.findings else ""
         return (
@@ -137,6 +186,7 @@ def verdict(call: ToolCallPart, judgement: Judgement) -> ApprovalDecided | None:
 def decided(decision: ApprovalDecision, run: Run, by: str) -> ApprovalDecided:
     """The event of an answer to a question that the run kept."""
     asked = next((e for e in run.pending if e.call.call_id == decision.call_id), None)
+    is_fresh = asked is not None and asked.effect in FRESH
     return ApprovalDecided(
         call_id=decision.call_id,
         is_approved=decision.is_approved,
@@ -144,7 +194,7 @@ def decided(decision: ApprovalDecision, run: Run, by: str) -> ApprovalDecided:
         feedback=decision.feedback,
         edited=decision.edited if decision.is_approved else None,
         via=decision.via,
-        scope=decision.scope if decision.is_approved else "once",
+        scope=decision.scope if decision.is_approved and not is_fresh else "once",
         name=asked.call.name if asked else "",
         effect=asked.effect if asked else "",
         findings=asked.findings if asked else (),
@@ -161,24 +211,83 @@ def allowances_of(
         if decision.is_approved and decision.scope == "conversation" and decision.via == "person"
     }
     new = [
-        Allowance(tool=entry.call.name, effect=entry.effect, by=by)  # type: ignore[arg-type]
+        Allowance(tool=entry.call.name, effect=entry.effect, by=by, module=entry.module)  # type: ignore[arg-type]
         for entry in run.pending
-        if entry.call.call_id in standing and entry.effect
+        if entry.call.call_id in standing and entry.effect and entry.effect not in FRESH
     ]
     return tuple(dict.fromkeys((*before, *new)))
 
 
-def _judged(call: ToolCallPart, found: Assessment, bench: Bench) -> Judgement:
-    decision = bench.run.policy.decide(found.effect)
+def violation(call: ToolCallPart, judgement: Judgement) -> SecurityViolation | None:
+    """The event of a call that a rule refuses whatever the policy says."""
+    if not judgement.rule or judgement.decision != "deny":
+        return None
+    return SecurityViolation(
+        rule=judgement.rule, action=f"call {call.name}", detail=judgement.because
+    )
+
+
+def _judged(call: ToolCallPart, spec: ToolSpec, found: Assessment, bench: Bench) -> Judgement:
+    run = bench.run
+    decision = run.policy.decide(found.effect)
+    if decision == "deny":
+        return Judgement(decision=decision, assessment=found)
     # What a person answered about this very call comes before any standing answer.
-    is_answered = any(answer.call_id == call.call_id for answer in bench.run.decisions)
-    if decision == "ask" and not is_answered:
+    if answer := next((each for each in run.decisions if each.call_id == call.call_id), None):
+        return _answered(call, found, answer, bench)
+    if ruled := _ruled(call, found, bench):
+        return ruled
+    if decision == "ask":
         for allowance in bench.allowances:
-            if allowance.covers(call.name, found.effect):
+            if allowance.covers(call.name, found.effect, spec.module):
                 return Judgement(
                     decision="allow", assessment=found, via="conversation", by=allowance.by
                 )
     return Judgement(decision=decision, assessment=found)
+
+
+def _answered(
+    call: ToolCallPart, found: Assessment, answer: ApprovalDecision, bench: Bench
+) -> Judgement:
+    """What a person said, if it was said of this very call."""
+    asked = Judgement(decision="ask", assessment=found)
+    if not answer.is_approved or answer.digest == digest_of(call, bench.run, bench.rules):
+        return asked
+    return replace(asked, decision="deny", rule="approval-invalid", because=NOT_ASKED)
+
+
+def _ruled(call: ToolCallPart, found: Assessment, bench: Bench) -> Judgement | None:
+    """What comes before the policy and before any standing answer."""
+    run, effect = bench.run, found.effect
+    denied = Judgement(decision="deny", assessment=found)
+    if run.guard.refused in EFFECTS and is_no_less(effect, run.guard.refused):
+        return replace(denied, rule="refused-effect", because=REFUSED.format(effect=effect))
+    if effect not in LEAVING:
+        return None
+    if bench.bytes_out + size_of(call.arguments) > run.limits.max_bytes_out:
+        because = TOO_MUCH.format(limit=run.limits.max_bytes_out)
+        return replace(denied, rule="bytes-out", because=because)
+    if not bench.tainted_by:
+        return None
+    read = ", ".join(bench.tainted_by)
+    if not run.policy.is_attended or run.policy.decide(effect) == "deny":
+        return replace(denied, rule="taint", because=NOBODY_TO_ASK.format(read=read, effect=effect))
+    because = TAINTED.format(read=read)
+    return Judgement(decision="ask", assessment=found, rule="taint", because=because)
+
+
+def is_no_less(effect: str, than: str) -> bool:
+    """Whether an effect reaches as far as another."""
+    names: list[str] = list(EFFECTS)
+    return names.index(effect) >= names.index(than)
+
+
+def _throttled(judged: Judgement, before: Mapping[str, Judgement]) -> Judgement:
+    """No more questions at once than a person reads."""
+    n_asked = sum(each.decision == "ask" for each in before.values())
+    if judged.decision != "ask" or n_asked < MAX_QUESTIONS:
+        return judged
+    return replace(judged, decision="deny", rule="throttle", because=TOO_MANY)
 
 
 async def _enforced(sandbox: Sandbox, level: Level) -> Level:
@@ -189,16 +298,21 @@ async def _enforced(sandbox: Sandbox, level: Level) -> Level:
         return "low"
 
 
-def _question(call: ToolCallPart, run: Run, assessment: Assessment) -> ApprovalRequested:
+def _question(call: ToolCallPart, run: Run, judgement: Judgement, rules: str) -> ApprovalRequested:
+    assessment = judgement.assessment
     effect = assessment.effect
     because = f" ({assessment.reason})" if assessment.findings else ""
+    effects = f"tools of effect {effect!r}"
     return ApprovalRequested(
         call_id=call.call_id,
         name=call.name,
         arguments=call.arguments,
-        reason=f"{_in_words(run.policy)} asks before tools of effect {effect!r}{because}",
+        reason=judgement.because or f"{_in_words(run.policy)} asks before {effects}{because}",
         effect=effect,
         findings=assessment.findings,
+        module=judgement.module,
+        warning=judgement.because,
+        digest=digest_of(call, run, rules),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from notebook_agents.core.policy import EFFECTS, Effect
+from notebook_agents.core.policy import EFFECTS, FRESH, Effect
 
 Risk: TypeAlias = Literal[
     "reads", "binds", "mutates", "writes_files", "network", "shell", "deletes"
@@ -44,10 +44,14 @@ class Allowance:
     effect: Effect
     by: str = ""
     """Who allowed it."""
+    module: str = ""
+    """Where the tool that was allowed is made: one of the same name elsewhere is another."""
 
-    def covers(self, tool: str, effect: Effect) -> bool:
-        """Whether a call is no more than what was allowed."""
-        return self.tool == tool and EFFECTS.index(effect) <= EFFECTS.index(self.effect)
+    def covers(self, tool: str, effect: Effect, module: str = "") -> bool:
+        """Whether a call is no more than what was allowed; an external one never is."""
+        is_same = (self.tool, self.module) == (tool, module)
+        rank = EFFECTS.index(effect)
+        return is_same and effect not in FRESH and rank <= EFFECTS.index(self.effect)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 SAME_FAILURES = 2
 """How often in a row a call may fail before the very same call is not made again."""
+SAME_RESULTS = 3
+"""How often the very same call may give the very same result before it is not made again."""
 MAX_NAMED = 8
 """Tools that a warning names."""
 TOOLS_WARNING = (
@@ -68,10 +70,25 @@ def repetition(model: ModelInfo, call: ToolCallPart, history: Sequence[Message])
     """
     failed = failures(call, history, in_a_row=not model.is_bundled)
     if len(failed) < (1 if model.is_bundled else SAME_FAILURES):
-        return ""
+        return _loop(call, history)
     times = "before" if len(failed) == 1 else f"{len(failed)} times"
     error = failed[-1].content.removeprefix("Error: ")
     return f"not made again, the same call failed {times}: {error}"
+
+
+def _loop(call: ToolCallPart, history: Sequence[Message]) -> str:
+    """Why a call that goes round in circles is not made again."""
+    run = list(takewhile(lambda message: message.role != "user", reversed(history)))
+    results = {result.call_id: result for message in run for result in message.tool_results}
+    same = [
+        results[other.call_id].content
+        for message in run
+        for other in message.tool_calls
+        if other.call_id in results and replace(other, call_id=call.call_id) == call
+    ]
+    if len(same) < SAME_RESULTS or len(set(same)) > 1:
+        return ""
+    return f"not made again, the same call gave the same result {len(same)} times: use it"
 
 
 def failures(

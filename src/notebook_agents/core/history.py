@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from notebook_agents.core.ids import new_id
 from notebook_agents.core.messages import Message, ToolCallPart, ToolResultPart, tool_message
+from notebook_agents.core.tools import ToolCall
 
 if TYPE_CHECKING:
     from notebook_agents.core.events import ToolFinished
@@ -76,4 +77,18 @@ def result_part(body: ToolFinished) -> ToolResultPart:
         name=body.name,
         content=body.content,
         is_error=body.status != "succeeded",
+        origin=body.origin,
+    )
+
+
+def call_record(body: ToolFinished, arguments: dict[str, Any]) -> ToolCall:
+    """What a run keeps of a finished tool."""
+    return ToolCall(
+        id=body.call_id,
+        name=body.name,
+        arguments=arguments,
+        status=body.status,
+        content=body.content,
+        duration_ms=body.duration_ms,
+        error_type=body.error_type,
     )

@@ -24,10 +24,20 @@ from notebook_agents.core.approvals import (
     judge,
     questions,
     verdict,
+    violation,
 )
 from notebook_agents.core.assessments import Allowance
+from notebook_agents.core.budgets import (
+    CALLS_WARNING,
+    MAX_CALLS_A_STEP,
+    bounded,
+    check_budget,
+    check_questions,
+    step_tokens,
+)
+from notebook_agents.core.deltas import Deltas
 from notebook_agents.core.edited_calls import as_decided, told_of_edit
-from notebook_agents.core.errors import InvalidRequest, LimitExceeded, NotebookAgentsError
+from notebook_agents.core.errors import InvalidRequest, NotebookAgentsError
 from notebook_agents.core.events import (
     EventBody,
     ModelFinished,
@@ -57,18 +67,21 @@ from notebook_agents.core.models import (
     Usage,
 )
 from notebook_agents.core.policy import Level, strictest
+from notebook_agents.core.provenance import origin_of, tainted_by
+from notebook_agents.core.run_guards import left_with
 from notebook_agents.core.run_prompts import request_of
-from notebook_agents.core.tools import ToolInvocation, ToolResult, ToolSpec, result_bodies
+from notebook_agents.core.tool_bodies import result_bodies
+from notebook_agents.core.tools import ToolInvocation, ToolResult, ToolSpec
 
 if TYPE_CHECKING:
     from notebook_agents.core.ports import Clock, Engine, Sandbox, ToolRunner
     from notebook_agents.core.runs import Run
     from notebook_agents.core.spawn import Supervisor
 
-DELTA_INTERVAL_S = 0.05
-"""Deltas within this time travel together: at most 20 events a second and run."""
 TOOL_OUTPUT_EVENTS = 500
 """Live output events of one tool step; what comes beyond is only in the result."""
+DENIALS = {"taint": "APPROVAL_REQUIRED", "approval-invalid": "APPROVAL_INVALID"}
+"""What results say of calls that a rule refuses; others are just denied."""
 LOW_LEVEL_WARNING = "tools ran with process isolation only, which is not a sandbox"
 CONTEXT_WARNING = "the first {n} messages do not fit the model and were left out of its prompt"
 
@@ -96,6 +109,10 @@ class LoopTask:
     memory_bytes: int
     allowances: tuple[Allowance, ...] = ()
     """What a person allowed for the rest of the conversation."""
+    tainted_by: tuple[str, ...] = ()
+    """What of strangers is known to be in the conversation, beside what its history tells."""
+    rules: str = ""
+    """A name for the rules in force; answers of a person are bound to it."""
     repetitions: Mapping[str, str] = field(default_factory=dict)
     """By call id, why a call of this step is not made; the loop fills it in."""
     judgements: Mapping[str, Judgement] = field(default_factory=dict)
@@ -119,9 +136,11 @@ async def agent_loop(task: LoopTask, ports: LoopPorts) -> AsyncGenerator[EventBo
             if (reason := repetition(model, call, progress.history))
         }
         made = [call for call in calls if call.call_id not in reasons]
-        judgements = await judge(made, _bench(task, ports))
+        judgements = await judge(made, _bench(task, ports, progress))
         task = replace(task, repetitions=reasons, judgements=judgements)
-        waiting = questions(made, task.run, judgements)
+        waiting = questions(made, task.run, judgements, task.rules)
+        if waiting:
+            check_questions(task.run, ports.clock.now())
         for request in waiting:
             yield request
         if waiting:
@@ -164,6 +183,8 @@ class _Progress:
         self.history: list[Message] = list(task.history)
         self.usage: Usage = task.run.usage
         self.n_steps: int = task.run.n_steps
+        self.n_calls: int = len(task.run.tool_calls)
+        self.bytes_out: int = task.run.guard.bytes_out
         self.is_answered = False
         self._results: list[ToolResultPart] = []
         self._warned: set[str] = set()
@@ -179,7 +200,10 @@ class _Progress:
                     return Warned(code="length", message="the answer was cut at the token limit")
                 if body.n_dropped:
                     return self._warn_once("context", CONTEXT_WARNING.format(n=body.n_dropped))
+            case ToolStarted():
+                self.bytes_out += left_with(body)
             case ToolFinished():
+                self.n_calls += 1
                 self._absorb_result(body)
                 if body.enforced_level == "low":
                     return self._warn_once("sandbox_low", LOW_LEVEL_WARNING)
@@ -200,44 +224,32 @@ class _Progress:
             self._results = []
 
 
-def _check_budget(run: Run, usage: Usage, step: int) -> None:
-    limits = run.limits
-    if step >= limits.max_steps:
-        raise LimitExceeded(
-            f"the run used all its {limits.max_steps} model steps; raise max_steps", limit="steps"
-        )
-    if limits.max_tokens is not None and usage.output_tokens >= limits.max_tokens:
-        raise LimitExceeded(
-            f"the run used its {limits.max_tokens} output tokens; raise max_tokens", limit="tokens"
-        )
-    cost = usage.cost_usd
-    if limits.max_cost_usd is not None and cost is not None and cost >= limits.max_cost_usd:
-        raise LimitExceeded(f"the run used its ${limits.max_cost_usd:g} budget", limit="cost")
-
-
 async def _model_step(
     progress: _Progress, task: LoopTask, model: ModelInfo, ports: LoopPorts
 ) -> AsyncGenerator[EventBody, None]:
     run, clock, step = task.run, ports.clock, progress.n_steps + 1
-    _check_budget(run, progress.usage, progress.n_steps)
-    max_tokens = _step_tokens(run, progress.usage)
+    check_budget(run, progress.usage, n_steps=progress.n_steps, n_calls=progress.n_calls)
+    max_tokens = step_tokens(run, progress.usage)
     request = request_of(run, progress.history, task.specs, model, max_tokens)
     yield ModelStarted(step=step, model=run.model, n_messages=len(progress.history))
     started = clock.monotonic()
     calls: list[ToolCallPart] = []
-    deltas, end = _Deltas(step, clock), GenerateFinished(finish_reason="stop")
+    deltas, end = Deltas(step, clock), GenerateFinished(finish_reason="stop")
     async with aclosing(ports.engine.generate(request)) as chunks:
         async for chunk in chunks:
             match chunk:
                 case GenerateText():
                     if delta := deltas.add(chunk):
                         yield delta
-                case GenerateToolCall():
-                    calls.append(distinct(chunk.call, calls, progress.history))
+                case GenerateToolCall() if len(calls) <= MAX_CALLS_A_STEP:
+                    calls.append(distinct(bounded(chunk.call), calls, progress.history))
                 case GenerateFinished():
                     end = chunk
     if delta := deltas.flush():
         yield delta
+    if len(calls) > MAX_CALLS_A_STEP:
+        calls = calls[:MAX_CALLS_A_STEP]
+        yield Warned(code="calls_left_out", message=CALLS_WARNING)
     yield ModelFinished(
         step=step,
         model=run.model,
@@ -253,38 +265,6 @@ async def _model_step(
     )
 
 
-class _Deltas:
-    """Collects text so that it leaves at once the first time, then in intervals."""
-
-    def __init__(self, step: int, clock: Clock) -> None:
-        self.text = ""
-        self._step = step
-        self._clock = clock
-        self._pending = ""
-        self._n_tokens = 0
-        self._next_at = -1.0
-
-    def add(self, chunk: GenerateText) -> TextDelta | None:
-        self.text += chunk.text
-        self._pending += chunk.text
-        self._n_tokens += chunk.n_tokens
-        return self.flush() if self._clock.monotonic() >= self._next_at else None
-
-    def flush(self) -> TextDelta | None:
-        if not self._pending:
-            return None
-        delta = TextDelta(step=self._step, text=self._pending, n_tokens=self._n_tokens)
-        self._pending, self._n_tokens = "", 0
-        self._next_at = self._clock.monotonic() + DELTA_INTERVAL_S
-        return delta
-
-
-def _step_tokens(run: Run, usage: Usage) -> int | None:
-    own, total = run.sampling.max_tokens, run.limits.max_tokens
-    left = None if total is None else max(1, total - usage.output_tokens)
-    return min((n for n in (own, left) if n is not None), default=None)
-
-
 async def _tool_step(
     calls: Sequence[ToolCallPart], task: LoopTask, ports: LoopPorts
 ) -> AsyncGenerator[EventBody, None]:
@@ -292,6 +272,8 @@ async def _tool_step(
         judgement = task.judgements.get(call.call_id)
         if judgement is not None and (event := verdict(call, judgement)):
             yield event
+        if judgement is not None and (refused := violation(call, judgement)):
+            yield refused
         yield _started(call, task.run, judgement)
     # Not bounded by itself, so that a result always fits; ``show`` bounds the output.
     bodies: asyncio.Queue[EventBody] = asyncio.Queue()
@@ -326,7 +308,7 @@ def _started(call: ToolCallPart, run: Run, judgement: Judgement | None) -> ToolS
     )
 
 
-def _bench(task: LoopTask, ports: LoopPorts) -> Bench:
+def _bench(task: LoopTask, ports: LoopPorts, progress: _Progress) -> Bench:
     return Bench(
         run=task.run,
         specs=task.specs,
@@ -334,6 +316,9 @@ def _bench(task: LoopTask, ports: LoopPorts) -> Bench:
         sandbox=ports.sandbox,
         level=task.level,
         allowances=task.allowances,
+        tainted_by=tainted_by(progress.history, task.tainted_by),
+        rules=task.rules,
+        bytes_out=progress.bytes_out,
     )
 
 
@@ -368,13 +353,15 @@ async def _checked_call(
     if reason := task.repetitions.get(call.call_id):
         return _failure("REPEATED_CALL", reason)
     spec = specs[call.name]
-    if why := denial(call, task.run, task.judgements[call.call_id]):
-        return ToolResult(status="denied", content=f"Error: {why}", error_type="DENIED")
+    judgement = task.judgements[call.call_id]
+    if why := denial(call, task.run, judgement):
+        error_type = DENIALS.get(judgement.rule, "DENIED")
+        return ToolResult(status="denied", content=f"Error: {why}", error_type=error_type)
     try:
         arguments = ports.tools.validate(call.name, call.arguments)
     except InvalidRequest as error:
         return _failure("INVALID_ARGUMENTS", error.message)
-    return await ports.tools.run(
+    result = await ports.tools.run(
         ToolInvocation(
             call_id=call.call_id,
             name=call.name,
@@ -388,6 +375,7 @@ async def _checked_call(
             on_output=show,
         )
     )
+    return replace(result, origin=origin_of(spec, judgement.assessment))
 
 
 def _failure(error_type: str, message: str) -> ToolResult:

@@ -32,6 +32,8 @@ class AttachmentPart:
     """The text, or base64 for ``image`` and binary ``file``."""
     name: str = ""
     media_type: str = ""
+    is_own: bool = False
+    """Whether the notebook itself made it, such as a picture of one of its figures."""
     type: Literal["attachment"] = "attachment"
 
 
@@ -55,6 +57,8 @@ class ToolResultPart:
     name: str
     content: str
     is_error: bool = False
+    origin: str = ""
+    """Where the content comes from; see ``core/provenance.py``."""
     type: Literal["tool_result"] = "tool_result"
 
 

@@ -17,6 +17,8 @@ OnBusy: TypeAlias = Literal["reject", "enqueue", "interrupt", "rollback"]
 
 EFFECTS: tuple[Effect, ...] = get_args(Effect)
 """Least first."""
+FRESH: frozenset[Effect] = frozenset({"external", "privileged"})
+"""What is allowed once at a time: no answer stands for the next call too."""
 LEVELS: tuple[Level, ...] = ("low", "medium", "high")
 """Weakest first. ``low`` is process isolation, not a sandbox."""
 
@@ -32,6 +34,8 @@ class ApprovalPolicy:
     network: Decision = "ask"
     external: Decision = "ask"
     privileged: Decision = "deny"
+    is_attended: bool = True
+    """Whether somebody can be asked where the policy itself would not ask."""
 
     def decide(self, effect: Effect) -> Decision:
         """The decision for one effect."""
@@ -61,7 +65,9 @@ PLAN_WORDS = (
     " you propose, and wait until they are agreed to."
 )
 """Told to the model where the policy only lets it look."""
-HEADLESS_POLICY = ApprovalPolicy(name="headless", write="deny", network="deny", external="deny")
+HEADLESS_POLICY = ApprovalPolicy(
+    name="headless", write="deny", network="deny", external="deny", is_attended=False
+)
 """For callers that nobody can answer: what would ask is denied."""
 
 Mode: TypeAlias = Literal["ask", "auto-edit", "plan", "full"]
@@ -88,4 +94,5 @@ def unattended(policy: ApprovalPolicy, effects: Collection[Effect]) -> ApprovalP
     decisions: dict[str, Decision] = {
         name: "allow" if name in effects else "deny" for name, is_asked in asked.items() if is_asked
     }
-    return replace(policy, name=f"{policy.name}, unattended", **decisions)
+    name = f"{policy.name}, unattended"
+    return replace(policy, name=name, is_attended=False, **decisions)

@@ -51,6 +51,12 @@ def moved(run: Run, state: ConversationState, **fields: str) -> Patch:
     )
 
 
+async def is_lost(run: Run, store: Store) -> bool:
+    """Whether others thought that this process had died, and took the run from it."""
+    stored = await store.get(Run, run.id)
+    return stored is not None and stored.holder != run.holder
+
+
 async def close(run: Run, store: Store) -> None:
     """Keep a final run and free its conversation; Conflict when it has another holder now.
 
@@ -108,8 +114,10 @@ async def interrupt(run: Run, store: Store, journal: Journal) -> Run:
 
 
 async def _keep_what_was_left(run: Run, events: Sequence[Event], store: Store) -> None:
-    """Put into the conversation what it lacks: the input of a run that had not begun, or what the
-    log has of the step in which the process died."""
+    """Put into the conversation what it lacks.
+
+    The input of a run that had not begun, or what the log has of the step in which the process died.
+    """
     conversation = await store.get(Conversation, run.conversation_id)
     if conversation is None or conversation.active_run_id not in {"", run.id}:
         return

@@ -119,6 +119,8 @@ class ToolFinished:
     memory_bytes: int | None = None
     enforced_level: str = ""
     memory_enforcement: str = ""
+    origin: str = ""
+    """Where the content comes from; see ``core/provenance.py``."""
     type: Literal["tool_finished"] = "tool_finished"
 
 
@@ -134,6 +136,12 @@ class ApprovalRequested:
     """Of this very call; see ``core/policy.py``."""
     findings: tuple[Finding, ...] = ()
     """What the effect follows from."""
+    module: str = ""
+    """Where the tool is made."""
+    warning: str = ""
+    """Why it is asked about whatever was allowed before."""
+    digest: str = ""
+    """What an answer is bound to: this call, this run, these rules."""
     type: Literal["approval_requested"] = "approval_requested"
 
 

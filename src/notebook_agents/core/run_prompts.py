@@ -17,6 +17,7 @@ from notebook_agents.core.messages import Message, ToolCallPart, system_message
 from notebook_agents.core.models import GenerateRequest
 from notebook_agents.core.outside_tools import offered
 from notebook_agents.core.policy import PLAN_POLICY, PLAN_WORDS
+from notebook_agents.core.provenance import for_model
 
 if TYPE_CHECKING:
     from notebook_agents.core.agents import Agent
@@ -94,7 +95,7 @@ def request_of(
     """One step of a run as its model is asked for it."""
     return GenerateRequest(
         model=run.model,
-        messages=tuple(messages),
+        messages=for_model(messages, is_marked=not model.is_bundled),
         tools=tuple(spec.schema for spec in specs if is_told(model, spec)),
         sampling=replace(run.sampling, max_tokens=max_tokens),
         request_id=run.id,

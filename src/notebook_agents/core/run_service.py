@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from notebook_agents.core.agents import Agent
+from notebook_agents.core.approval_answers import checked, guard_after
 from notebook_agents.core.approvals import decided
 from notebook_agents.core.conversations import Conversation, StartConversation
 from notebook_agents.core.errors import Conflict, InvalidRequest, NotFound
@@ -237,21 +238,11 @@ class Runs:
     async def decide(self, actor: Actor, id: str, decisions: Sequence[ApprovalDecision]) -> Run:
         """Answer the pending tool calls of a run and let it go on.
 
-        Every pending call needs an answer; a call without one counts as denied.
+        Every pending call needs an answer; a call without one counts as denied. What an answer
+        must be to count is in ``core/approval_answers.py``.
         """
-        run = await self.get(actor, id)
-        if run.state != "waiting_approval":
-            raise Conflict(f"run {id!r} is {run.state} and waits for no approval", state=run.state)
-        pending = {entry.call.call_id for entry in run.pending}
-        if unknown := {decision.call_id for decision in decisions} - pending:
-            raise InvalidRequest(
-                f"no call {sorted(unknown)[0]!r} waits for approval", field="call_id"
-            )
-        answers = {
-            call_id: ApprovalDecision(call_id=call_id, is_approved=False) for call_id in pending
-        }
-        answers |= {decision.call_id: decision for decision in decisions}
-        given = tuple(answers.values())
+        run, work = await self.get(actor, id), self._ports.work
+        given = await checked(run, decisions, actor, work.store, work.loop.clock.now())
         if not await self._ask_holder(run, "decide", given, actor.username):
             await self._resume(replace(run, decisions=given), by=actor.username)
         return await self.get(actor, id)
@@ -357,7 +348,8 @@ class Runs:
             raise NotFound("agent", run.agent_id)
         events = (await work.journal.gather(run.conversation_id, run_id=run.id)).events
         run_seq = max(run.last_seq, events[-1].run_seq if events else 0)
-        resumed = replace(advance(run, "running"), pending=(), holder=work.store.holder())
+        guard, holder = guard_after(run, run.decisions), work.store.holder()
+        resumed = replace(advance(run, "running"), pending=(), holder=holder, guard=guard)
         # Only one process may answer: the stored state is compared and changed in one step.
         await work.store.commit(
             Replace(record=resumed, expected={"state": "waiting_approval"}),

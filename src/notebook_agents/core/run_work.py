@@ -13,6 +13,8 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from notebook_agents.core import run_ends
+from notebook_agents.core.approval_answers import rules_in_force
 from notebook_agents.core.approvals import pending
 from notebook_agents.core.begun_calls import BegunCalls
 from notebook_agents.core.conversation_states import OPEN_STATES
@@ -29,7 +31,7 @@ from notebook_agents.core.events import (
     ToolStarted,
 )
 from notebook_agents.core.explicit_calls import explicit_call
-from notebook_agents.core.history import open_calls, recent, result_part, settle
+from notebook_agents.core.history import call_record, open_calls, recent, result_part, settle
 from notebook_agents.core.ids import new_id
 from notebook_agents.core.loop import LoopPorts, LoopTask, agent_loop, write_words
 from notebook_agents.core.messages import (
@@ -43,12 +45,12 @@ from notebook_agents.core.messages import (
 from notebook_agents.core.outside_tools import missing, offered
 from notebook_agents.core.policy import Level, strictest
 from notebook_agents.core.ports import Change, Insert, Patch, Replace
-from notebook_agents.core.run_ends import close, finished_event, interrupt, moved, source_of
+from notebook_agents.core.run_ends import interrupt, moved, source_of
+from notebook_agents.core.run_guards import remembering, taints_of
 from notebook_agents.core.run_prompts import instructions, told
 from notebook_agents.core.runs import PendingApproval, Run, advance
 from notebook_agents.core.spawn import RunStopped, StopSignal, unbroken
 from notebook_agents.core.states import FinalState
-from notebook_agents.core.tools import ToolCall
 from notebook_agents.core.users import Actor
 from notebook_agents.core.workflows import WorkflowAnswer, WorkflowTask, find_workflow
 
@@ -227,6 +229,8 @@ class RunWorker:
             level=strictest(self._agent.security_level, self._ports.level),
             memory_bytes=self._agent.max_memory_mb << 20,
             allowances=conversation.settings.allowances,
+            tainted_by=await taints_of(conversation, self._ports.store),
+            rules=await rules_in_force(self.run, self._ports.store),
         )
         async with aclosing(agent_loop(task, replace(self._ports.loop, tools=tools))) as bodies:
             async for body in bodies:
@@ -283,6 +287,7 @@ class RunWorker:
                 await self._keep_result(body)
             case ApprovalRequested():
                 self._keep_approval(body)
+        self.run = remembering(self.run, body, self._ports.loop.clock)
         self._begun.absorb(body)
         self.record(body)
         if isinstance(body, ToolStarted):
@@ -298,15 +303,7 @@ class RunWorker:
 
     async def _keep_result(self, body: ToolFinished) -> None:
         call = self._open[body.call_id]
-        record = ToolCall(
-            id=body.call_id,
-            name=body.name,
-            arguments=edited(body.call_id, self.run) or call.arguments,
-            status=body.status,
-            content=body.content,
-            duration_ms=body.duration_ms,
-            error_type=body.error_type,
-        )
+        record = call_record(body, edited(body.call_id, self.run) or call.arguments)
         self.run = replace(self.run, tool_calls=(*self.run.tool_calls, record))
         self._results.append(result_part(body))
         if len(self._results) == len(self._open):
@@ -329,11 +326,6 @@ class RunWorker:
         """The run as it is now, unless it was taken from this process."""
         self.run = replace(self.run, last_seq=self._run_seq)
         return Replace(record=self.run, expected={"holder": self.run.holder})
-
-    async def _is_lost(self) -> bool:
-        """Whether others thought that this process had died, and took the run from it."""
-        stored = await self._ports.store.get(Run, self.run.id)
-        return stored is not None and stored.holder != self.run.holder
 
     def _add_message(self, message: Message) -> Insert:
         node = MessageNode(
@@ -374,7 +366,7 @@ class RunWorker:
         await self._ports.store.commit(self._replaced(), moved(self.run, "waiting"))
 
     async def _finish(self, end: _End) -> None:
-        if await self._is_lost():
+        if await run_ends.is_lost(self.run, self._ports.store):
             _log.warning("run %s was taken over by another process; it ends there", self.run.id)
             return
         if self._partial:
@@ -395,8 +387,8 @@ class RunWorker:
         self._run_seq += 1
         self.run = replace(self.run, last_seq=self._run_seq)
         event = self._ports.journal.append(
-            finished_event(self.run), self._source, run_seq=self._run_seq
+            run_ends.finished_event(self.run), self._source, run_seq=self._run_seq
         )
         await self._ports.journal.sync(self._source.conversation_id)
-        await close(self.run, self._ports.store)
+        await run_ends.close(self.run, self._ports.store)
         self._ports.journal.publish(event)

@@ -33,6 +33,9 @@ class Limits:
     timeout_s: float = 300.0
     """Wall clock, waiting for approval not counted."""
     max_cost_usd: float | None = None
+    max_tool_calls: int = 100
+    max_bytes_out: int = 1 << 20
+    """Of the arguments of calls by which data could leave, in bytes, all together."""
     approval_timeout_s: float = 86_400.0
     """How long a call waits for a person; unanswered it is denied."""
     max_history: int | None = None
@@ -52,6 +55,12 @@ class PendingApproval:
     """Of this very call."""
     findings: tuple[Finding, ...] = ()
     """What the effect follows from."""
+    module: str = ""
+    """Where the tool is made."""
+    warning: str = ""
+    """Why it is asked about whatever was allowed before."""
+    digest: str = ""
+    """What an answer is bound to; see ``core/approval_digests.py``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +77,20 @@ class ApprovalDecision:
     """``conversation`` also allows what the tool does later, up to the effect of this call."""
     via: Via = "person"
     """``nobody`` where there was no one to ask, ``timeout`` where no one answered."""
+    digest: str = ""
+    """Of what the person was shown, where a client says; then of what will be made."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunGuard:
+    """What a run must remember over its questions."""
+
+    refused: str = ""
+    """The least effect that the person refused without saying what to do instead."""
+    asked_at: tuple[datetime, ...] = ()
+    """When the person was asked lately."""
+    bytes_out: int = 0
+    """In arguments of calls by which data could leave."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +135,7 @@ class Run:
     batch_id: str = ""
     """The batch it belongs to; empty for most."""
     tool_calls: tuple[ToolCall, ...] = ()
+    guard: RunGuard = RunGuard()
     usage: Usage = Usage()
     n_steps: int = 0
     error_code: str = ""

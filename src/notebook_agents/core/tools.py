@@ -9,12 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from notebook_agents.core.assessments import Assessment
 from notebook_agents.core.call_effects import assess, refuse_unattended
 from notebook_agents.core.errors import InvalidRequest, NotFound
-from notebook_agents.core.events import (
-    SYSTEM_STREAM,
-    Thought,
-    ToolFinished,
-    ToolStarted,
-)
+from notebook_agents.core.events import SYSTEM_STREAM, ToolStarted
 from notebook_agents.core.figures import Figure
 from notebook_agents.core.ids import new_id
 from notebook_agents.core.joined_tools import JoinedTools
@@ -22,6 +17,7 @@ from notebook_agents.core.journal import Source
 from notebook_agents.core.models import ToolSchema
 from notebook_agents.core.policy import Effect, Level, strictest
 from notebook_agents.core.states import ToolStatus
+from notebook_agents.core.tool_bodies import finished_body
 
 if TYPE_CHECKING:
     from notebook_agents.core.journal import Journal
@@ -97,10 +93,12 @@ class ToolResult:
     """Peak of the tool kernel."""
     error_type: str = ""
     """``TIMEOUT``, ``MEMORY_LIMIT``, ``KERNEL_LOST``, ``PATH_DENIED``, ``SQL_DENIED``,
-    ``INVALID_ARGUMENTS``, ``UNKNOWN_TOOL``, ``REPEATED_CALL``, ``DENIED``, or the class name of a
-    Python error."""
+    ``INVALID_ARGUMENTS``, ``UNKNOWN_TOOL``, ``REPEATED_CALL``, ``DENIED``, ``APPROVAL_REQUIRED``,
+    ``APPROVAL_INVALID``, ``BUDGET``, or the class name of a Python error."""
     enforced_level: Level | None = None
     memory_enforcement: str = ""
+    origin: str = ""
+    """Where the content comes from; see ``core/provenance.py``."""
     security_events: tuple[str, ...] = ()
 
     @property
@@ -123,7 +121,14 @@ class ToolCall:
 
 
 SandboxReason: TypeAlias = Literal[
-    "", "ERROR", "TIMEOUT", "MEMORY_LIMIT", "OUTPUT_LIMIT", "PROCESS_LIMIT", "KERNEL_LOST"
+    "",
+    "ERROR",
+    "TIMEOUT",
+    "MEMORY_LIMIT",
+    "OUTPUT_LIMIT",
+    "PROCESS_LIMIT",
+    "DISK_LIMIT",
+    "KERNEL_LOST",
 ]
 
 
@@ -172,10 +177,24 @@ class SandboxOutcome:
     memory_bytes: int | None = None
     enforced_level: Level = "low"
     memory_enforcement: str = ""
-    """``cgroup``, ``sealed-rlimit``, ``rlimit`` or ``watchdog``."""
+    """``cgroup``, ``sealed-rlimit`` or ``watchdog``."""
+    backend: str = ""
+    """The mechanism that enforced the level."""
     kernel_kept: bool = True
     truncated_bytes: int = 0
     security_events: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MechanismReport:
+    """What one mechanism of a level did on this machine when it was tried."""
+
+    backend: str
+    is_available: bool
+    enforces: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    evidence: str = ""
+    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +204,11 @@ class LevelReport:
     level: Level
     is_available: bool
     backend: str = ""
+    """The mechanism in use: the first that works."""
+    has_children: bool = True
+    """Whether what runs there may start other programs."""
+    mechanisms: tuple[MechanismReport, ...] = ()
+    """Everything that was tried, in order."""
     enforces: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     evidence: str = ""
@@ -361,30 +385,3 @@ class Tools:
             await ports.runner.release(call_id)
             await ports.workspaces.remove(invocation.workspace)
         return result
-
-
-def result_bodies(
-    call_id: str, name: str, result: ToolResult
-) -> tuple[Thought | ToolFinished, ...]:
-    """The events of a tool result in a run; the last ends the call."""
-    finished = finished_body(call_id, name, result)
-    if not result.thought:
-        return (finished,)
-    return Thought(call_id=call_id, text=result.thought), finished
-
-
-def finished_body(call_id: str, name: str, result: ToolResult) -> ToolFinished:
-    """The event that a tool result becomes."""
-    return ToolFinished(
-        call_id=call_id,
-        name=name,
-        status=result.status,
-        content=result.content,
-        figures=result.figures,
-        duration_ms=result.duration_ms,
-        error_type=result.error_type,
-        cpu_ms=result.cpu_ms,
-        memory_bytes=result.memory_bytes,
-        enforced_level=result.enforced_level or "",
-        memory_enforcement=result.memory_enforcement,
-    )

@@ -268,6 +268,11 @@ def m018_why_ticks_were_skipped(connection: Connection) -> None:
     add_column(connection, "schedules.last_skipped_reason", Text(), default="")
 
 
+def m019_what_runs_remember(connection: Connection) -> None:
+    """Runs remember what a person refused, when they were asked and how much left."""
+    add_column(connection, "runs.guard", Json, default="{}")
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     m002_workflows_and_deleted_conversations,
     m003_identity,
@@ -286,6 +291,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m016_reports,
     m017_agents_with_all_tools,
     m018_why_ticks_were_skipped,
+    m019_what_runs_remember,
 )
 """From version 1 on: the first brings version 1 to version 2."""
 _LOCK_KEY = 7_310_114

@@ -218,6 +218,7 @@ runs = Table(
     json_column("result"),
     text_column("batch_id"),
     json_column("tool_calls"),
+    json_column("guard"),
     json_column("usage"),
     Column("n_steps", Integer, nullable=False),
     text_column("error_code"),
