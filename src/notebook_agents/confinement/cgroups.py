@@ -41,6 +41,11 @@ class Group:
             os.open(folder / PROCESSES, os.O_WRONLY | os.O_CLOEXEC) for folder in self.folders
         )
 
+    def add(self, pid: int) -> None:
+        """Put a process in; what it has used until now stays where it was counted."""
+        for folder in self.folders:
+            (folder / PROCESSES).write_text(str(pid))
+
     def n_memory_kills(self) -> int:
         """How many processes were killed because the group's memory was used up."""
         name = "memory.events" if self.is_unified else "memory.oom_control"

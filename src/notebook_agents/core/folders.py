@@ -6,8 +6,11 @@ can be put in its place between a check and its use.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import stat
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,3 +129,23 @@ def _file(path: str, about: os.stat_result, content: BinaryIO) -> FolderFile:
         is_executable=bool(about.st_mode & stat.S_IXUSR),
         content=content,
     )
+
+
+def remove_folder(folder: str | os.PathLike[str]) -> None:
+    """Remove a folder, whatever code has put into it; blocks, and never fails.
+
+    Folders may be nested deeper than descriptors or recursion of this process reach, and may have
+    lost their permissions; the system's own program minds neither.
+    """
+    remove, change = shutil.which("rm"), shutil.which("chmod")
+    for command in ([remove, "-rf"], [change, "-R", "u+rwX"], [remove, "-rf"]):
+        if command[0] is None or not os.path.lexists(folder):
+            break
+        with contextlib.suppress(OSError):
+            subprocess.run(  # noqa: S603 - our own words and a path of ours, no shell
+                [*map(str, command), "--", os.fspath(folder)],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                check=False,
+            )
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,10 +1,11 @@
-"""Level ``medium`` through bubblewrap: own namespaces, a minimal read-only root, no network.
+"""Levels ``medium`` and ``high`` through bubblewrap: own namespaces, a minimal root, no network.
 
 All arguments travel through a memory file, and bubblewrap itself gets an empty environment:
 whatever stands in its command line or environment could be read from inside as that of process 1.
 Later mounts hide earlier ones, so the order of the view matters. ``/proc`` is read-only: what lies
 below ``/proc/sys`` belongs to the machine's root, and the server may be run by root, also under
-another number in a user namespace.
+another number in a user namespace. Where a pod refuses a ``/proc`` of the sandbox's own, a few of
+its files stand in for it.
 """
 
 from __future__ import annotations
@@ -13,30 +14,30 @@ import contextlib
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
+from notebook_agents.confinement.filters import assemble
+from notebook_agents.confinement.lockdown import EARLY
 from notebook_agents.core.errors import SandboxUnavailable
-from notebook_agents.core.policy import Level
 from notebook_agents.sandbox import proctree
 from notebook_agents.sandbox.config import MIB
 from notebook_agents.sandbox.fileview import (
+    ETC_FILES,
+    PROC_FILES,
+    USR_MERGED,
     covered_entries,
+    guarded_entries,
     interpreter_folders,
     package_folders,
 )
 from notebook_agents.sandbox.plan import Launch, LaunchPlan, Scratch
+from notebook_agents.sandbox.selfcheck import lacks_of
 
 TMP = "/tmp"  # noqa: S108 - a private tmpfs inside the sandbox
 SHM_BYTES = 64 * MIB
+PROC_BYTES = MIB
 INFO_BYTES = 4096
-USR_MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
-ETC_FILES = (
-    "/etc/ld.so.cache",
-    "/etc/localtime",
-    "/etc/fonts",
-    "/etc/ssl/certs",
-    "/etc/mime.types",
-)
 NAMESPACES = (
     "--unshare-user",
     "--unshare-pid",
@@ -54,62 +55,89 @@ NAMESPACES = (
 class NamespaceBackend:
     """Runs the kernel inside bubblewrap."""
 
-    name = "namespaces"
-    level: Level = "medium"
+    has_own_network = True
+
+    def __init__(self, name: str = "namespaces", *, has_proc: bool = True) -> None:
+        self.name = name
+        self._has_proc = has_proc
 
     def prepare(self, plan: LaunchPlan, command: list[str]) -> Launch:
-        """The command inside bubblewrap, its arguments in a memory file."""
+        """The command inside bubblewrap; its arguments and the filter in memory files."""
         bwrap = shutil.which(plan.bwrap)
         if bwrap is None:
             raise SandboxUnavailable("bubblewrap is not installed", missing=["bubblewrap"])
-        arguments = "\0".join(self._arguments(plan)).encode()
-        args_fd = os.memfd_create("args")
-        os.write(args_fd, arguments)
-        os.lseek(args_fd, 0, os.SEEK_SET)
+        args_fd = _memory_file("\0".join(self._arguments(plan)).encode())
         info_fd, info_write = os.pipe()
-        argv = [bwrap, "--args", str(args_fd), "--info-fd", str(info_write), "--", *command]
-        return Launch(argv=argv, env={}, fds=(args_fd, info_write), info_fd=info_fd)
+        argv = [bwrap, "--args", str(args_fd), "--info-fd", str(info_write)]
+        fds: tuple[int, ...] = (args_fd, info_write)
+        if not plan.is_nest:
+            filter_fd = _memory_file(assemble(EARLY))
+            argv += ["--seccomp", str(filter_fd)]
+            fds = (*fds, filter_fd)
+        return Launch(argv=[*argv, "--", *command], env={}, fds=fds, info_fd=info_fd)
 
     def find_kernel(self, launch: Launch, guard_pid: int) -> int | None:  # noqa: ARG002
         """The first child of the namespace's process 1, which bubblewrap reports."""
         init = _reported_init(launch.info_fd)
         return _wait_for_child(init) if init else None
 
-    def verify(self, kernel_pid: int) -> tuple[str, ...]:
+    def verify(self, kernel_pid: int, plan: LaunchPlan) -> tuple[str, ...]:
         """Compare the kernel's status and namespaces with what was asked for."""
-        fields = proctree.status(kernel_pid)
-        ours, theirs = proctree.namespaces("self"), proctree.namespaces(kernel_pid)
-        missing = [f"{name} namespace" for name, inode in ours.items() if theirs.get(name) == inode]
-        if fields.get("NoNewPrivs") != "1":
-            missing.append("no_new_privs")
-        if any(int(fields.get(name, "1"), 16) for name in ("CapEff", "CapPrm", "CapBnd")):
-            missing.append("dropped capabilities")
-        return tuple(missing)
+        return lacks_of(kernel_pid, plan, proctree.NAMESPACES)
 
     def _arguments(self, plan: LaunchPlan) -> list[str]:
         interpreter = interpreter_folders()
-        packages = package_folders(plan.packages, interpreter)
-        covered = covered_entries(plan.workspace, plan.private)
         home = f"{TMP}/home"
         arguments = [
             *NAMESPACES,
-            *_system_view(plan),
-            *(("--bind" if plan.is_writable else "--ro-bind"), *[str(plan.workspace)] * 2),
-            *(part for path in covered for part in _cover(path)),
+            *_system_view(plan, has_proc=self._has_proc),
+            *(_staged(plan) if plan.is_staged else _workspace(plan)),
             # After the workspace: an environment or a source tree inside it stays readable only.
-            *(part for path in (*interpreter, *packages) for part in _read_only(path)),
-            *("--bind", *[str(plan.run_dir)] * 2),
+            *(
+                part
+                for path in (*interpreter, *package_folders(plan.packages, interpreter))
+                for part in _read_only(path)
+            ),
+            *("--bind", *[str(plan.socket_folder)] * 2),
             *("--ro-bind-try", *[str(plan.connection_file)] * 2),
             # At last: the folders above may lie in a covered one, as they do in a home folder.
-            *(part for path in covered if path.is_dir() for part in ("--remount-ro", str(path))),
+            *([] if plan.is_staged else _sealed_covers(plan)),
             *("--dir", home, "--remount-ro", "/", "--remount-ro", "/proc"),
         ]
         for name, value in Scratch(home, TMP).environment().items():
             arguments += ["--setenv", name, value]
-        return [*arguments, "--chdir", str(plan.workspace)]
+        return [*arguments, "--chdir", str(plan.folder)]
 
 
-def _system_view(plan: LaunchPlan) -> list[str]:
+def _memory_file(content: bytes) -> int:
+    fd = os.memfd_create("")
+    os.write(fd, content)
+    os.lseek(fd, 0, os.SEEK_SET)
+    return fd
+
+
+def _workspace(plan: LaunchPlan) -> Iterator[str]:
+    yield from ("--bind" if plan.is_writable else "--ro-bind", *[str(plan.workspace)] * 2)
+    for path in covered_entries(plan.workspace, plan.private):
+        yield from _cover(path)
+    if plan.is_writable:
+        for path in guarded_entries(plan.workspace, plan.protected):
+            yield from _read_only(path)
+
+
+def _sealed_covers(plan: LaunchPlan) -> Iterator[str]:
+    for path in covered_entries(plan.workspace, plan.private):
+        if path.is_dir():
+            yield from ("--remount-ro", str(path))
+
+
+def _staged(plan: LaunchPlan) -> Iterator[str]:
+    """The copies, and the one folder among them that may be written to."""
+    yield from _read_only(plan.folder)
+    yield from ("--bind", *[str(plan.outputs)] * 2)
+
+
+def _system_view(plan: LaunchPlan, *, has_proc: bool) -> list[str]:
     arguments = ["--ro-bind", "/usr", "/usr"]
     for name in USR_MERGED:
         path = Path("/", name)
@@ -119,9 +147,17 @@ def _system_view(plan: LaunchPlan) -> list[str]:
             arguments += _read_only(path)
     for file in ETC_FILES:
         arguments += ["--ro-bind-try", file, file]
-    arguments += ["--proc", "/proc", "--dev", "/dev"]
+    arguments += ["--proc", "/proc"] if has_proc else _stub_of_proc()
+    arguments += ["--dev", "/dev"]
     arguments += ["--size", str(SHM_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]  # noqa: S108
     return [*arguments, "--size", str(plan.scratch_bytes), "--tmpfs", TMP]
+
+
+def _stub_of_proc() -> list[str]:
+    arguments = ["--size", str(PROC_BYTES), "--tmpfs", "/proc"]
+    for file in PROC_FILES:
+        arguments += ["--ro-bind-try", file, file]
+    return arguments
 
 
 def _cover(path: Path) -> list[str]:

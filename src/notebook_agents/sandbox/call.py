@@ -47,6 +47,8 @@ class Call:
     stopped_for: SandboxReason = ""
     is_cancelled: bool = False
     is_lost: bool = False
+    has_met_task_limit: bool = False
+    """Whether a process or thread of the code could not be started."""
     n_violations: int = 0
     events: list[str] = field(default_factory=list)
     _n_steps: int = 0

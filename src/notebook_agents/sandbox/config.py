@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from notebook_agents.confinement.protected import PROTECTED
 from notebook_agents.core.policy import Level
 
 MIB = 1024 * 1024
@@ -36,8 +37,33 @@ class SandboxConfig:
     """Size of the temporary folder at ``medium``."""
     max_tasks: int = 64
     """Processes and threads of one kernel at ``medium``."""
+    max_disk_bytes: int = 1024 * MIB
+    """What one kernel may add to folders without a size of their own, such as its workspace."""
+    max_files: int = 100_000
+    """How many files and folders, the same way."""
+    allow_soft_memory: bool = True
+    """Whether ``medium`` may run where the memory limit is only watched, as on a laptop."""
+    max_calls_per_owner: int = 8
+    """Calls of one user that run at once; more wait."""
+    max_waiting_per_owner: int = 64
+    """Beyond it a call is refused."""
+    zygote: Literal["off", "on", "auto"] = "off"
+    """Whether kernels are forked from a process that has imported what they need. There is one for
+    each owner: from the first kernel on, or when an owner starts a second one soon (``auto``)."""
+    zygote_ttl_s: float = 600.0
+    """How long one lives unused, and how soon a second kernel has to come."""
+    max_zygotes: int = 4
+    """Each holds about 60 MiB; beyond it the one that was used least recently is ended."""
     bwrap: str = "bwrap"
     """Name or path of bubblewrap."""
+    backends: tuple[str, ...] = ("namespaces", "namespaces-noproc", "landlock")
+    """Mechanisms of ``medium`` and ``high`` in the order in which they are tried."""
+    protected: tuple[str, ...] = PROTECTED
+    """Names in a writable workspace that code may neither make nor change; ``*`` stands for any."""
+    stage_bytes: int = 256 * MIB
+    """What may be copied for one call at ``high``, and what may come back from it."""
+    stage_files: int = 2000
+    """How many files, the same way."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,36 @@ is or contains somebody's home folder is refused: binding it would show everythi
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import os
+import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from notebook_agents.confinement.protected import is_protected
 from notebook_agents.core.errors import SandboxUnavailable
 
 SYSTEM = Path("/usr")
+USR_MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+ETC_FILES = (
+    "/etc/ld.so.cache",
+    "/etc/localtime",
+    "/etc/fonts",
+    "/etc/ssl/certs",
+    "/etc/mime.types",
+)
+PROC_FILES = tuple(
+    f"/proc/{name}"
+    for name in (
+        *("cpuinfo", "meminfo", "stat", "uptime", "loadavg", "version", "filesystems"),
+        "sys/vm/overcommit_memory",
+    )
+)
+"""What libraries ask about the machine, where there is no ``/proc`` of the sandbox's own."""
+SYS_FOLDERS = ("/sys/fs/cgroup", "/sys/devices/system/cpu", "/sys/devices/system/node")
+"""DuckDB ends the process when these are there and cannot be read."""
 
 
 def interpreter_folders() -> list[Path]:
@@ -49,6 +71,57 @@ def covered_entries(workspace: Path, private: Iterable[Path]) -> list[Path]:
     hidden = [p for p in workspace.iterdir() if p.name.startswith(".") and not p.is_symlink()]
     inside = [p for p in private if p.exists() and p != workspace and p.is_relative_to(workspace)]
     return sorted({*hidden, *inside})
+
+
+def guarded_entries(workspace: Path, protected: Iterable[str]) -> list[Path]:
+    """What lies in a workspace, can be read, and must not be changed by code."""
+    return sorted(
+        entry
+        for entry in workspace.iterdir()
+        if is_protected(entry.name, protected)
+        and not entry.name.startswith(".")
+        and not entry.is_symlink()
+    )
+
+
+def occupy(workspace: Path, protected: Iterable[str]) -> None:
+    """Put an empty folder where a protected hidden entry could be made: covered, it stays empty."""
+    for name in protected:
+        if name.startswith(".") and "*" not in name and not os.path.lexists(workspace / name):
+            (workspace / name).mkdir(mode=0o700)
+
+
+def protected_entries(workspace: Path, protected: Iterable[str]) -> frozenset[str]:
+    """The names of the protected entries of a workspace that hold something."""
+    patterns = tuple(protected)
+    return frozenset(
+        entry.name
+        for entry in os.scandir(workspace)
+        if is_protected(entry.name, patterns) and not _is_empty(entry)
+    )
+
+
+def clear(workspace: Path, protected: Iterable[str], kept: Iterable[str]) -> list[str]:
+    """Remove the protected entries of a workspace that were not there before; their names.
+
+    Links are removed and never followed. Empty folders are left: they hold a place.
+    """
+    known, removed = frozenset(kept), []
+    for name in protected_entries(workspace, protected) - known:
+        path = workspace / name
+        with contextlib.suppress(OSError):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+        removed.append(name)
+    return sorted(removed)
+
+
+def _is_empty(entry: os.DirEntry[str]) -> bool:
+    with contextlib.suppress(OSError):
+        return entry.is_dir(follow_symlinks=False) and not any(os.scandir(entry.path))
+    return False
 
 
 def _places(package: str) -> list[Path]:

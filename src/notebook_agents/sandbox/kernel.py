@@ -21,9 +21,16 @@ from notebook_agents.sandbox.calling import expression
 from notebook_agents.sandbox.channels import Channels
 from notebook_agents.sandbox.config import OutputBudget
 from notebook_agents.sandbox.output import CallOutput
+from notebook_agents.sandbox.limits import (
+    TASKS_AROUND_KERNEL,
+    disk_watch,
+    max_tasks,
+    memory_enforcement,
+)
 from notebook_agents.sandbox.plan import LaunchPlan
 from notebook_agents.sandbox.provisioner import Remains, SandboxProvisioner
 from notebook_agents.sandbox.warden import Watched
+from notebook_agents.sandbox.zygotes import Zygote
 
 T = TypeVar("T")
 
@@ -31,14 +38,15 @@ SOCKET_POLL_SECONDS = 0.005
 HANDSHAKE_MILLISECONDS = 50
 MEMORY_ERRORS = frozenset({"MemoryError", "_ArrayMemoryError", "OutOfMemoryException"})
 MEMORY_TRACES = ("MemoryError", "Cannot allocate memory", "bad_alloc", "out of memory")
-TASKS_AROUND_KERNEL = 8
-TASKS_WITHOUT_NAMESPACE = 512
+TASK_ERRORS = ("can't start new thread", "Resource temporarily unavailable")
 
 
 class ToolKernel:
     """A running kernel and the way to talk to it."""
 
-    def __init__(self, plan: LaunchPlan, budget: OutputBudget) -> None:
+    def __init__(
+        self, plan: LaunchPlan, budget: OutputBudget, zygote: Zygote | None = None
+    ) -> None:
         self.plan = plan
         self.is_usable = False
         self.used_at = time.monotonic()
@@ -48,7 +56,7 @@ class ToolKernel:
             argv=plan.command(), display_name="notebook-agents tools", language="python"
         )
         self._provisioner = SandboxProvisioner(
-            kernel_id=plan.run_dir.name, kernel_spec=spec, plan=plan
+            kernel_id=plan.run_dir.name, kernel_spec=spec, plan=plan, zygote=zygote
         )
         self._channels: Channels | None = None
 
@@ -65,7 +73,7 @@ class ToolKernel:
     @property
     def memory_enforcement(self) -> str:
         """How the memory limit is kept."""
-        return "watchdog"
+        return memory_enforcement(self.plan)
 
     async def start(self, context: zmq.asyncio.Context) -> None:
         """Start it and wait until it answers; SandboxUnavailable when it does not."""
@@ -77,7 +85,7 @@ class ToolKernel:
         self._channels = Channels(context, prefix, self._provisioner.key, limit)
         if not await self._shake_hands(self._channels):
             raise await self._refusal("kernel start")
-        if missing := await asyncio.to_thread(self._provisioner.missing):
+        if missing := await asyncio.to_thread(self._provisioner.lacks):
             raise await self._refusal(*missing)
         self.watched = self._watch()
         self.is_usable = True
@@ -89,6 +97,7 @@ class ToolKernel:
         watched = self.watched
         await asyncio.to_thread(watched.look)
         cpu_before, started = watched.cpu_s, time.monotonic()
+        refused_before = watched.n_refused_tasks
         self.is_usable = False
         request_id = await self._channels.send("execute_request", _content(request))
         call = Call(
@@ -103,9 +112,11 @@ class ToolKernel:
         duration_ms = (time.monotonic() - started) * 1000
         if call.is_cancelled:
             raise asyncio.CancelledError
-        if self.is_usable:
-            await asyncio.to_thread(watched.look)
+        # Also of a kernel that is gone: its group, if it has one, still knows why.
+        await asyncio.to_thread(watched.look, is_last=self.is_usable)
+        self.is_usable = self.is_usable and not watched.verdict
         self.used_at = time.monotonic()
+        call.has_met_task_limit = watched.n_refused_tasks > refused_before
         return self._outcome(call, duration_ms, (watched.cpu_s - cpu_before) * 1000)
 
     def cut(self) -> None:
@@ -148,7 +159,7 @@ class ToolKernel:
 
     def _reason(self, call: Call) -> SandboxReason:
         assert self.watched is not None
-        if call.is_lost and self.watched.verdict:
+        if self.watched.verdict:
             return self.watched.verdict
         if call.stopped_for:
             return call.stopped_for
@@ -156,6 +167,8 @@ class ToolKernel:
             return "KERNEL_LOST"
         if call.output.error_name in MEMORY_ERRORS:
             return "MEMORY_LIMIT"
+        if call.output.error_name and (call.has_met_task_limit or _is_task_limit(call.output)):
+            return "PROCESS_LIMIT"
         return "ERROR" if call.output.error_name else ""
 
     def _wait_for_sockets(self) -> bool:
@@ -189,16 +202,15 @@ class ToolKernel:
         return await finish(self._provisioner.refusal, missing)
 
     def _watch(self) -> Watched:
-        is_confined = self.level != "low"
+        plan = self.plan
+        root = f"/proc/{self._provisioner.kernel_pid}/root"
         return Watched(
             guard_pid=self._provisioner.guard_pid,
-            memory_bytes=self.plan.memory_bytes,
-            max_tasks=(
-                self.plan.max_tasks + TASKS_AROUND_KERNEL
-                if is_confined
-                else TASKS_WITHOUT_NAMESPACE
-            ),
+            memory_bytes=plan.memory_bytes,
+            max_tasks=max_tasks(plan) + TASKS_AROUND_KERNEL,
             cut=self._provisioner.cut,
+            group=self._provisioner.group,
+            disk=disk_watch(plan, root),
         )
 
 
@@ -224,6 +236,11 @@ def describe_loss(remains: Remains) -> tuple[SandboxReason, str]:
             name = str(number)
         return "KERNEL_LOST", f"the tool kernel was ended by signal {name}"
     return "KERNEL_LOST", f"the tool kernel exited with code {remains.exit_code}"
+
+
+def _is_task_limit(output: CallOutput) -> bool:
+    is_kind = output.error_name in ("RuntimeError", "BlockingIOError")
+    return is_kind and any(text in output.error_message for text in TASK_ERRORS)
 
 
 def _content(request: SandboxCall) -> dict[str, Any]:

@@ -34,6 +34,8 @@ def main(argv: list[str]) -> None:
     sys.modules["debugpy"] = None  # type: ignore[assignment]  # 120 ms, and it opens ports
     # Plotly imports nbformat, which imports this for a check that nobody asks for: 1.2 s.
     sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+    if settings["is_alone"]:
+        leave_out_the_pipe_of_children()
     app = build_app(settings["connection_file"])
     bind_threads_to_calls()
     escape_lone_surrogates()
@@ -41,6 +43,8 @@ def main(argv: list[str]) -> None:
     draw_frames_with_plotly(app.shell)
     found = [entry for entry in sys.path if entry]
     sys.path = [*found, *(path for path in settings["import_paths"] if path not in found)]
+    if settings["is_alone"]:
+        seal()
     app.start()
 
 
@@ -52,14 +56,37 @@ def restrict(settings: dict[str, Any]) -> None:
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     limits = [
         (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_DATA, settings["memory_bytes"]),
         (resource.RLIMIT_FSIZE, settings["max_file_bytes"]),
     ]
+    if settings["memory_bytes"]:
+        limits.append((resource.RLIMIT_DATA, settings["memory_bytes"]))
     if settings["max_tasks"]:
         limits.append((resource.RLIMIT_NPROC, settings["max_tasks"]))
     for kind, value in limits:
         resource.setrlimit(kind, (value, value))
     os.umask(0o077)
+
+
+def leave_out_the_pipe_of_children() -> None:
+    """There will be no child process whose output a port would have to be opened for."""
+    from ipykernel.iostream import IOPubThread
+
+    def leave_out(self: Any) -> None:
+        self._pipe_flag = False
+
+    IOPubThread._setup_pipe_in = leave_out  # type: ignore[method-assign]
+
+
+def seal() -> None:
+    """Refuse, for every thread and for good, what no code of a call may do.
+
+    From here on no sockets, no processes, no memory that the limit does not count, no say over
+    other processes, no changes of attributes.
+    """
+    from notebook_agents.confinement.filters import assemble, install
+    from notebook_agents.confinement.lockdown import late
+
+    install(assemble(late()), all_threads=True)
 
 
 def bind_threads_to_calls() -> None:

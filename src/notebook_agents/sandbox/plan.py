@@ -13,10 +13,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from notebook_agents.confinement.cgroups import ControlGroups, Group
+from notebook_agents.confinement.protected import PROTECTED
 from notebook_agents.core.policy import Level
 from notebook_agents.sandbox.config import MIB
 
 MAX_THREADS = 4
+LATE_FILTER = "late system call filter"
+STAGE, OUTPUTS = "w", "outputs"
+DEFAULT_BACKENDS: dict[Level, str] = {
+    "low": "process",
+    "medium": "namespaces",
+    "high": "namespaces",
+}
 MAX_DISPLAY_BYTES = 4 * MIB
 """Half of what a message may have: a figure above it is only mentioned."""
 LAUNCHER = str(Path(__file__).resolve().with_name("launcher.py"))
@@ -40,11 +49,53 @@ class LaunchPlan:
     max_file_bytes: int = 256 * MIB
     scratch_bytes: int = 256 * MIB
     max_tasks: int = 64
+    groups: ControlGroups | None = None
+    """Where a control group for it can be made; it then limits memory and tasks."""
+    quotas: tuple[Path, ...] = ()
+    """Folders whose growth is watched while it runs, besides its private one."""
+    max_disk_bytes: int = 1024 * MIB
+    max_files: int = 100_000
     packages: tuple[str, ...] = ("notebook_agents",)
     import_paths: tuple[str, ...] = ()
     """Folders that hold the packages, for where the interpreter does not find them by itself."""
     bwrap: str = "bwrap"
     start_timeout_s: float = 30.0
+    backend: str = ""
+    """The mechanism to use; empty takes the first one of the level."""
+    is_nest: bool = False
+    """Whether what runs makes namespaces of its own and puts them under the early filter itself."""
+    is_ours: bool = False
+    """Whether the workspace is a folder of ours, made for one conversation, in which code writes.
+    In a writable one that is not, only functions of ours run."""
+    protected: tuple[str, ...] = PROTECTED
+    """Names in a writable workspace that people, editors and interpreters run things from."""
+    kept: frozenset[str] = frozenset()
+    """Which of them were there before the kernel."""
+
+    @property
+    def mechanism(self) -> str:
+        """The name of the backend."""
+        return self.backend or DEFAULT_BACKENDS[self.level]
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether the kernel is locked down to one process before it runs anybody's code."""
+        return self.level == "high" or self.mechanism == "landlock"
+
+    @property
+    def is_staged(self) -> bool:
+        """Whether the kernel works on copies and sees nothing of the workspace itself."""
+        return self.level == "high"
+
+    @property
+    def folder(self) -> Path:
+        """Where the kernel works: the workspace, or the copies of it."""
+        return self.run_dir / STAGE if self.is_staged else self.workspace
+
+    @property
+    def outputs(self) -> Path:
+        """The one writable folder among the copies."""
+        return self.run_dir / STAGE / OUTPUTS
 
     @property
     def connection_file(self) -> Path:
@@ -54,7 +105,12 @@ class LaunchPlan:
     @property
     def socket_prefix(self) -> str:
         """The path of the sockets without ``-<number>``."""
-        return str(self.run_dir / "k")
+        return str(self.socket_folder / "k")
+
+    @property
+    def socket_folder(self) -> Path:
+        """The only part of the private folder that the kernel writes to."""
+        return self.run_dir / "s"
 
     def command(self) -> list[str]:
         """The kernel itself, without anything around it."""
@@ -65,11 +121,13 @@ class LaunchPlan:
             json.dumps(
                 {
                     "connection_file": str(self.connection_file),
-                    "import_paths": [*self.import_paths, str(self.workspace)],
-                    "memory_bytes": self.memory_bytes,
+                    "import_paths": [*self.import_paths, str(self.folder)],
+                    # A group counts what is used; address space that is only reserved is no matter.
+                    "memory_bytes": 0 if self.groups else self.memory_bytes,
                     "max_file_bytes": self.max_file_bytes,
                     "max_display_bytes": MAX_DISPLAY_BYTES,
-                    "max_tasks": 0 if self.level == "low" else self.max_tasks,
+                    "max_tasks": self.max_tasks if self.mechanism.startswith("names") else 0,
+                    "is_alone": self.is_alone,
                 }
             ),
         ]
@@ -91,7 +149,8 @@ class Backend(Protocol):
     """One way to confine a kernel."""
 
     name: str
-    level: Level
+    has_own_network: bool
+    """Whether the kernel has a loopback of its own, apart from the machine's."""
 
     def prepare(self, plan: LaunchPlan, command: list[str]) -> Launch:
         """The command line; SandboxUnavailable when something it needs is missing."""
@@ -101,15 +160,19 @@ class Backend(Protocol):
         """The kernel's process as this process sees it; None while it is not there yet."""
         ...
 
-    def verify(self, kernel_pid: int) -> tuple[str, ...]:
+    def verify(self, kernel_pid: int, plan: LaunchPlan) -> tuple[str, ...]:
         """What ought to be enforced on the running kernel and is not."""
         ...
 
 
-def guarded(launch: Launch, lifeline: int) -> list[str]:
-    """The launch's command with the guard in front of it."""
+def guarded(
+    launch: Launch, lifeline: int, group: Group | None = None, joins: tuple[int, ...] = ()
+) -> list[str]:
+    """The launch's command with the guard in front of it, which enters the group's files first."""
     fds = ",".join(str(fd) for fd in (lifeline, *launch.fds))
-    return [sys.executable, "-I", "-S", GUARD, fds, "--", *launch.argv]
+    folders = "\n".join(str(folder) for folder in group.folders) if group else ""
+    entries = ",".join(str(fd) for fd in joins)
+    return [sys.executable, "-I", "-S", GUARD, fds, entries, folders, "--", *launch.argv]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Finds out which levels this machine can enforce, by really doing it once.
 
-Version numbers and kernel options lie; running bubblewrap with the real list of mounts does not.
+Version numbers and kernel options lie; starting an interpreter behind the real walls does not. The
+mechanisms are tried in the order of the configuration until one works, or all for a doctor.
 """
 
 from __future__ import annotations
@@ -10,55 +11,58 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from notebook_agents.core.errors import SandboxUnavailable
-from notebook_agents.core.tools import LevelReport
-from notebook_agents.sandbox.bubblewrap import NamespaceBackend
+from notebook_agents.core.policy import Level
+from notebook_agents.core.tools import LevelReport, MechanismReport
+from notebook_agents.sandbox.backends import BACKENDS
 from notebook_agents.sandbox.config import SandboxConfig
-from notebook_agents.sandbox.plan import LaunchPlan
+from notebook_agents.sandbox.plan import Launch, LaunchPlan
+from notebook_agents.sandbox.promises import LOW_ENFORCES, LOW_MISSING, enforced, left_open
 
 PROBE_SECONDS = 20.0
-LOW_ENFORCES = (
-    "own process, ended with everything it started",
-    "wall-clock timeout",
-    "output limit",
-    "clean environment",
-    "no new privileges, no core dumps",
-    "memory limit (rlimit and watchdog)",
-    "file size limit",
-)
-LOW_MISSING = ("files", "network", "other processes", "system calls", "disk quota")
-MEDIUM_ENFORCES = (
-    *LOW_ENFORCES,
-    "own view of the files: interpreter and workspace only",
-    "no network",
-    "own process, IPC and host name spaces",
-    "no capabilities",
-    "limited scratch space",
-)
-MEDIUM_MISSING = (
-    "system call filter",
-    "hard memory limit (cgroup)",
-    "protected paths in a writable workspace",
-    "disk quota of the workspace and of the folder of the sockets",
-)
-HIGH_MISSING = (
-    "kernel of a single use",
-    "late system call lock-down",
-    "hard memory limit (cgroup or sealed rlimit)",
-)
+SEAL_CHECK = str(Path(__file__).resolve().with_name("seal_check.py"))
 REMEDY_BWRAP = "install bubblewrap (Debian, Ubuntu: apt install bubblewrap)"
 REMEDY_NAMESPACES = (
     "allow unprivileged user namespaces: on Ubuntu load the AppArmor profile "
     "bwrap-userns-restrict, in a pod use hostUsers: false with procMount: Unmasked"
 )
+REMEDY_LANDLOCK = "use Linux 6.2 or later with Landlock switched on (lsm=landlock,… at its start)"
+REMEDY_SECCOMP = "let the container install filters of system calls (seccomp)"
 REMEDY_LINUX = "run the server on Linux, or in WSL2 on Windows"
 
 
-def probe(config: SandboxConfig) -> tuple[LevelReport, ...]:
-    """One report for each level, weakest first; blocks."""
-    return (_low(), _medium(config), _high())
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """How one mechanism did."""
+
+    backend: str
+    missing: str = ""
+    """What it lacks; empty when it works."""
+    evidence: str = ""
+    remedy: str = ""
+    is_sealed: bool = True
+    """Whether the second filter held, which `high` needs everywhere and landlock always."""
+
+    def works_for(self, level: Level) -> bool:
+        """Whether the level can stand on it."""
+        needs_seal = level == "high" or self.backend == "landlock"
+        return not self.missing and (self.is_sealed or not needs_seal)
+
+
+def probe(config: SandboxConfig, *, everything: bool = False) -> tuple[LevelReport, ...]:
+    """One report for each level, weakest first; blocks.
+
+    Mechanisms behind the first one that works are tried only when everything is asked for.
+    """
+    trials: list[Trial] = []
+    for name in config.backends:
+        trials.append(_try(config, name))
+        if trials[-1].works_for("high") and not everything:
+            break
+    return (_low(), _report("medium", trials), _report("high", trials))
 
 
 def _low() -> LevelReport:
@@ -74,68 +78,98 @@ def _low() -> LevelReport:
     )
 
 
-def _medium(config: SandboxConfig) -> LevelReport:
-    missing, evidence, remedy = _try_bwrap(config)
-    if missing:
+def _report(level: Level, trials: list[Trial]) -> LevelReport:
+    mechanisms = tuple(_mechanism(level, trial) for trial in trials)
+    chosen = next((found for found in mechanisms if found.is_available), None)
+    if chosen is None:
         return LevelReport(
-            level="medium",
+            level=level,
             is_available=False,
-            missing=(missing,),
-            evidence=evidence,
-            remedy=remedy,
+            missing=tuple(dict.fromkeys(word for m in mechanisms for word in m.missing)),
+            evidence="; ".join(dict.fromkeys(m.evidence for m in mechanisms)),
+            remedy=", or ".join(dict.fromkeys(m.remedy for m in mechanisms if m.remedy)),
+            mechanisms=mechanisms,
         )
     return LevelReport(
-        level="medium",
+        level=level,
         is_available=True,
-        backend=NamespaceBackend.name,
-        enforces=MEDIUM_ENFORCES,
-        missing=MEDIUM_MISSING,
+        backend=chosen.backend,
+        has_children=level != "high" and chosen.backend != "landlock",
+        enforces=chosen.enforces,
+        missing=chosen.missing,
+        mechanisms=mechanisms,
     )
 
 
-def _high() -> LevelReport:
-    return LevelReport(
-        level="high",
+def _mechanism(level: Level, trial: Trial) -> MechanismReport:
+    if trial.works_for(level):
+        return MechanismReport(
+            backend=trial.backend,
+            is_available=True,
+            enforces=enforced(level, trial.backend),
+            missing=left_open(level, trial.backend),
+            evidence="an interpreter was started behind its walls",
+        )
+    return MechanismReport(
+        backend=trial.backend,
         is_available=False,
-        missing=HIGH_MISSING,
-        evidence="level 'high' is not built yet",
-        remedy="use level 'medium'",
+        missing=(trial.missing or "late system call filter",),
+        evidence=trial.evidence or "the second filter of system calls does not hold",
+        remedy=trial.remedy or REMEDY_SECCOMP,
     )
 
 
-def _try_bwrap(config: SandboxConfig) -> tuple[str, str, str]:
-    """What is missing, the evidence and the remedy; all empty when bubblewrap works."""
+def _try(config: SandboxConfig, backend: str) -> Trial:
     if sys.platform != "linux" or not hasattr(os, "pidfd_open"):
-        return "linux", f"platform {sys.platform!r}", REMEDY_LINUX
-    if shutil.which(config.bwrap) is None:
-        return "bubblewrap", f"no program {config.bwrap!r} on the PATH", REMEDY_BWRAP
+        return Trial(backend, "linux", f"platform {sys.platform!r}", REMEDY_LINUX)
+    is_bwrap = backend.startswith("namespaces")
+    if is_bwrap and shutil.which(config.bwrap) is None:
+        return Trial(
+            backend, "bubblewrap", f"no program {config.bwrap!r} on the PATH", REMEDY_BWRAP
+        )
     with tempfile.TemporaryDirectory(prefix="nba-probe-") as folder:
         try:
-            completed = _run_once(config, Path(folder))
+            completed = _run_once(config, backend, Path(folder).resolve())
         except SandboxUnavailable as refusal:
-            return str(refusal.details.get("missing", ["view"])[0]), refusal.message, ""
+            missing = str(refusal.details.get("missing", ["view"])[0])
+            return Trial(backend, missing, refusal.message, REMEDY_BWRAP if is_bwrap else "")
         except (OSError, subprocess.TimeoutExpired) as error:
-            return "bubblewrap", str(error), REMEDY_BWRAP
+            missing = "bubblewrap" if is_bwrap else "landlock"
+            return Trial(backend, missing, str(error), REMEDY_BWRAP if is_bwrap else "")
     if completed.returncode != 0:
         lines = completed.stderr.decode(errors="replace").strip().splitlines()
-        return "user namespaces", (lines or ["bubblewrap failed"])[0], REMEDY_NAMESPACES
-    return "", "", ""
+        if is_bwrap:
+            evidence = (lines or ["bubblewrap failed"])[0]
+            return Trial(backend, "user namespaces", evidence, REMEDY_NAMESPACES)
+        return Trial(backend, "landlock", (lines or ["it failed"])[-1], REMEDY_LANDLOCK)
+    return Trial(backend, is_sealed=completed.stdout.strip() == b"sealed")
 
 
-def _run_once(config: SandboxConfig, folder: Path) -> subprocess.CompletedProcess[bytes]:
+def _run_once(
+    config: SandboxConfig, backend: str, folder: Path
+) -> subprocess.CompletedProcess[bytes]:
     """Start the interpreter in the view that a kernel gets."""
+    workspace = folder / "workspace"
     plan = LaunchPlan(
         level="medium",
         run_dir=folder,
-        workspace=folder,
+        workspace=workspace,
         packages=config.packages,
         bwrap=config.bwrap,
+        backend=backend,
     )
-    launch = NamespaceBackend().prepare(plan, [sys.executable, "-I", "-S", "-c", "pass"])
+    for path in (workspace, plan.socket_folder):
+        path.mkdir()
+    launch = BACKENDS[backend].prepare(plan, [sys.executable, "-I", "-S", SEAL_CHECK])
+    return _run(launch, workspace)
+
+
+def _run(launch: Launch, folder: Path) -> subprocess.CompletedProcess[bytes]:
     try:
         return subprocess.run(  # noqa: S603 - our own argv, no shell
             launch.argv,
             env=launch.env,
+            cwd=folder,
             pass_fds=launch.fds,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -144,4 +178,5 @@ def _run_once(config: SandboxConfig, folder: Path) -> subprocess.CompletedProces
         )
     finally:
         for fd in (*launch.fds, launch.info_fd):
-            os.close(fd)
+            if fd >= 0:
+                os.close(fd)

@@ -6,7 +6,6 @@ with everything it started. Nothing keeps it from the account's files or from th
 
 from __future__ import annotations
 
-from notebook_agents.core.policy import Level
 from notebook_agents.sandbox import proctree
 from notebook_agents.sandbox.plan import Launch, LaunchPlan, Scratch
 
@@ -15,7 +14,7 @@ class ProcessBackend:
     """Runs the kernel as an ordinary process."""
 
     name = "process"
-    level: Level = "low"
+    has_own_network = False
 
     def prepare(self, plan: LaunchPlan, command: list[str]) -> Launch:
         """The command as it is, with a home and a temporary folder of its own."""
@@ -28,6 +27,6 @@ class ProcessBackend:
         """The guard's first child."""
         return next(iter(proctree.children(guard_pid)), None)
 
-    def verify(self, kernel_pid: int) -> tuple[str, ...]:
+    def verify(self, kernel_pid: int, plan: LaunchPlan) -> tuple[str, ...]:  # noqa: ARG002
         """Privileges must be given up for good."""
         return () if proctree.status(kernel_pid).get("NoNewPrivs") == "1" else ("no_new_privs",)

@@ -13,15 +13,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import secrets
-import shutil
 import signal
 import subprocess
 import tempfile
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,13 +29,17 @@ from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from traitlets import Any as AnyTrait
 
+from notebook_agents.confinement.cgroups import Group
 from notebook_agents.core.errors import SandboxUnavailable
+from notebook_agents.core.folders import remove_folder
 from notebook_agents.core.policy import Level
-from notebook_agents.sandbox.bubblewrap import NamespaceBackend
-from notebook_agents.sandbox.plan import Backend, Launch, LaunchPlan, guarded
-from notebook_agents.sandbox.process import ProcessBackend
+from notebook_agents.sandbox.backends import backend_of
+from notebook_agents.sandbox.plan import LATE_FILTER, Backend, Launch, LaunchPlan, guarded
+from notebook_agents.sandbox.limits import make_group
+from notebook_agents.sandbox.zygotes import Fork, Zygote, hold_command, may_join
 
-BACKENDS: dict[Level, Backend] = {"low": ProcessBackend(), "medium": NamespaceBackend()}
+log = logging.getLogger(__name__)
+
 CHANNELS = ("shell", "iopub", "stdin", "hb", "control")
 POLL_SECONDS = 0.002
 
@@ -54,10 +58,14 @@ class SandboxProvisioner(LocalProvisioner):
     """One confined kernel: a guard process, the mechanism of the level, the kernel inside."""
 
     plan: LaunchPlan | None = AnyTrait(None, allow_none=True)  # type: ignore[assignment]
+    zygote: Zygote | None = AnyTrait(None, allow_none=True)  # type: ignore[assignment]
+    """Where the kernel is forked from; without one, or when that fails, it starts cold."""
     process: subprocess.Popen[bytes] | None = None
     kernel_pid: int = 0
     """The kernel as this process sees it; signals go there."""
     guard_pid: int = 0
+    group: Group | None = None
+    """What limits it together with everything it starts, where that can be had."""
     pidfd: int = -1
     """Readable once the kernel and all it started are gone."""
     key: bytes = b""
@@ -89,7 +97,9 @@ class SandboxProvisioner(LocalProvisioner):
     def launch(self, cmd: list[str]) -> None:
         """Do it, on any thread: nothing depends on the life of the thread."""
         assert self.plan is not None
-        backend = BACKENDS[self.plan.level]
+        backend = backend_of(self.plan)
+        if self.zygote is not None and may_join(self.plan) and self._fork(self.zygote, backend, cmd):
+            return
         launch = backend.prepare(self.plan, cmd)
         try:
             self._spawn(launch)
@@ -98,6 +108,37 @@ class SandboxProvisioner(LocalProvisioner):
             _close(launch.info_fd)
         if not self.kernel_pid:
             raise self.refusal(("kernel start",))
+
+    def _fork(self, zygote: Zygote, backend: Backend, cmd: list[str]) -> bool:
+        """Let the zygote's next child join a sandbox of this kernel; False leaves nothing behind."""
+        assert self.plan is not None
+        end = self.plan.socket_folder / "end"
+        os.mkfifo(end, mode=0o600)
+        launch = backend.prepare(self.plan, hold_command(end))
+        try:
+            self._spawn(replace(launch, argv=zygote.command(launch)))
+            holder = self._find_kernel(backend, launch)
+            if not holder:
+                raise SandboxUnavailable("no sandbox could be made below the zygote")
+            with zygote.fork(holder, cmd[-1], end) as fork:
+                self._take_on(fork)
+        except (OSError, SandboxUnavailable) as error:
+            zygote.failure = f"{error} {self._end().tail}".strip()
+            log.warning("a tool kernel starts cold: %s", zygote.failure)
+            end.unlink(missing_ok=True)
+            return False
+        finally:
+            _close(launch.info_fd)
+        return True
+
+    def _take_on(self, fork: Fork) -> None:
+        """The fork is the kernel from now on: in its group, and ours to signal."""
+        if self.group is not None:
+            self.group.add(fork.pid)
+        _close(self._kernel_pidfd)
+        self._kernel_pidfd = os.pidfd_open(fork.pid)
+        self.kernel_pid = fork.pid
+        fork.begin()
 
     async def post_launch(self, **_kwargs: Any) -> None:
         """Check a kernel that a manager started; it confines itself within its first moments."""
@@ -114,9 +155,19 @@ class SandboxProvisioner(LocalProvisioner):
         """What ought to be enforced on the kernel and is not; honest once the kernel answers."""
         assert self.plan is not None
         try:
-            return BACKENDS[self.plan.level].verify(self.kernel_pid)
+            return backend_of(self.plan).verify(self.kernel_pid, self.plan)
         except OSError:
             return ("kernel start",)
+
+    def lacks(self) -> tuple[str, ...]:
+        """The same of a kernel that answers: it seals itself in the moment after. Blocks."""
+        assert self.plan is not None
+        give_up = time.monotonic() + self.plan.start_timeout_s
+        missing = self.missing()
+        while missing == (LATE_FILTER,) and self.is_running and time.monotonic() < give_up:
+            time.sleep(POLL_SECONDS)
+            missing = self.missing()
+        return missing
 
     @property
     def is_running(self) -> bool:
@@ -157,6 +208,12 @@ class SandboxProvisioner(LocalProvisioner):
 
     def discard(self, timeout_s: float = 5.0) -> Remains:
         """End what still runs and remove the folder."""
+        remains = self._end(timeout_s)
+        if self.plan is not None:
+            remove_folder(self.plan.run_dir)
+        return remains
+
+    def _end(self, timeout_s: float = 5.0) -> Remains:
         self.cut()
         tail, code = "", 0
         process, self.process = self.process, None
@@ -170,29 +227,41 @@ class SandboxProvisioner(LocalProvisioner):
         for fd in (self.pidfd, self._kernel_pidfd):
             _close(fd)
         self.pidfd = self._kernel_pidfd = -1
-        if self.plan is not None:
-            shutil.rmtree(self.plan.run_dir, ignore_errors=True)
+        group, self.group = self.group, None
+        if group is not None:
+            group.remove()
         return Remains(tail, code)
 
     def _spawn(self, launch: Launch) -> None:
         assert self.plan is not None
-        held, self._lifeline = os.pipe()
+        held = -1
+        joins: tuple[int, ...] = ()
         try:
+            joins = self._joins()
+            held, self._lifeline = os.pipe()
             self.process = subprocess.Popen(  # noqa: S603 - our own argv, no shell
-                guarded(launch, held),
+                guarded(launch, held, self.group, joins),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 env=launch.env,
-                cwd=self.plan.workspace,
-                pass_fds=(held, *launch.fds),
+                cwd=self.plan.folder,
+                pass_fds=(held, *joins, *launch.fds),
                 start_new_session=True,
             )
         finally:
-            for fd in (held, *launch.fds):
+            for fd in (held, *joins, *launch.fds):
                 _close(fd)
         self.pid = self.guard_pid = self.process.pid
         self.pidfd = os.pidfd_open(self.process.pid)
+
+    def _joins(self) -> tuple[int, ...]:
+        """The files of a new control group, into which the guard's child enters itself."""
+        assert self.plan is not None
+        if self.plan.groups is None:
+            return ()
+        self.group = make_group(self.plan)
+        return self.group.join_fds()
 
     def _find_kernel(self, backend: Backend, launch: Launch) -> int:
         assert self.plan is not None
@@ -252,6 +321,7 @@ def _point_manager(manager: Any, plan: LaunchPlan) -> None:
 
 def _write_connection(plan: LaunchPlan, info: KernelConnectionInfo) -> None:
     text = json.dumps(info, default=bytes.decode)
+    plan.socket_folder.mkdir(mode=0o700, exist_ok=True)
     plan.connection_file.touch(mode=0o600)
     plan.connection_file.write_text(text, encoding="utf-8")
 

@@ -1,5 +1,6 @@
 """The private folder of this server process for sockets and scratch, and the sweep of old ones.
 
+Control groups of kernels are named after their folders, so that the same sweep finds them.
 A locked file in it says that its server lives; a server that was killed leaves the folder without
 the lock, and the next one removes it. Socket paths may be 107 bytes long at most, so a deep
 configured folder is replaced by one in the system's temporary folder.
@@ -9,13 +10,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from notebook_agents.confinement.cgroups import ControlGroups
 from notebook_agents.core.errors import SandboxUnavailable
+from notebook_agents.core.folders import remove_folder
 
 if sys.platform != "win32":
     import fcntl
@@ -29,7 +31,7 @@ LOCK = "lock"
 class RunDir:
     """A private folder that lives as long as this object; all methods block."""
 
-    def __init__(self, parent: Path) -> None:
+    def __init__(self, parent: Path, groups: ControlGroups | None = None) -> None:
         if len(os.fsencode(parent)) > MAX_PREFIX_BYTES:
             parent = Path(tempfile.gettempdir()) / f"{PREFIX}{os.getuid()}"
         parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -38,7 +40,7 @@ class RunDir:
                 f"the run folder {str(parent)!r} belongs to somebody else; configure another"
             )
         with _locked(parent):
-            self._sweep(parent)
+            self._sweep(parent, groups)
             self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
             self._lock = _lock(self.path, fcntl.LOCK_EX)
 
@@ -48,15 +50,17 @@ class RunDir:
 
     def close(self) -> None:
         """Remove the folder."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        remove_folder(self.path)
         os.close(self._lock)
 
     @staticmethod
-    def _sweep(parent: Path) -> None:
+    def _sweep(parent: Path, groups: ControlGroups | None) -> None:
         for folder in parent.glob(f"{PREFIX}*"):
             with contextlib.suppress(OSError):
                 fd = _lock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(folder, ignore_errors=True)
+                if groups is not None:
+                    groups.sweep(f"{folder.name}-")
+                remove_folder(folder)
                 os.close(fd)
 
 

@@ -14,17 +14,24 @@ from pathlib import Path
 
 import zmq.asyncio
 
+from notebook_agents.confinement import cgroups
+from notebook_agents.confinement.cgroups import ControlGroups
 from notebook_agents.core.errors import InvalidRequest, SandboxUnavailable
+from notebook_agents.core.folders import remove_folder
 from notebook_agents.core.policy import LEVELS, Level, strictest
 from notebook_agents.core.tools import LevelReport, SandboxCall, SandboxOutcome
 from notebook_agents.sandbox.config import OutputBudget, SandboxConfig
 from notebook_agents.sandbox.fileview import import_paths
 from notebook_agents.sandbox.kernel import ToolKernel, describe_loss, finish
+from notebook_agents.sandbox.limits import require_hard_memory
 from notebook_agents.sandbox.plan import LaunchPlan
 from notebook_agents.sandbox.probe import probe
 from notebook_agents.sandbox.provisioner import Remains
 from notebook_agents.sandbox.rundir import RunDir
+from notebook_agents.sandbox.turns import Turns
 from notebook_agents.sandbox.warden import Warden
+from notebook_agents.sandbox.zygotes import Zygotes
+from notebook_agents.sandbox.worksite import inside, prepare, review
 
 DOC = "docs/security.md"
 Key = tuple[str, str]
@@ -52,12 +59,17 @@ class KernelSandbox:
         self._budget = budget or OutputBudget()
         self._slots: dict[Key, Slot] = {}
         self._reports: dict[Level, LevelReport] = {}
+        """Empty until the machine was probed, and after a kernel could not be started."""
+        self._backends: dict[Level, str] = {}
         self._probing = asyncio.Lock()
         self._context: zmq.asyncio.Context | None = None
         self._run_dir: RunDir | None = None
         self._opening = asyncio.Lock()
         self._warden = Warden()
         self._endings: set[asyncio.Future[Remains]] = set()
+        self._groups: ControlGroups | None = None
+        self.zygotes = Zygotes(config)
+        self._turns = Turns(config.max_calls_per_owner, config.max_waiting_per_owner)
 
     async def levels(self) -> Sequence[LevelReport]:
         """What this machine can enforce, probed by really doing it once."""
@@ -65,6 +77,7 @@ class KernelSandbox:
             if not self._reports:
                 reports = await finish(probe, self._config)
                 self._reports = {report.level: report for report in reports}
+                self._backends = {report.level: report.backend for report in reports}
         return tuple(self._reports.values())
 
     async def resolve(self, level: Level) -> Level:
@@ -85,14 +98,15 @@ class KernelSandbox:
     async def execute(self, call: SandboxCall) -> SandboxOutcome:
         """Run code or a function; cancelling the awaiting task interrupts, then kills."""
         level = await self.resolve(call.level)
-        slot = self._slots.setdefault(_place(call), Slot())
-        slot.n_waiting += 1
-        try:
-            async with slot.lock:
-                outcome = await self._run(slot, replace(call, level=level))
-        finally:
-            slot.n_waiting -= 1
-            self._retire(call, slot)
+        with self._turns.wait(call.owner_id):
+            slot = self._slots.setdefault(_place(call), Slot())
+            slot.n_waiting += 1
+            try:
+                async with slot.lock, self._turns.run(call.owner_id):
+                    outcome = await self._run(slot, replace(call, level=level))
+            finally:
+                slot.n_waiting -= 1
+                self._retire(call, slot)
         return self._with_fallback_event(call, outcome)
 
     async def close(self, key: str) -> None:
@@ -102,6 +116,7 @@ class KernelSandbox:
     async def aclose(self) -> None:
         """End all kernels."""
         await self._close(list(self._slots))
+        await self.zygotes.aclose()
         await finish(self._warden.close)
         if self._run_dir is not None:
             await finish(self._run_dir.close)
@@ -118,14 +133,26 @@ class KernelSandbox:
         kernel.watched.is_busy = True
         self._warden.wake()
         try:
-            outcome = await kernel.execute(call)
+            outcome = await kernel.execute(inside(kernel.plan, call))
+            outcome = await self._reviewed(kernel.plan, outcome)
         finally:
             kernel.watched.is_busy = False
-            remains = None if kernel.is_usable else await self._lose(slot)
+            is_kept = kernel.is_usable and not kernel.plan.is_staged
+            remains = None if is_kept else await self._lose(slot)
         if remains is not None and outcome.reason == "KERNEL_LOST":
             reason, message = describe_loss(remains)
             return replace(outcome, reason=reason, error_message=message)
         return outcome
+
+    async def _reviewed(self, plan: LaunchPlan, outcome: SandboxOutcome) -> SandboxOutcome:
+        """The outcome with what its folder was looked at for."""
+        events = await finish(review, plan, self._config)
+        return replace(
+            outcome,
+            backend=plan.mechanism,
+            kernel_kept=outcome.kernel_kept and not plan.is_staged,
+            security_events=(*outcome.security_events, *events),
+        )
 
     async def _kernel_for(self, slot: Slot, call: SandboxCall) -> ToolKernel:
         """The slot's kernel if it fits the call and lives, else a new one."""
@@ -139,12 +166,15 @@ class KernelSandbox:
         if self._context is None:
             self._context = zmq.asyncio.Context()
         self._make_room()
-        kernel = ToolKernel(await finish(self._plan, run_dir, call), self._budget)
+        zygote = self.zygotes.take(call.owner_id)
+        kernel = ToolKernel(await finish(self._plan, run_dir, call), self._budget, zygote)
         slot.kernel = kernel
         try:
             await kernel.start(self._context)
-        except BaseException:
+        except BaseException as error:
             self._end(slot)
+            if isinstance(error, SandboxUnavailable):
+                self._reports = {}
             raise
         assert kernel.watched is not None
         self._warden.watch(kernel.watched)
@@ -159,7 +189,8 @@ class KernelSandbox:
             return self._run_dir
 
     def _open_run_dir(self) -> RunDir:
-        self._run_dir = RunDir(self._config.run_dir)
+        self._groups = cgroups.find()
+        self._run_dir = RunDir(self._config.run_dir, self._groups)
         return self._run_dir
 
     def _plan(self, run_dir: RunDir, call: SandboxCall) -> LaunchPlan:
@@ -169,14 +200,21 @@ class KernelSandbox:
             raise InvalidRequest(
                 f"the workspace {call.workspace!r} is not a folder", field="workspace"
             )
-        root = config.writable_root
-        return LaunchPlan(
+        is_ours = _is_below(workspace, config.writable_root)
+        plan = LaunchPlan(
             level=call.level,
             run_dir=run_dir.make(),
             workspace=workspace,
             asked_workspace=call.workspace,
             private=tuple(path.resolve() for path in config.private),
-            is_writable=call.may_write or _is_below(workspace, root),
+            is_writable=call.may_write or is_ours,
+            is_ours=is_ours and not call.may_write,
+            backend=self._backends[call.level],
+            protected=config.protected,
+            groups=self._groups,
+            quotas=(workspace,) if is_ours else (),
+            max_disk_bytes=config.max_disk_bytes,
+            max_files=config.max_files,
             memory_bytes=call.memory_bytes,
             max_file_bytes=config.max_file_bytes,
             scratch_bytes=config.scratch_bytes,
@@ -186,6 +224,12 @@ class KernelSandbox:
             bwrap=config.bwrap,
             start_timeout_s=config.start_timeout_s,
         )
+        try:
+            require_hard_memory(plan, allow_soft=config.allow_soft_memory)
+            return prepare(plan, config)
+        except BaseException:
+            remove_folder(plan.run_dir)
+            raise
 
     def _make_room(self) -> None:
         """End the kernel that was idle longest when there are too many."""

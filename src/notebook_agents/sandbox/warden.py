@@ -12,8 +12,10 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from notebook_agents.confinement.cgroups import Group
 from notebook_agents.core.tools import SandboxReason
 from notebook_agents.sandbox import proctree
+from notebook_agents.sandbox.disk import DiskWatch
 
 BUSY_SECONDS = 0.1
 IDLE_SECONDS = 1.0
@@ -27,24 +29,37 @@ class Watched:
     memory_bytes: int
     max_tasks: int
     cut: Callable[[], None]
+    group: Group | None = None
+    """What limits its memory, where there is one; then only its kills are counted here."""
+    disk: DiskWatch | None = None
     is_busy: bool = False
     cpu_s: float = 0.0
     peak_bytes: int = 0
+    n_refused_tasks: int = 0
+    """How often the group had no room for another process or thread."""
     verdict: SandboxReason = ""
     """Why the kernel was ended; empty while it was not."""
 
-    def look(self) -> None:
-        """Measure once and judge."""
+    def look(self, *, is_last: bool = False) -> None:
+        """Measure once and judge; the last look of a call leaves nothing for later."""
         sample = proctree.measure(self.guard_pid)
         self.cpu_s = max(self.cpu_s, sample.cpu_s)
         memory = sample.memory_bytes
         if memory > self.memory_bytes:
             memory = proctree.exact_memory(self.guard_pid)
         self.peak_bytes = max(self.peak_bytes, memory)
-        if memory > self.memory_bytes:
+        if self._is_over_memory(memory):
             self._end("MEMORY_LIMIT")
         elif sample.n_tasks > self.max_tasks:
             self._end("PROCESS_LIMIT")
+        elif self.disk is not None and self.disk.is_over(is_due=is_last):
+            self._end("DISK_LIMIT")
+
+    def _is_over_memory(self, memory: int) -> bool:
+        if self.group is None:
+            return memory > self.memory_bytes
+        self.n_refused_tasks = max(self.n_refused_tasks, self.group.n_refused_tasks())
+        return self.group.n_memory_kills() > 0
 
     def _end(self, verdict: SandboxReason) -> None:
         self.verdict = self.verdict or verdict

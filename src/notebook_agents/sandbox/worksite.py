@@ -1,0 +1,47 @@
+"""What a kernel works on: the workspace itself, or copies of it: ready before, looked at after.
+
+All functions block.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from notebook_agents.core.tools import SandboxCall
+from notebook_agents.sandbox.config import SandboxConfig
+from notebook_agents.sandbox.fileview import clear, occupy, protected_entries
+from notebook_agents.sandbox.plan import LaunchPlan
+from notebook_agents.sandbox.staging import Allowance, stage, take_back
+
+
+def prepare(plan: LaunchPlan, config: SandboxConfig) -> LaunchPlan:
+    """Copy what a kernel for one call will see, or keep places free where code is to write."""
+    if plan.is_staged:
+        stage(plan, Allowance(config.stage_files, config.stage_bytes))
+    elif plan.is_ours and plan.level != "low":
+        if plan.mechanism.startswith("namespaces"):
+            occupy(plan.workspace, plan.protected)
+        return replace(plan, kept=protected_entries(plan.workspace, plan.protected))
+    return plan
+
+
+def review(plan: LaunchPlan, config: SandboxConfig) -> tuple[str, ...]:
+    """After a call: take back what was made, remove what must not stay; what was not kept."""
+    if plan.is_staged:
+        return take_back(plan, Allowance(config.stage_files, config.stage_bytes))
+    if plan.is_ours and plan.level != "low":
+        removed = clear(plan.workspace, plan.protected, plan.kept)
+        return tuple(f"{name!r} was removed: a protected name" for name in removed)
+    return ()
+
+
+def inside(plan: LaunchPlan, call: SandboxCall) -> SandboxCall:
+    """The call with the folder as the kernel knows it."""
+    if not plan.is_staged:
+        return call
+    names = (call.workspace, str(plan.workspace))
+    arguments = {
+        name: str(plan.folder) if value in names else value
+        for name, value in call.arguments.items()
+    }
+    return replace(call, arguments=arguments)
