@@ -85,10 +85,11 @@ async def test_a_kernel_outlives_the_thread_that_started_it(bench: Bench) -> Non
 def test_the_guard_passes_on_the_tail_and_the_end(code: str, expected: int) -> None:
     script = str(Path(guard.__file__))
     program = f"print('x' * 200_000 + 'end', flush=True); {code}"
+    command = [sys.executable, "-c", program]
     held, lifeline = os.pipe()
     try:
         completed = subprocess.run(
-            [sys.executable, "-I", "-S", script, f"{held}", "--", sys.executable, "-c", program],
+            [sys.executable, "-I", "-S", script, f"{held}", "", "", "--", *command],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             pass_fds=(held,),

@@ -155,7 +155,7 @@ def find() -> ControlGroups | None:
 
 def candidates(mounts: str, memberships: str) -> Iterator[ControlGroups]:
     """Where groups might be made, from the texts of ``mountinfo`` and ``cgroup`` of a process."""
-    paths = {}
+    paths: dict[str, str] = {}
     for line in memberships.splitlines():
         _, controllers, path = line.split(":", 2)
         paths |= dict.fromkeys(controllers.split(","), path)

@@ -10,7 +10,6 @@ import asyncio
 import base64
 import binascii
 import os
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -20,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, TypeVar
 
 from notebook_agents.core.errors import InvalidRequest
-from notebook_agents.core.folders import FolderLimits, copy_folder
+from notebook_agents.core.folders import FolderLimits, copy_folder, remove_folder
 from notebook_agents.core.messages import AttachmentPart
 from notebook_agents.core.outlines import outline, outline_line
 
@@ -72,7 +71,7 @@ class Workspaces:
     async def remove(self, workspace: str) -> None:
         """Remove one of our folders; a folder the owner named stays."""
         if self.owns(workspace):
-            await _on_thread(lambda: shutil.rmtree(workspace, ignore_errors=True))
+            await _on_thread(partial(remove_folder, workspace))
 
     async def copy(self, source: str, workspace: str) -> None:
         """Copy the files of one of our folders into another that is empty; no links.

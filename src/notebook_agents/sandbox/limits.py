@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from notebook_agents.confinement.cgroups import Group
 from notebook_agents.core.errors import SandboxUnavailable
+from notebook_agents.sandbox.bubblewrap import TMP
 from notebook_agents.sandbox.disk import DiskWatch
 from notebook_agents.sandbox.plan import LaunchPlan
 
@@ -54,7 +55,7 @@ def disk_watch(plan: LaunchPlan, root: str) -> DiskWatch:
         folders=(plan.run_dir, *plan.quotas),
         max_bytes=plan.max_disk_bytes,
         max_files=plan.max_files,
-        scratch=f"{root}/tmp" if has_scratch else "",
+        scratch=f"{root}{TMP}" if has_scratch else "",
     )
 
 

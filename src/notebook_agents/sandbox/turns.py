@@ -1,4 +1,4 @@
-"""Keeps one user from taking all kernels: so many calls at once, so many waiting, then a refusal."""
+"""Keeps one user from taking all kernels: so many calls at once, so many waiting, no more."""
 
 from __future__ import annotations
 

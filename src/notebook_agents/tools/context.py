@@ -91,6 +91,7 @@ def explain(
         "MEMORY_LIMIT": f"the code needed more than {megabytes} MB of memory{lost}",
         "OUTPUT_LIMIT": f"the code printed too much{lost}",
         "PROCESS_LIMIT": f"the code started too many processes{lost}",
+        "DISK_LIMIT": f"the code wrote too many or too large files{lost}",
         "KERNEL_LOST": f"{outcome.error_message or 'the tool kernel ended'}{lost}",
     }
     return outcome.reason, messages[outcome.reason]
