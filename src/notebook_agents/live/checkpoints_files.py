@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from notebook_agents.live import checkpoints_places
 from notebook_agents.live.checkpoints_memory import megabytes
 from notebook_agents.live.checkpoints_watch import Listing, Signature, Watcher, listing_of
 
@@ -82,10 +83,10 @@ class Blobs:
         """Whether the contents are still kept."""
         return (self._folder / digest).exists()
 
-    def put_back(self, state: FileState, path: Path) -> None:
-        """Write kept contents to a path, in place of what is there."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write(path, (self._folder / state.digest).read_bytes(), state.signature.mode)
+    def put_back(self, state: FileState, folder: Path, path: str) -> None:
+        """Write kept contents to a path of a folder, in place of what is there."""
+        content = (self._folder / state.digest).read_bytes()
+        checkpoints_places.write(folder, path, content, state.signature.mode)
 
     def prune(self, digests: Collection[str]) -> None:
         """Remove all others, but for what was kept a moment ago by whomever."""
@@ -127,6 +128,8 @@ class FileWork:
             try:
                 yield
             finally:
+                missed = watcher.missed()
+                self.reasons |= {p: why for p, why in missed.items() if p not in self._saved}
                 found = sorted(watcher.outside)
                 self.outside = tuple(path for path in found if Path(path).is_file())
 
@@ -203,19 +206,19 @@ def is_as_left(path: Path, left: FileState | None) -> bool:
 
 def put_back(folder: Path, changes: Iterable[FileChange], blobs: Blobs) -> dict[str, str]:
     """Undo changes of files; what became of each, or why it stays: ``! …``."""
-    return {change.path: _put_back(folder / change.path, change, blobs) for change in changes}
+    return {change.path: _put_back(folder, change, blobs) for change in changes}
 
 
-def _put_back(path: Path, change: FileChange, blobs: Blobs) -> str:
+def _put_back(folder: Path, change: FileChange, blobs: Blobs) -> str:
     try:
         if change.before is None:
-            path.unlink(missing_ok=True)
+            checkpoints_places.remove(folder, change.path)
             return "removed"
         if not blobs.has(change.before.digest):
             return "! its earlier contents are no longer kept"
-        blobs.put_back(change.before, path)
+        blobs.put_back(change.before, folder, change.path)
     except OSError as error:
-        return f"! {os.strerror(error.errno or 0)}"
+        return f"! {error.strerror or os.strerror(error.errno or 0)}"
     return "restored" if change.after is None else "written back"
 
 

@@ -1,8 +1,10 @@
 """Opens what lies beneath a folder and nothing else, whatever the path or the links in it say.
 
-The operating system itself resolves the path (``openat2`` with ``RESOLVE_BENEATH``), so there is no
-moment between a check and its use. Where it cannot, each part is opened in turn and links are not
-followed at all. Runs inside tool kernels: standard library only.
+The operating system itself resolves the path (``openat2`` with ``RESOLVE_BENEATH`` and without
+links), so there is no moment between a check and its use. Links are read here and their targets
+judged like any path, then opened in the same way: a link is no way to what is hidden. Where the
+system cannot, each part is opened in turn and links are not followed at all. Runs inside tool
+kernels: standard library only.
 """
 
 from __future__ import annotations
@@ -11,19 +13,26 @@ import ctypes
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import PurePosixPath
+from unicodedata import normalize
 from urllib.parse import unquote
 
 SYS_OPENAT2 = 437
 """The same number on every architecture."""
 RESOLVE_NO_MAGICLINKS = 0x02
+RESOLVE_NO_SYMLINKS = 0x04
 RESOLVE_BENEATH = 0x08
 OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 OUTSIDE = (errno.EXDEV, errno.ELOOP)
 NOT_SUPPORTED = (errno.ENOSYS, errno.EPERM, errno.E2BIG)
 MAX_PATH_CHARS = 4096
+MAX_LINKS = 40
+"""On the way to one file; as many as the system itself follows."""
+MAX_TWINS = 10_000
+"""Entries of a folder among which another spelling of a name is looked for."""
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -59,7 +68,7 @@ def opened(root: str, path: str, *, folder: bool = False) -> Iterator[int]:
     flags = OPEN_FLAGS | (os.O_DIRECTORY if folder else 0)
     root_fd = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fd = _open(root_fd, parts, flags, path)
+        fd = _open(root_fd, identified(root_fd, parts), flags, path)
     finally:
         os.close(root_fd)
     try:
@@ -89,10 +98,32 @@ def checked_parts(path: str) -> list[str]:
     return parts
 
 
+def identified(root_fd: int, parts: Sequence[str]) -> list[str]:
+    """The parts as they are spelled on disk; what is not there yet is composed (NFC).
+
+    The same letters can be written in several ways, and to people they are one name.
+    """
+    if all(part.isascii() for part in parts):
+        return list(parts)
+    found: list[str] = []
+    for part in parts:
+        found.append(_spelled(root_fd, found, part))
+    return found
+
+
+def is_shown(folder_fd: int, name: str) -> bool:
+    """Whether a link in a folder leads to something in it that is not hidden."""
+    try:
+        _resolved(folder_fd, [name])
+    except (OSError, PathDenied):
+        return False
+    return is_beneath(folder_fd, name)
+
+
 def is_beneath(folder_fd: int, name: str) -> bool:
     """Whether an entry of a folder, links followed, lies in the folder."""
     try:
-        os.close(_openat2(folder_fd, name, os.O_PATH | os.O_CLOEXEC))
+        os.close(_openat2(folder_fd, name, os.O_PATH | os.O_CLOEXEC, RESOLVE_BENEATH))
     except OSError as error:
         if error.errno in NOT_SUPPORTED:
             return not stat.S_ISLNK(os.stat(name, dir_fd=folder_fd, follow_symlinks=False).st_mode)
@@ -100,7 +131,7 @@ def is_beneath(folder_fd: int, name: str) -> bool:
     return True
 
 
-def _open(root_fd: int, parts: list[str], flags: int, path: str) -> int:
+def _open(root_fd: int, parts: Sequence[str], flags: int, path: str) -> int:
     try:
         return _open_beneath(root_fd, parts, flags)
     except OSError as error:
@@ -114,17 +145,80 @@ def _open(root_fd: int, parts: list[str], flags: int, path: str) -> int:
         raise FileUnreadable(f"{path!r} cannot be read: {os.strerror(error.errno or 0)}") from None
 
 
-def _open_beneath(root_fd: int, parts: list[str], flags: int) -> int:
+def _open_beneath(root_fd: int, parts: Sequence[str], flags: int) -> int:
     try:
         return _openat2(root_fd, "/".join(parts) or ".", flags)
     except OSError as error:
-        if error.errno not in NOT_SUPPORTED:
+        if error.errno in NOT_SUPPORTED:
+            return _open_in_turn(root_fd, parts, flags)
+        if error.errno != errno.ELOOP:
             raise
-    return _open_in_turn(root_fd, parts, flags)
+    # What the links say may change meanwhile; then the second try meets a link, and that is it.
+    return _openat2(root_fd, "/".join(_resolved(root_fd, parts)) or ".", flags)
 
 
-def _openat2(root_fd: int, path: str, flags: int) -> int:
-    how = _OpenHow(flags, 0, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)
+def _resolved(root_fd: int, parts: Sequence[str]) -> list[str]:
+    """Where the parts lead, links followed; PathDenied at something hidden or outside."""
+    found: list[str] = []
+    pending, n_links = list(reversed(parts)), 0
+    while pending:
+        part = pending.pop()
+        if part == "..":
+            if not found:
+                raise OSError(errno.EXDEV, "leads outside")
+            found.pop()
+        elif _is_hidden(part):
+            raise PathDenied(f"{'/'.join(parts)!r} leads to what is hidden; that is not read")
+        elif (target := _target(root_fd, [*found, part])) is None:
+            found.append(part)
+        else:
+            n_links += 1
+            if target.startswith("/") or n_links > MAX_LINKS:
+                raise OSError(errno.EXDEV, "leads outside")
+            pending += [step for step in reversed(target.split("/")) if step not in ("", ".")]
+    return found
+
+
+def _target(root_fd: int, parts: Sequence[str]) -> str | None:
+    try:
+        return os.readlink("/".join(parts), dir_fd=root_fd)
+    except OSError:  # no link, or nothing at all
+        return None
+
+
+def _is_hidden(part: str) -> bool:
+    return part.startswith(".") and part not in (".", "..")
+
+
+def _spelled(root_fd: int, folder: Sequence[str], part: str) -> str:
+    """How an entry of a folder is spelled that reads like this."""
+    composed = normalize("NFC", part)
+    try:
+        fd = _open_beneath(root_fd, folder, OPEN_FLAGS | os.O_DIRECTORY)
+    except (OSError, PathDenied):
+        return composed
+    try:
+        if _is_there(fd, part):
+            return part
+        with os.scandir(fd) as entries:
+            names = (entry.name for entry in islice(entries, MAX_TWINS))
+            return next((n for n in names if normalize("NFC", n) == composed), composed)
+    finally:
+        os.close(fd)
+
+
+def _is_there(folder_fd: int, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=folder_fd, follow_symlinks=False)
+    except OSError:
+        return False
+    return True
+
+
+def _openat2(
+    root_fd: int, path: str, flags: int, resolve: int = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS
+) -> int:
+    how = _OpenHow(flags, 0, resolve | RESOLVE_NO_MAGICLINKS)
     fd: int = LIBC.syscall(
         SYS_OPENAT2, root_fd, os.fsencode(path), ctypes.byref(how), ctypes.sizeof(how)
     )
@@ -134,7 +228,7 @@ def _openat2(root_fd: int, path: str, flags: int) -> int:
     return fd
 
 
-def _open_in_turn(root_fd: int, parts: list[str], flags: int) -> int:
+def _open_in_turn(root_fd: int, parts: Sequence[str], flags: int) -> int:
     """Open part after part; a link anywhere is refused."""
     fd = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=root_fd)
     try:

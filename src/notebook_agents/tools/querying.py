@@ -1,7 +1,7 @@
 """What `database_query` does inside the tool kernel: one SELECT of a locked-down DuckDB.
 
-The order matters: settings first, then no access outside the working directory, then the lock. The
-parser of the database decides what kind of statement it is, not a list of words.
+The order matters: settings first, then no access but to the files that the query names, then the
+lock. The parser of the database decides what kind of statement it is, not a list of words.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ import contextlib
 import math
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from notebook_agents.tools.beneath import FileMissing
 from notebook_agents.tools.reading import names_here
+from notebook_agents.tools.sql_paths import Named, has_hidden_part, named
 
 MAX_ROWS = 10_000
 MAX_CHARS = 1024 * 1024
@@ -29,8 +29,9 @@ TIME_SHARE = 0.95
 """The database is asked to stop a little before the kernel is: then the kernel's variables live."""
 ZONED = "WITH TIME ZONE"
 EXPLAIN = re.compile(r"\s*EXPLAIN\s+(?!ANALY[SZ]E\b|\()", re.IGNORECASE)
-STRING = re.compile(r"['\"]((?:[^'\"]|'')*)['\"]")
 DENIED_FILE = re.compile(r'Cannot access (?:file|directory) "([^"]*)"')
+IN_A_FOLDER = "/**/*.csv"
+"""What the database looks for where it takes a name for a folder's."""
 MISSING_FILE = re.compile(r'No files found that match the pattern "([^"]*)"')
 MISSING_TABLE = re.compile(r"Table with name (\S+) does not exist")
 SETTINGS = (
@@ -39,7 +40,7 @@ SETTINGS = (
     "SET max_temp_directory_size = '0B'",
     "SET python_enable_replacements = false",
     "SET python_scan_all_frames = false",
-    "SET allowed_directories = ['{folder}']",
+    "SET allowed_paths = [{paths}]",
     "SET autoinstall_known_extensions = false",
     "SET autoload_known_extensions = false",
     "SET allow_community_extensions = false",
@@ -59,14 +60,15 @@ class SqlFailed(Exception):
 
 def run_query(root: str, query: str, memory_mb: int, timeout_s: float) -> dict[str, Any]:
     """Run one SELECT whose relative file names mean files in ``root``."""
-    with contextlib.chdir(root), connected(root, memory_mb) as database:
+    files = named(root, query)
+    with contextlib.chdir(root), connected(files.paths, memory_mb) as database:
         clock = threading.Timer(timeout_s * TIME_SHARE, database.interrupt)
         clock.start()
         try:
             _check(database, query)
             return _fetch(database, query)
         except duckdb.PermissionException as error:
-            raise SqlDenied(_denial(error)) from None
+            raise _refusal(error, files, root) from None
         except duckdb.OutOfMemoryException:
             raise MemoryError(f"the query needs more than {memory_mb} MB") from None
         except duckdb.InterruptException:
@@ -78,13 +80,13 @@ def run_query(root: str, query: str, memory_mb: int, timeout_s: float) -> dict[s
 
 
 @contextlib.contextmanager
-def connected(root: str, memory_mb: int) -> Iterator[duckdb.DuckDBPyConnection]:
-    """An empty database in memory that can read the folder and nothing else."""
-    folder = str(Path(root).resolve()).replace("'", "''")
+def connected(paths: Iterable[str], memory_mb: int) -> Iterator[duckdb.DuckDBPyConnection]:
+    """An empty database in memory that can read these files and nothing else."""
+    quoted = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
     database = duckdb.connect(":memory:")
     try:
         for setting in SETTINGS:
-            database.execute(setting.format(folder=folder, memory_mb=memory_mb))
+            database.execute(setting.format(paths=quoted, memory_mb=memory_mb))
         yield database
     finally:
         database.close()
@@ -92,8 +94,6 @@ def connected(root: str, memory_mb: int) -> Iterator[duckdb.DuckDBPyConnection]:
 
 def _check(database: duckdb.DuckDBPyConnection, query: str) -> None:
     """Exactly one statement, and one that only reads."""
-    if hidden := next(_hidden_parts(query), ""):
-        raise SqlDenied(f"{hidden!r} is hidden; hidden files are not read")
     statements = database.extract_statements(query)
     if len(statements) != 1:
         raise SqlDenied(f"exactly one statement is run, got {len(statements)}")
@@ -105,18 +105,6 @@ def _check(database: duckdb.DuckDBPyConnection, query: str) -> None:
         _check(database, query[explained.end() :])
     elif kind != duckdb.StatementType.SELECT:
         raise SqlDenied(f"{kind.name} statements are not run; use SELECT")
-
-
-def _hidden_parts(query: str) -> Iterator[str]:
-    """Parts of paths in the query's strings that begin with a dot; numbers such as .5 do not count.
-
-    The database cannot be told to leave hidden files alone. At level medium the sandbox covers
-    them; this is the clear message, and all there is at level low.
-    """
-    for text in STRING.findall(query):
-        for part in re.split(r"[/\\\\]", text):
-            if part.startswith(".") and part.strip(".") and not part[1:].isdigit():
-                yield part
 
 
 def _fetch(database: duckdb.DuckDBPyConnection, query: str) -> dict[str, Any]:
@@ -158,26 +146,43 @@ def _cell(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     if isinstance(value, list | tuple):
-        return [_cell(item) for item in value]
+        return _within([_cell(item) for item in value[:MAX_CELL_CHARS]])
     if isinstance(value, dict):
-        return {str(name): _cell(item) for name, item in value.items()}
-    text = str(value)
-    return text if len(text) <= MAX_CELL_CHARS else f"{text[:MAX_CELL_CHARS]}..."
+        return _within({str(name): _cell(item) for name, item in value.items()})
+    return _within(str(value))
 
 
-def _denial(error: duckdb.Error) -> str:
+def _within(value: Any) -> Any:
+    """The value, as the beginning of its text when that is long."""
+    text = value if isinstance(value, str) else str(value)
+    if len(text) <= MAX_CELL_CHARS:
+        return value
+    return f"{text[:MAX_CELL_CHARS]}..."
+
+
+def _refusal(error: duckdb.Error, files: Named, root: str) -> Exception:
     match = DENIED_FILE.search(str(error))
     if match is None:
-        return _message(error)
-    return f"{match[1]!r} is outside the working directory; use a relative path"
+        return SqlDenied(_message(error))
+    path = match[1].removesuffix(IN_A_FOLDER)
+    if path in files.missing:
+        return _missing(path, root)
+    if path in files.hidden or has_hidden_part(path):
+        return SqlDenied(f"{path!r} leads to what is hidden; hidden files are not read")
+    if path not in files.texts:
+        return SqlDenied(f"{path!r} is put together by the query; write paths of files out")
+    return SqlDenied(f"{path!r} is outside the working directory; use a relative path")
+
+
+def _missing(path: str, root: str) -> FileMissing:
+    there = names_here(root)
+    return FileMissing(f"no file {path!r} in the working directory; files here: {there}")
 
 
 def _explained(error: duckdb.Error, root: str) -> Exception:
     missing = MISSING_FILE.search(str(error))
     if missing is not None:
-        return FileMissing(
-            f"no file {missing[1]!r} in the working directory; files here: {names_here(root)}"
-        )
+        return _missing(missing[1], root)
     table = MISSING_TABLE.search(str(error))
     if table is not None:
         return SqlFailed(f"there is no table {table[1]!r}; files here: {names_here(root)}")

@@ -12,7 +12,7 @@ from notebook_agents.tools.beneath import (
     FileUnreadable,
     PathDenied,
     checked_parts,
-    is_beneath,
+    is_shown,
     opened,
 )
 
@@ -114,7 +114,7 @@ def _entries(fd: int, prefix: str, depth: int) -> Iterator[str]:
                     if n_seen > MAX_ENTRIES:
                         os.close(folder)
                         return
-                    leads_out = entry.is_symlink() and not is_beneath(folder, entry.name)
+                    leads_out = entry.is_symlink() and not is_shown(folder, entry.name)
                     if entry.name.startswith(".") or leads_out:
                         continue
                     is_folder = entry.is_dir()

@@ -21,6 +21,7 @@ from notebook_agents.tools.beneath import (
     FileUnreadable,
     PathDenied,
     checked_parts,
+    identified,
     opened,
 )
 from notebook_agents.tools.deadlines import TooLong, limited_time
@@ -47,7 +48,7 @@ class EditDenied(Exception):
 
 def write_file(root: str, path: str, content: str) -> dict[str, Any]:
     """Write a text as a whole file; folders on the way are made."""
-    parts = _named(path)
+    parts = _named(root, path)
     with _folder_of(root, parts) as folder:
         is_there = _check_place(folder, parts[-1], path)
         _put(folder, parts[-1], content.encode(errors="surrogatepass"), path)
@@ -63,7 +64,7 @@ def edit_file(
     root: str, path: str, old_text: str, new_text: str, *, replace_all: bool
 ) -> dict[str, Any]:
     """Replace a piece of a text file; the diff says what changed."""
-    parts = _named(path)
+    parts = _named(root, path)
     before = _text(root, path)
     if "\r\n" in before and "\r" not in old_text:
         # What a model was shown has plain line ends.
@@ -127,11 +128,15 @@ def _numbered(line: str, n_before: int) -> str:
     return " ".join(parts)
 
 
-def _named(path: str) -> list[str]:
+def _named(root: str, path: str) -> list[str]:
     parts = checked_parts(path)
     if not parts:
         raise PathDenied(f"{path!r} is a folder")
-    return parts
+    root_fd = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        return identified(root_fd, parts)
+    finally:
+        os.close(root_fd)
 
 
 def _text(root: str, path: str) -> str:
