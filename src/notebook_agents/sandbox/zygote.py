@@ -101,11 +101,13 @@ def run_child(control: socket.socket, launcher: str) -> None:
 
 def enter(request: dict[str, Any], control: socket.socket, launcher: str) -> int:
     """Join the sandbox and leave two processes there: a supervisor and the kernel below it."""
-    os.setsid()
     place = Path("/proc", str(request["joins"]))
     output = os.open(place / "fd" / "1", os.O_WRONLY)
     environment, folder = read_environment(place), (place / "cwd").readlink()
+    seen = [entry for entry in sys.path if Path(entry).exists()]
     join(place)
+    sys.path = [entry for entry in sys.path if entry not in seen or Path(entry).exists()]
+    sys.path_importer_cache.clear()
     for fd in (1, 2):
         os.dup2(output, fd)
     # The child is in the name space of processes; its own child then belongs to the first process.
@@ -114,6 +116,7 @@ def enter(request: dict[str, Any], control: socket.socket, launcher: str) -> int
         return 0
     if os.fork() != 0:
         return 0
+    os.setsid()
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
@@ -181,8 +184,8 @@ def run_kernel(control: socket.socket, settings: str, launcher: str) -> None:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    gc.unfreeze()
-    module.main([launcher, settings])
+    sys.argv = [launcher, settings]
+    module.main(sys.argv)
 
 
 def confine() -> None:
@@ -211,9 +214,8 @@ def close_all_but(*kept: int) -> None:
 def forget() -> None:
     """New random numbers: two kernels of a zygote must not draw the same."""
     random.seed()
-    for name in ("numpy.random",):
-        if name in sys.modules:
-            sys.modules[name].seed()
+    if "numpy.random" in sys.modules:
+        sys.modules["numpy.random"].seed()
     process = sys.modules.get("multiprocessing.process")
     if process is not None:
         process.current_process().authkey = os.urandom(32)

@@ -24,6 +24,7 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from notebook_agents.core.errors import SandboxUnavailable
 from notebook_agents.sandbox import proctree
@@ -176,7 +177,7 @@ class Zygotes:
         self._seen: dict[str, float] = {}
         self._running: dict[str, Zygote] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._work: set[asyncio.Future[object]] = set()
+        self._work: set[asyncio.Future[Any]] = set()
         self._starting: set[str] = set()
         self._n_failures = 0
         self._is_closed = False
@@ -255,8 +256,8 @@ class Zygotes:
         zygote = self._running.pop(owner)
         self._follow(asyncio.get_running_loop().run_in_executor(None, zygote.close))
 
-    def _follow(self, work: asyncio.Future[object] | asyncio.Future[None]) -> None:
-        self._work.add(work)  # type: ignore[arg-type]
+    def _follow(self, work: asyncio.Future[Any]) -> None:
+        self._work.add(work)
         work.add_done_callback(self._work.discard)
 
 
