@@ -20,13 +20,13 @@ from notebook_agents.sandbox.call import Call
 from notebook_agents.sandbox.calling import expression
 from notebook_agents.sandbox.channels import Channels
 from notebook_agents.sandbox.config import OutputBudget
-from notebook_agents.sandbox.output import CallOutput
 from notebook_agents.sandbox.limits import (
     TASKS_AROUND_KERNEL,
     disk_watch,
     max_tasks,
     memory_enforcement,
 )
+from notebook_agents.sandbox.output import CallOutput
 from notebook_agents.sandbox.plan import LaunchPlan
 from notebook_agents.sandbox.provisioner import Remains, SandboxProvisioner
 from notebook_agents.sandbox.warden import Watched

@@ -32,10 +32,9 @@ from traitlets import Any as AnyTrait
 from notebook_agents.confinement.cgroups import Group
 from notebook_agents.core.errors import SandboxUnavailable
 from notebook_agents.core.folders import remove_folder
-from notebook_agents.core.policy import Level
 from notebook_agents.sandbox.backends import backend_of
-from notebook_agents.sandbox.plan import LATE_FILTER, Backend, Launch, LaunchPlan, guarded
 from notebook_agents.sandbox.limits import make_group
+from notebook_agents.sandbox.plan import LATE_FILTER, Backend, Launch, LaunchPlan, guarded
 from notebook_agents.sandbox.zygotes import Fork, Zygote, hold_command, may_join
 
 log = logging.getLogger(__name__)
@@ -98,7 +97,8 @@ class SandboxProvisioner(LocalProvisioner):
         """Do it, on any thread: nothing depends on the life of the thread."""
         assert self.plan is not None
         backend = backend_of(self.plan)
-        if self.zygote is not None and may_join(self.plan) and self._fork(self.zygote, backend, cmd):
+        zygote = self.zygote if may_join(self.plan) else None
+        if zygote is not None and self._fork(zygote, backend, cmd):
             return
         launch = backend.prepare(self.plan, cmd)
         try:
@@ -110,7 +110,7 @@ class SandboxProvisioner(LocalProvisioner):
             raise self.refusal(("kernel start",))
 
     def _fork(self, zygote: Zygote, backend: Backend, cmd: list[str]) -> bool:
-        """Let the zygote's next child join a sandbox of this kernel; False leaves nothing behind."""
+        """Let a fork of the zygote join a sandbox of this kernel; False leaves nothing behind."""
         assert self.plan is not None
         end = self.plan.socket_folder / "end"
         os.mkfifo(end, mode=0o600)

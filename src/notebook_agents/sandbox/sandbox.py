@@ -30,8 +30,8 @@ from notebook_agents.sandbox.provisioner import Remains
 from notebook_agents.sandbox.rundir import RunDir
 from notebook_agents.sandbox.turns import Turns
 from notebook_agents.sandbox.warden import Warden
-from notebook_agents.sandbox.zygotes import Zygotes
 from notebook_agents.sandbox.worksite import inside, prepare, review
+from notebook_agents.sandbox.zygotes import Zygotes
 
 DOC = "docs/security.md"
 Key = tuple[str, str]

@@ -164,8 +164,9 @@ def supervise(kernel: int, end: str) -> int:
     confine()
     close_all_but()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    code = os.waitstatus_to_exitcode(os.waitpid(kernel, 0)[1])
-    Path(end).write_text(f"{code if code >= 0 else 128 - code}\n", encoding="ascii")
+    with Path(end).open("w", encoding="ascii") as pipe:  # when this process is killed, it closes
+        code = os.waitstatus_to_exitcode(os.waitpid(kernel, 0)[1])
+        pipe.write(f"{code if code >= 0 else 128 - code}\n")
     return 0
 
 
