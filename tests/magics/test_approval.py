@@ -43,11 +43,11 @@ def test_the_question_shows_the_tool_the_reasons_by_line_and_everything_it_gets(
     assert question(ASKED).splitlines() == [
         "Allow python_executor? It could do anything you can do.",
         "  ! line 1: rebinds a",
-        "  ! runs a program[2J",
+        "  ! runs a program⟨U+001B⟩[2J",
         "     1 | a = 1",
-        "     2 | b[2J",
+        "     2 | b⟨U+001B⟩[2J",
         "  timeout: 5",
-        "[y]es / [N]o / [a]lways in this conversation, or say what to do instead: ",
+        "[y]es, once / [N]o, or say what to do instead: ",
     ]
 
 

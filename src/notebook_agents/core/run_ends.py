@@ -116,7 +116,7 @@ async def interrupt(run: Run, store: Store, journal: Journal) -> Run:
 async def _keep_what_was_left(run: Run, events: Sequence[Event], store: Store) -> None:
     """Put into the conversation what it lacks.
 
-    The input of a run that had not begun, or what the log has of the step in which the process died.
+    The input of a run that had not begun, or what the log has of the step in which it died.
     """
     conversation = await store.get(Conversation, run.conversation_id)
     if conversation is None or conversation.active_run_id not in {"", run.id}:

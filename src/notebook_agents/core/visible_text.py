@@ -12,6 +12,11 @@ _HIDDEN = re.compile(
     r"|[\ud800-\udfff]|[\U000e0000-\U000e007f]"
 )
 """Terminal codes, controls, characters without width, directions, lone surrogates and tags."""
+_ONE_HIDDEN = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e"
+    r"\u2060-\u2069\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e01ef]"
+)
+"""One character of that kind, and what else looks like nothing."""
 _NOT_IN_NAMES = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")
 """Categories of Unicode: controls, formats such as directions, what is no character, separators."""
 
@@ -20,6 +25,12 @@ def visible(text: str) -> str:
     """The text with plain line ends and without characters that hide or reorder it."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n")
     return _HIDDEN.sub("", text)
+
+
+def escaped(text: str) -> str:
+    """The text for a person who decides: what is hidden in it stands there as its number."""
+    text = text.replace("\r\n", "\n")
+    return _ONE_HIDDEN.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", text)
 
 
 def visible_name(text: str) -> str:

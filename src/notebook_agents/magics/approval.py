@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from IPython.core.error import StdinNotImplementedError
@@ -21,7 +22,9 @@ from pygments.formatters import TerminalFormatter  # type: ignore[import-untyped
 from pygments.lexers import PythonLexer  # type: ignore[import-untyped]
 
 from notebook_agents.core.events import ApprovalRequested
+from notebook_agents.core.policy import FRESH
 from notebook_agents.core.runs import ApprovalDecision
+from notebook_agents.core.visible_text import escaped
 from notebook_agents.magics.markdown import plain
 
 if TYPE_CHECKING:
@@ -33,6 +36,7 @@ EFFECT_WORDS = {
     "external": "could do anything you can do",
 }
 CHOICES = "[y]es / [N]o / [a]lways in this conversation, or say what to do instead"
+CHOICES_ONCE = "[y]es, once / [N]o, or say what to do instead"
 NOBODY_THERE = "nobody is there to allow it; the owner can pass --yes"
 
 
@@ -79,9 +83,9 @@ class PersonAsker:
             return _unasked(asked)
         word = answer.lower()
         if word in ("y", "yes"):
-            return ApprovalDecision(call_id=asked.call_id, is_approved=True)
+            return _allowed(asked)
         if word in ("a", "always"):
-            return ApprovalDecision(call_id=asked.call_id, is_approved=True, scope="conversation")
+            return replace(_allowed(asked), scope="conversation")
         feedback = "" if word in ("", "n", "no") else answer
         return ApprovalDecision(call_id=asked.call_id, is_approved=False, feedback=feedback)
 
@@ -90,15 +94,18 @@ def question(
     asked: ApprovalRequested, shown: Shown | None = None, *, has_colors: bool = False
 ) -> str:
     """What the person is asked: the tool, everything it would be given, and what makes it risky."""
-    lines = [f"Allow {plain(asked.name)}?{_effect(asked)}"]
+    lines = [f"Allow {escaped(asked.name)}?{_effect(asked)}"]
+    if asked.warning:
+        lines.append(f"  ! {escaped(asked.warning)}")
     for finding in asked.findings:
         where = f"line {finding.line}: " if finding.line else ""
-        lines.append(f"  ! {where}{plain(finding.text)}")
+        lines.append(f"  ! {where}{escaped(finding.text)}")
     for name, value in asked.arguments.items():
         lines += _argument(name, value, has_colors=has_colors)
     if shown is not None:
         lines += [plain(line) for line in shown.lines()]
-    lines.append(f"{CHOICES}: ")
+    is_once = asked.warning or asked.effect in FRESH
+    lines.append(f"{CHOICES_ONCE if is_once else CHOICES}: ")
     return "\n".join(lines)
 
 
@@ -108,10 +115,10 @@ def _effect(asked: ApprovalRequested) -> str:
 
 
 def _argument(name: str, value: Any, *, has_colors: bool) -> list[str]:
-    text = plain(value if isinstance(value, str) else json.dumps(value, default=str))
+    text = escaped(value if isinstance(value, str) else json.dumps(value, default=str))
     if name != "code":
         indented = text.replace("\n", "\n      ")
-        return [f"  {plain(name)}: {indented}"]
+        return [f"  {escaped(name)}: {indented}"]
     shown = _colored(text) if has_colors else text
     return [f"  {number:>4} | {line}" for number, line in enumerate(shown.split("\n"), start=1)]
 
@@ -119,6 +126,10 @@ def _argument(name: str, value: Any, *, has_colors: bool) -> list[str]:
 def _colored(code: str) -> str:
     """Python in the colours of a terminal; the code has no control characters of its own here."""
     return str(highlight(code, PythonLexer(stripnl=False), TerminalFormatter())).removesuffix("\n")
+
+
+def _allowed(asked: ApprovalRequested) -> ApprovalDecision:
+    return ApprovalDecision(call_id=asked.call_id, is_approved=True, digest=asked.digest)
 
 
 def _unasked(asked: ApprovalRequested) -> ApprovalDecision:

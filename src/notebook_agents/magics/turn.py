@@ -223,4 +223,7 @@ def _request(entry: PendingApproval) -> ApprovalRequested:
         reason=entry.reason,
         effect=entry.effect,
         findings=entry.findings,
+        module=entry.module,
+        warning=entry.warning,
+        digest=entry.digest,
     )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from notebook_agents.core.assessments import RISKS
 from notebook_agents.core.events import ApprovalDecided, ApprovalRequested, EventBody
 from notebook_agents.core.figures import PLOTLY, Figure
+from notebook_agents.core.policy import FRESH
 from notebook_agents.magics.markdown import brief_arguments
 from notebook_agents.magics.transcript import TextBlock, ToolBlock, Transcript
 
@@ -162,6 +163,8 @@ def _approval(question: Question, *, is_over: bool) -> Record:
         "risk": max((f.risk for f in asked.findings), key=RISKS.index, default=""),
         "effect": asked.effect,
         "reason": asked.reason,
+        "warning": asked.warning,
+        "is_once": bool(asked.warning) or asked.effect in FRESH,
         "findings": [asdict(finding) for finding in asked.findings],
         "arguments": _plain(asked.arguments),
         "code": code_of(asked.arguments),

@@ -202,4 +202,5 @@ def _answer(question: Question) -> ApprovalDecision:
         edited=question.edited,
         scope="conversation" if question.decision == "conversation" else "once",
         via="timeout" if question.decision == "expired" else "person",
+        digest=question.asked.digest,
     )

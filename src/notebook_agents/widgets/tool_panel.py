@@ -22,6 +22,7 @@ from notebook_agents.core.messages import user_message
 from notebook_agents.core.models import BUNDLED_MODEL
 from notebook_agents.core.policy import MODES
 from notebook_agents.core.runs import ApprovalDecision, StartRun
+from notebook_agents.core.visible_text import escaped
 from notebook_agents.magics.transcript import Transcript
 from notebook_agents.magics.turn import Turn
 from notebook_agents.magics.waiting import Interrupted, Waits
@@ -205,7 +206,7 @@ class ToolPanel(Panel):
             told = json.dumps(asked.arguments, indent=2, ensure_ascii=False)
             self.asked.value = (
                 f'<div role="alert"><b>Allow {escape(asked.name)}?</b> {escape(asked.reason)}'
-                f"<pre>{escape(told)}</pre></div>"
+                f"<pre>{escape(escaped(told))}</pre></div>"
             )
             self.question.layout.display = "flex"
             try:
@@ -217,7 +218,12 @@ class ToolPanel(Panel):
                 self.question.layout.display = "none"
             is_approved, feedback = self._answer.result()
             decisions.append(
-                ApprovalDecision(call_id=asked.call_id, is_approved=is_approved, feedback=feedback)
+                ApprovalDecision(
+                    call_id=asked.call_id,
+                    is_approved=is_approved,
+                    feedback=feedback,
+                    digest=asked.digest if is_approved else "",
+                )
             )
         return decisions
 

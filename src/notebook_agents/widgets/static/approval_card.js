@@ -10,6 +10,7 @@
 import { codeBlock } from "./code_block.js";
 import { diffView } from "./diff.js";
 import { button, duration, h, icon } from "./dom.js";
+import { shown, shownValues } from "./hidden_text.js";
 import { previewView } from "./preview.js";
 import { argumentList, argumentsBesides, humanName } from "./tool_card.js";
 
@@ -102,9 +103,10 @@ export class ApprovalCard {
     const parts = [
       h("h4", { class: "na-approval-title", id: this.titleId }, icon("warning"), `Allow “${this.title}”?`),
       h("p", { class: "na-risk", "data-risk": block.risk ?? "" }, risk && h("strong", {}, `This ${risk}. `), block.where && h("span", {}, `Where: ${block.where}. `), h("span", { class: "na-dim" }, block.findings?.length ? "" : (block.reason ?? ""))),
+      block.warning && h("p", { class: "na-approval-warning" }, icon("warning"), ` ${shown(block.warning)}`),
       findingList(block.findings ?? []),
       block.diff && diffView(block.diff),
-      this.editor ?? (code && codeBlock(code.text, code.language ?? "python", { say: context.say }).element),
+      this.editor ?? (code && codeBlock(shown(code.text), code.language ?? "python", { say: context.say }).element),
       this.others(),
       block.preview && previewView(block.preview, context.rendermime),
       notSaved(block.not_saved ?? []),
@@ -116,7 +118,7 @@ export class ApprovalCard {
 
   others() {
     const left = argumentsBesides(this.block.arguments ?? {}, this.block.code?.text);
-    return Object.keys(left).length ? argumentList(left) : null;
+    return Object.keys(left).length ? argumentList(shownValues(left)) : null;
   }
 
   buttons() {
@@ -128,7 +130,7 @@ export class ApprovalCard {
         "div",
         { class: "na-buttons", role: "group", "aria-label": "Your answer" },
         button("done", `Allow once: ${this.title}`, () => this.decide("once"), { text: "Allow once", class: "na-primary" }),
-        context.has("always") && button("done", `Allow for this conversation: ${this.title}`, () => this.decide("conversation"), { text: "Allow for this conversation" }),
+        context.has("always") && !this.block.is_once && button("done", `Allow for this conversation: ${this.title}`, () => this.decide("conversation"), { text: "Allow for this conversation" }),
         context.has("edit_call") && !this.editor && button("edit", `Edit: ${this.title}`, () => this.edit(), { text: "Edit" }),
         button("denied", `Deny: ${this.title}`, () => this.decide("deny"), { text: "Deny", class: "na-deny" }),
         this.countdown,
@@ -213,7 +215,7 @@ export class ApprovalCard {
 function findingList(findings) {
   if (!findings.length) return null;
   const rows = findings.map((found) =>
-    h("li", { "data-risk": found.risk }, found.text, h("span", { class: "na-dim" }, [found.line ? ` · line ${found.line}` : "", ` · ${/** @type {any} */ (RISKS)[found.risk] ?? found.risk}`].join(""))),
+    h("li", { "data-risk": found.risk }, shown(found.text), h("span", { class: "na-dim" }, [found.line ? ` · line ${found.line}` : "", ` · ${/** @type {any} */ (RISKS)[found.risk] ?? found.risk}`].join(""))),
   );
   return h("ul", { class: "na-findings", "aria-label": "What it would do" }, ...rows);
 }

@@ -35,7 +35,7 @@
  *   findings?: { risk: string, text: string, line?: number }[],
  *   arguments?: Record<string, unknown>, code?: Code, diff?: string, where?: string,
  *   preview?: Preview | null, not_saved?: { name: string, reason: string }[],
- *   expires_at?: number | null, decision?: string | null, feedback?: string,
+ *   expires_at?: number | null, warning?: string, is_once?: boolean, decision?: string | null, feedback?: string,
  *   is_edited?: boolean,
  * }} ApprovalBlock
  * @typedef {TextBlock | NoteBlock | ToolBlock | ApprovalBlock | (FigureBlock & { id: string, type: "figure" })} Block
