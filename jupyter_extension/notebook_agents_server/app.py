@@ -268,7 +268,8 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
         # A machine of its own, so that what it reads covers the time between two samples.
         sampler = Sampler(core, Machine(config.home), interval_s=self.sample_interval_s)
         core.spawn(sampler.run(), name="sampling the machine")
-        core.spawn(services.guests.look_on(self.heartbeat_s), name="looking at credentials again")
+        looking = services.guests.look_on(core, self.heartbeat_s)
+        core.spawn(looking, name="looking at credentials again")
         self.activity = Activity(
             core,
             serverapp.web_app.settings["last_activity_times"],

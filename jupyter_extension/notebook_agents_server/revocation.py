@@ -1,5 +1,7 @@
 """Whoever is inside for long is looked at again: sockets and streams end with their credentials.
 
+A disabled account's runs end too; what a credential has started otherwise goes on without it.
+
 All that came with the same credential through doors of the same dialect cost one look.
 """
 
@@ -11,8 +13,10 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from notebook_agents.core.errors import NotAuthenticated, NotebookAgentsError, NotPermitted
+from notebook_agents.core.users import Actor
 
 if TYPE_CHECKING:
+    from notebook_agents.core.core import Core
     from notebook_agents_server.door import Door
 
 MAX_INTERVAL_S = 3.0
@@ -34,11 +38,15 @@ class Guests:
         """It is over."""
         self._doors.discard(door)
 
-    async def look_on(self, interval_s: float) -> None:
+    async def look_on(self, core: Core, interval_s: float) -> None:
         """Look without end; never more than `MAX_INTERVAL_S` apart."""
         while True:
             await asyncio.sleep(min(interval_s, MAX_INTERVAL_S))
             await self.look()
+            try:
+                await end_runs_of_blocked(core)
+            except Exception:  # noqa: BLE001 - the database may be away for a moment
+                _log.exception("the runs of disabled accounts could not be looked for")
 
     async def look(self) -> None:
         """Evict whoever came with what is worth nothing, or something else, now."""
@@ -63,3 +71,11 @@ class Guests:
         for door in doors:
             self.dismiss(door)
             door.evict(error)
+
+
+async def end_runs_of_blocked(core: Core) -> None:
+    """Cancel what works here for accounts that were disabled."""
+    for owner_id in core.runs.owners():
+        user = await core.users.get(owner_id)
+        if not user.is_active:
+            await core.runs.cancel_here(Actor(user_id=user.id, username=user.username))

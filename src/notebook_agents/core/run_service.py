@@ -278,6 +278,10 @@ class Runs:
         """Whether this process works on a run now."""
         return bool(self._workers)
 
+    def owners(self) -> set[str]:
+        """Whose runs this process works on now."""
+        return {worker.run.owner_id for worker in self._workers.values()}
+
     async def _accept(self, run: Run) -> None:
         used = {"last_used": run.created_at, "status": "active"}
         await self._ports.work.store.commit(
