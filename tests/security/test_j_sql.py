@@ -12,10 +12,16 @@ from typing import Any
 
 import pytest
 
+from notebook_agents.analytics.queries import EventAnalytics
 from notebook_agents.core.errors import InvalidRequest
+from notebook_agents.core.events import ToolStarted
+from notebook_agents.core.journal import Source
 from notebook_agents.core.tools import ToolInvocation, ToolResult
+from notebook_agents.eventlog.segments import COLUMNS, hot_folder
+from notebook_agents.eventlog.writer import JsonlEventLog
 from notebook_agents.sandbox.config import SandboxConfig
 from notebook_agents.sandbox.sandbox import KernelSandbox
+from notebook_agents.testing import fake_core
 from notebook_agents.tools.beneath import FileMissing
 from notebook_agents.tools.querying import SqlDenied, SqlFailed, run_query
 from notebook_agents.tools.registry import Registry
@@ -129,6 +135,28 @@ OUTSIDE_DATABASES = [
     "FROM 'duckdb:///x'",
     "ATTACH 'host=db user=root' AS m (TYPE mysql)",
     "SELECT * FROM mysql_query('m', 'SELECT load_file(''/etc/passwd'')')",
+]
+OTHERS_EVENTS = [
+    "SELECT * FROM events UNION ALL SELECT * FROM events WHERE user_id = 'bob'",
+    "SELECT * FROM (SELECT * FROM events WHERE user_id <> 'ann' OR true)",
+    "SELECT * FROM v_runs",
+    "SELECT * FROM v_tools",
+    "SELECT * FROM v_approvals",
+    "CREATE OR REPLACE VIEW v_runs AS SELECT 1",
+    "EXPLAIN ANALYZE DELETE FROM events",
+    "SELECT sql FROM duckdb_views()",
+    "SELECT sql FROM duckdb_tables()",
+    "SELECT * FROM duckdb_columns()",
+    "SELECT view_definition FROM information_schema.views",
+    "SELECT * FROM information_schema.tables",
+    "SELECT * FROM memory.main.events",
+    "SELECT * FROM read_json('{folder}/*.jsonl')",
+    "SELECT * FROM glob('{folder}/*')",
+    "SELECT * FROM read_text('{folder}/system.jsonl')",
+    "SELECT * FROM query('SELECT * FROM read_text(''{folder}/system.jsonl'')')",
+    "SELECT * FROM query_table('events')",
+    "SELECT * FROM duckdb_settings()",
+    "SELECT * FROM analytics",
 ]
 NAMES = ['a "b"', 'x"; DROP TABLE t; --', "it's", "two\nlines", "; --", 'a""b', "SELECT"]
 
@@ -297,6 +325,31 @@ def test_j09_a_header_of_a_stranger_is_a_name_and_no_statement(root: Path, name:
     found = ask(root, "SELECT * FROM read_csv('named.csv', header = true)")
     assert (found["columns"], found["rows"]) == ([name, "n"], [[1, 2]])
     assert ask(root, f"SELECT {quoted} FROM read_csv('named.csv', header = true)")["rows"] == [[1]]
+
+
+async def test_j10_sql_over_events_sees_its_own_owners_only(tmp_path: Path) -> None:
+    log = JsonlEventLog(tmp_path)
+    core = fake_core("Done", home=tmp_path / "work", event_log=log)
+    for owner in ("ann", "bob"):
+        body = ToolStarted(call_id=f"call-of-{owner}", name=f"tool-of-{owner}")
+        core.journal.record(body, Source(user_id=owner, run_id=f"run-of-{owner}"), run_seq=1)
+    await core.journal.sync("system")
+    analytics = EventAnalytics(hot_folder(tmp_path), COLUMNS)
+    whole = str((await analytics.query("SELECT * FROM events", owner_id="ann")).rows)
+    assert "run-of-ann" in whole
+    for sql in OTHERS_EVENTS:
+        shown = await _shown(analytics, sql.format(folder=hot_folder(tmp_path)))
+        assert "of-bob" not in shown, sql
+        assert str(tmp_path) not in shown or "Cannot access" in shown, sql
+    await analytics.aclose()
+    await core.aclose()
+
+
+async def _shown(analytics: EventAnalytics, sql: str) -> str:
+    try:
+        return str(await analytics.query(sql, owner_id="ann"))
+    except InvalidRequest as error:
+        return error.message
 
 
 @pytest.mark.parametrize("sql", OUTSIDE_DATABASES)

@@ -19,7 +19,13 @@ from notebook_agents.core.errors import Conflict, InvalidRequest, NotFound, Unsu
 from notebook_agents.core.ids import new_id
 from notebook_agents.core.ports import Insert, Page, Patch, Query, Replace
 from notebook_agents.core.schedule_plans import TICK_VARIABLES, SchedulePlan
-from notebook_agents.core.substitution import MAX_CHARS, MAX_VARIABLES, NAME, variables_of
+from notebook_agents.core.substitution import (
+    MAX_CHARS,
+    MAX_VARIABLES,
+    check_names,
+    is_name,
+    variables_of,
+)
 
 if TYPE_CHECKING:
     from notebook_agents.core.executions import TaskRunner
@@ -274,6 +280,7 @@ class Tasks:
             raise InvalidRequest(
                 f"the prompt has at most {MAX_CHARS:,} characters", field="prompt_template"
             )
+        check_names(task.prompt_template, field="prompt_template")
         if task.notebook:
             require_own_notebooks(actor)
         check_settings(task.settings)
@@ -362,7 +369,7 @@ def check_variables(values: Mapping[str, Any], known: frozenset[str]) -> None:
     if len(values) > MAX_VARIABLES:
         raise InvalidRequest(f"there are at most {MAX_VARIABLES} variables", field="variables")
     for name, value in values.items():
-        if not NAME.fullmatch(name) or keyword.iskeyword(name):
+        if not is_name(name) or keyword.iskeyword(name):
             raise InvalidRequest(f"{name[:80]!r} is no name of a variable", field="variables")
         if name not in known:
             names = ", ".join(sorted(known)) or "none"
