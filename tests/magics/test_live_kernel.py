@@ -138,6 +138,35 @@ def test_with_live_the_models_python_runs_in_the_notebook(kernel: Kernel) -> Non
     assert kernel.run("'elsewhere' in globals()").value() == "False"
 
 
+ALLOW = """
+from dataclasses import replace
+from notebook_agents.core.assessments import Allowance
+from notebook_agents.core.conversations import ConversationChanges
+from notebook_agents.magics.magic import installed_magics
+session = installed_magics(get_ipython())._the_session()
+def allow(module):
+    id, actor = session.conversation_id, session.actor
+    allowance = Allowance(tool="python_executor", effect="write", module=module)
+    async def keep(core):
+        settings = (await core.conversations.get(actor, id)).settings
+        changes = ConversationChanges(settings=replace(settings, allowances=(allowance,)))
+        await core.conversations.update(actor, id, changes)
+    session.host.submit(keep).result(20)
+"""
+
+
+def test_what_was_allowed_for_good_in_the_sandbox_is_not_allowed_here(kernel: Kernel) -> None:
+    kernel.run("%agent hello")
+    kernel.run(ALLOW)
+    cases = {"tools.base.specs()[0].module": False, "'notebook_agents.live.notebook_tools'": True}
+    kernel.run("tools = core.tools")
+    for module, is_allowed in cases.items():
+        kernel.run(f"allow({module})")
+        scripted(kernel, "allowed = 1", tool="python_executor")
+        kernel.run("%agent --live bind it")
+        assert kernel.run("globals().pop('allowed', 0) == 1").value() == str(is_allowed)
+
+
 def test_nothing_runs_where_nobody_can_be_asked(kernel: Kernel) -> None:
     scripted(kernel, "unasked = 1")
     kernel.run("%agent bind it")
@@ -303,6 +332,13 @@ def test_approving_shows_the_dry_run_and_then_runs_the_code(kernel: Kernel) -> N
         " arguments={'code': 'total = 2'})\n"
         "p = await await_on(live.previewer(Options())(asked))"
     )
+    kernel.run(
+        "of_python = [live.previewer(Options(live=is_live)) for is_live in (True, False)]\n"
+        "asked = ApprovalRequested(call_id='c', name='python_executor', effect='write',"
+        " arguments={'code': 'total = 2'})\n"
+        "told = [await await_on(preview(asked)) for preview in of_python]"
+    )
+    assert kernel.run("[bool(preview) for preview in told]").value() == "[True, False]"
     assert kernel.run("p.lines()[1], total").value() == "('  ~ total: 1 → 2', 1)"
     shape = kernel.run("d = p.as_dict(); d['preview']['state'], d['preview']['changed']").value()
     assert shape == "('ran', [{'name': 'total', 'text': '1 → 2'}])"
