@@ -28,6 +28,7 @@ from traitlets import (
 
 from notebook_agents.build import (
     BuildConfig,
+    OutboundConfig,
     build_core,
     check_providers,
     default_dask_scheduler,
@@ -160,6 +161,30 @@ class ServerSettings(HasTraits):
         Default: yes when the environment's NOTEBOOK_AGENTS_WEBHOOK_ALLOW_PRIVATE is 1.""",
     ).tag(config=True)
 
+    outbound_refused_networks = Listing(
+        Unicode(),
+        help="""Networks that webhooks, MCP servers, web tools and sandboxes never reach, such as
+        10.2.0.0/16: of pods, of services, of a hub. They stay closed whatever else is opened.""",
+    ).tag(config=True)
+    web_networks = Listing(
+        Unicode(),
+        help="Private networks whose pages web_fetch may read, such as 10.1.0.0/16.",
+    ).tag(config=True)
+    web_ports = Listing(
+        Int(min=1, max=65535), help="Ports of pages and sandbox hosts besides 80 and 443."
+    ).tag(config=True)
+    web_search_url = Unicode(
+        help="""Address of the SearXNG that the tool web_search asks; its settings must have json
+        among search.formats. Empty offers no such tool.""",
+    ).tag(config=True)
+    sandbox_network_hosts = Listing(
+        Unicode(),
+        help="""Hosts that code in tool kernels may reach through a proxy, such as pypi.org; none by
+        default. Nothing at level high and without network namespaces.""",
+    ).tag(config=True)
+    sandbox_network_bytes = Int(
+        64 << 20, min=0, help="What one tool kernel may exchange with those hosts, in bytes."
+    ).tag(config=True)
     root_dialects = Listing(
         Enum(DIALECT_NAMES),
         default_value=list(DIALECT_NAMES),
@@ -344,6 +369,14 @@ class ServerSettings(HasTraits):
             "upload_keep_days",
         ):
             given[name] = getattr(self, name)
+        given["outbound"] = OutboundConfig(
+            refused_networks=tuple(self.outbound_refused_networks),
+            web_networks=tuple(self.web_networks),
+            web_ports=tuple(self.web_ports),
+            web_search_url=self.web_search_url,
+            sandbox_hosts=tuple(self.sandbox_network_hosts),
+            sandbox_network_bytes=self.sandbox_network_bytes,
+        )
         if folder := self.task_folder or self.root_folder():
             given["task_folder"] = str(Path(folder).expanduser().absolute())
         return BuildConfig(**given)

@@ -5,32 +5,44 @@ The only module that imports every adapter. It is not imported by ``import noteb
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
 
-from jupyter_core.paths import jupyter_config_dir, jupyter_data_dir, jupyter_runtime_dir
+from jupyter_core.paths import jupyter_config_dir, jupyter_runtime_dir
 
 from notebook_agents.analytics.queries import EventAnalytics
-from notebook_agents.attachments.extracting import Extractor
+from notebook_agents.attachments.extracting import TIMEOUT_S, Extractor
 from notebook_agents.attachments.files import AttachmentFolder
 from notebook_agents.attachments.index import VectorFiles
+from notebook_agents.attachments.pages import PAGE_TIMEOUT_S, ExtractingReader
 from notebook_agents.core.archive_files import ArchiveFiles
 from notebook_agents.core.attachments import AttachmentLimits
 from notebook_agents.core.clock import SystemClock
 from notebook_agents.core.core import Core, CorePorts
 from notebook_agents.core.errors import Unsupported
 from notebook_agents.core.executors import Executor
-from notebook_agents.core.models import BUNDLED_MODEL
-from notebook_agents.core.policy import Level
-from notebook_agents.core.ports import PasswordHasher
+from notebook_agents.core.ports import PasswordHasher, Sandbox
+from notebook_agents.core.redaction import Redactor
 from notebook_agents.core.retrieval import Retrieval, RetrievalPorts
+from notebook_agents.core.web import OutboundConfig
 from notebook_agents.core.workloads import WorkloadPorts, Workloads
 from notebook_agents.core.workspaces import Workspaces
+from notebook_agents.deployment import (
+    ALLOW_PRIVATE_VARIABLE,
+    DASK_VARIABLE,
+    DATABASE_VARIABLE,
+    HOME_VARIABLE,
+    REDIS_VARIABLE,
+    BuildConfig,
+    default_dask_scheduler,
+    default_database_url,
+    default_home,
+    default_redis_url,
+    default_webhook_allow_private,
+)
 from notebook_agents.engine.config import EngineConfig
 from notebook_agents.engine.embedding import EngineEmbedder, embedding_folder
 from notebook_agents.engine.remote import RemoteEngine
@@ -42,6 +54,7 @@ from notebook_agents.mcp.lent import LentMcpHost, ServerWay
 from notebook_agents.mcp.programs import Worlds
 from notebook_agents.optimization.tables import ParquetTables, TablePorts
 from notebook_agents.optimization.workflow import OptimizationWorkflow, WorkflowPorts
+from notebook_agents.outbound.ways import WaysOut
 from notebook_agents.pricing.genai import GenaiPriceList
 from notebook_agents.providers.choice import with_providers
 from notebook_agents.providers.config import read_providers
@@ -59,106 +72,27 @@ from notebook_agents.tools.headers import FileHeaders
 from notebook_agents.tools.registry import Registry
 from notebook_agents.tools.search_uploads import NAME as SEARCH_UPLOADS
 from notebook_agents.tools.search_uploads import make_search_uploads
-from notebook_agents.webhooks.outbound import Outbound
+from notebook_agents.tools.web_fetch import make_web_fetch
+from notebook_agents.tools.web_search import make_web_search
 from notebook_agents.webhooks.sender import HttpSender
 from notebook_agents.webhooks.signatures import SealedSecrets
-from notebook_agents.webhooks.targets import Guard
 
-HOME_VARIABLE = "NOTEBOOK_AGENTS_HOME"
-DATABASE_VARIABLE = "NOTEBOOK_AGENTS_DATABASE_URL"
-ALLOW_PRIVATE_VARIABLE = "NOTEBOOK_AGENTS_WEBHOOK_ALLOW_PRIVATE"
-REDIS_VARIABLE = "NOTEBOOK_AGENTS_REDIS_URL"
-DASK_VARIABLE = "DASK_SCHEDULER_ADDRESS"
-"""Dask's own."""
-
-
-def default_home() -> Path:
-    """Where data is kept: ``NOTEBOOK_AGENTS_HOME``, else a folder in Jupyter's data folder."""
-    named = os.environ.get(HOME_VARIABLE)
-    return (
-        Path(named).expanduser().absolute()
-        if named
-        else Path(jupyter_data_dir(), "notebook-agents")
-    )
-
-
-def default_database_url() -> str:
-    """``NOTEBOOK_AGENTS_DATABASE_URL``, else empty: SQLite in the home folder."""
-    return os.environ.get(DATABASE_VARIABLE, "")
-
-
-def default_redis_url() -> str:
-    """``NOTEBOOK_AGENTS_REDIS_URL``, else empty: nothing is shared between servers."""
-    return os.environ.get(REDIS_VARIABLE, "")
-
-
-def default_dask_scheduler() -> str:
-    """``DASK_SCHEDULER_ADDRESS``, else empty: tasks run on this machine."""
-    return os.environ.get(DASK_VARIABLE, "")
-
-
-def default_webhook_allow_private() -> bool:
-    """Whether ``NOTEBOOK_AGENTS_WEBHOOK_ALLOW_PRIVATE`` is 1."""
-    return os.environ.get(ALLOW_PRIVATE_VARIABLE, "") == "1"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildConfig:
-    """Everything a deployment can decide about a core."""
-
-    home: Path = field(default_factory=default_home)
-    """Database, events, workspaces and secrets are kept here."""
-    database_url: str = field(default_factory=default_database_url)
-    """SQLAlchemy URL; empty is SQLite in ``home``."""
-    redis_url: str = field(default_factory=default_redis_url)
-    """What several servers share at once; empty is the memory of this process."""
-    redis_prefix: str = "notebook-agents"
-    """What the names of all keys in Redis begin with."""
-    default_model: str = BUNDLED_MODEL
-    """The model of agents that name none."""
-    models: tuple[str, ...] = ()
-    """Local folders or hub ids of models to offer beside the built-in ones."""
-    providers: tuple[str, ...] | None = None
-    """Who else serves models: ``openai``, or ``name=url``; None takes those whose key is in the
-    environment."""
-    engine_url: str = ""
-    """An engine that already runs; empty starts a worker on first use."""
-    engine_token: str = ""
-    """Bearer token for ``engine_url``."""
-    engine_certificate: str = ""
-    """PEM file that an https ``engine_url`` must match; empty trusts the system's authorities."""
-    engine_device: str = "auto"
-    """A torch device, or ``auto``."""
-    engine_threads: int = 0
-    """CPU threads of the worker; 0 leaves one core to everybody else."""
-    sandbox_level: Level = "medium"
-    """The least level at which tools run."""
-    sandbox_fallback: Level | Literal[""] = ""
-    """The level to use where another cannot be enforced; empty refuses instead."""
-    tools: tuple[str, ...] | None = None
-    """Names of the tools to offer; None offers every installed one."""
-    price_catalogue: str = ""
-    """TOML file of GPU prices; empty is ``price_catalogue.toml`` in ``home``, else the shipped."""
-    personas_dir: str = ""
-    """Folder of personas of the deployment's own; empty is ``personas`` in ``home``."""
-    max_upload_bytes: int = 100 * 1024 * 1024
-    """Of one file given to a conversation."""
-    upload_quota_bytes: int = 1024 * 1024 * 1024
-    """Of all such files of one owner."""
-    upload_keep_days: float = 7.0
-    """Then they are removed; 0 keeps them."""
-    mcp_allow_private: bool = False
-    """Whether tool servers may be in private networks and on this machine."""
-    mcp_commands: tuple[str, ...] = ()
-    """Command lines that others than administrators may register as tool servers."""
-    task_workers: int = 2
-    """Notebooks of tasks that run at once."""
-    dask_scheduler: str = field(default_factory=default_dask_scheduler)
-    """The Dask cluster that notebooks of tasks run on; empty is this machine."""
-    task_folder: str = ""
-    """Where the notebooks are that tasks may run; empty is the folder this process works in."""
-    webhook_allow_private: bool = field(default_factory=default_webhook_allow_private)
-    """Whether webhooks may be received in private networks and on this machine."""
+__all__ = [
+    "ALLOW_PRIVATE_VARIABLE",
+    "DASK_VARIABLE",
+    "DATABASE_VARIABLE",
+    "HOME_VARIABLE",
+    "REDIS_VARIABLE",
+    "BuildConfig",
+    "OutboundConfig",
+    "build_core",
+    "check_providers",
+    "default_dask_scheduler",
+    "default_database_url",
+    "default_home",
+    "default_redis_url",
+    "default_webhook_allow_private",
+]
 
 
 class NoPasswords:
@@ -217,7 +151,7 @@ def _plain_ports(config: BuildConfig) -> CorePorts:
         event_log=JsonlEventLog(config.home),
         relay=_relay(config),
         engine=_engine(config),
-        tools=Registry.from_entry_points(sandbox, config.tools),
+        tools=_tools(config, sandbox),
         sandbox=sandbox,
         analytics=EventAnalytics(hot_folder(config.home), COLUMNS),
         clock=SystemClock(),
@@ -231,6 +165,34 @@ def _plain_ports(config: BuildConfig) -> CorePorts:
         price_list=GenaiPriceList(),
         personas_folder=_personas(config),
         tool_commands=config.mcp_commands,
+        redactor=_redactor(config),
+    )
+
+
+def _redactor(config: BuildConfig) -> Redactor:
+    """Knows the secrets of the environment and of the settings."""
+    redactor = Redactor.of_process()
+    redactor.learn(config.engine_token, config.database_url, config.redis_url)
+    return redactor
+
+
+def _tools(config: BuildConfig, sandbox: KernelSandbox) -> Registry:
+    """What is installed, and what needs a way out besides."""
+    ways = WaysOut(config.outbound)
+    reader = ExtractingReader(_extractor(config, sandbox, timeout_s=PAGE_TIMEOUT_S))
+    found = [make_web_fetch(ways.to_pages(), reader)]
+    if (search := ways.to_search()) is not None:
+        found.append(make_web_search(search))
+    wanted = [tool for tool in found if config.tools is None or tool.spec.name in config.tools]
+    return Registry.from_entry_points(sandbox, config.tools).including(*wanted)
+
+
+def _extractor(config: BuildConfig, sandbox: Sandbox, timeout_s: float = TIMEOUT_S) -> Extractor:
+    return Extractor(
+        scratch=_workspaces(config),
+        sandbox=sandbox,
+        level=config.sandbox_level,
+        timeout_s=timeout_s,
     )
 
 
@@ -247,15 +209,12 @@ def _personas(config: BuildConfig) -> Path:
 
 def _with_attachments(config: BuildConfig, ports: CorePorts) -> CorePorts:
     """The same ports with files that are given to conversations; only servers take them."""
-    extractor = Extractor(
-        scratch=_workspaces(config), sandbox=ports.sandbox, level=config.sandbox_level
-    )
     limits = AttachmentLimits(
         max_bytes=config.max_upload_bytes,
         quota_bytes=config.upload_quota_bytes,
         keep_days=config.upload_keep_days,
     )
-    files = AttachmentFolder(config.home / "attachments", extractor)
+    files = AttachmentFolder(config.home / "attachments", _extractor(config, ports.sandbox))
     ports = replace(ports, attachment_files=files, attachment_limits=limits)
     return _with_retrieval(config, ports, files)
 
@@ -338,7 +297,9 @@ def _tool_servers(
     secrets = None
     if secret_keys is not None:
         secrets = SealedSecrets(secret_keys, purpose=b"notebook-agents tool server secrets")
-    outbound = Outbound(Guard(allow_private=config.mcp_allow_private, setting="mcp_allow_private"))
+    outbound = WaysOut(config.outbound).to_receivers(
+        allow_private=config.mcp_allow_private, setting="mcp_allow_private"
+    )
     worlds = Worlds(config.home / "mcp", _private(config))
     if server and secrets is None:
         trust = partial(trust_for, server, config.engine_certificate)
@@ -357,7 +318,10 @@ def _webhook_sender(
 ) -> HttpSender | None:
     if secret_keys is None:
         return None
-    return HttpSender(secret_keys, Guard(allow_private=config.webhook_allow_private))
+    outbound = WaysOut(config.outbound).to_receivers(
+        allow_private=config.webhook_allow_private, setting="webhook_allow_private"
+    )
+    return HttpSender(secret_keys, outbound)
 
 
 def _relay(config: BuildConfig) -> RedisRelay | None:

@@ -14,11 +14,13 @@ from pathlib import Path
 import pytest
 
 from notebook_agents.core.core import Core
+from notebook_agents.outbound.addresses import Rules
+from notebook_agents.outbound.targets import Guard
+from notebook_agents.outbound.transport import Outbound
 from notebook_agents.tasks.timetable import CronTimetable
 from notebook_agents.testing import ScriptedTools, fake_core
 from notebook_agents.testing.tasks import ScriptedRunner
 from notebook_agents.webhooks.sender import HttpSender
-from notebook_agents.webhooks.targets import Guard
 from notebook_agents_server.docs_pages import Shelf
 from notebook_agents_server.mounts import DIALECT_NAMES, all_routes
 from notebook_agents_server.testing import Client
@@ -40,8 +42,8 @@ needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="no curl")
 @pytest.fixture
 def core(tmp_path: Path) -> Core:
     """A core with tools that delivers webhooks, to names that all have the same address."""
-    guard = Guard(allow_private=False, resolve=lambda _host, _port: ("93.184.216.34",))
-    sender = HttpSender(lambda: [b"k" * 32], guard)
+    guard = Guard(Rules(allow_private=False), resolve=lambda _host, _port: ("93.184.216.34",))
+    sender = HttpSender(lambda: [b"k" * 32], Outbound(guard))
     names = ("python_executor", "file_reader", "shell")
     tools = ScriptedTools({name: lambda: "done" for name in names})
     return fake_core(

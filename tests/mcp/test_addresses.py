@@ -20,8 +20,9 @@ from notebook_agents.core.core import Core
 from notebook_agents.core.errors import InvalidRequest
 from notebook_agents.core.tool_server_rules import ToolServerKind
 from notebook_agents.core.tool_servers import RegisterToolServer
-from notebook_agents.webhooks.outbound import Outbound
-from notebook_agents.webhooks.targets import Guard
+from notebook_agents.outbound.addresses import Rules
+from notebook_agents.outbound.targets import Guard
+from notebook_agents.outbound.transport import Outbound
 
 EVERYTHING = (
     Path(__file__).parent / "node_modules/@modelcontextprotocol/server-everything/dist/index.js"
@@ -111,7 +112,9 @@ class Names:
 
 async def test_M07_nothing_goes_where_the_guard_says_no() -> None:
     names = Names("93.184.216.34", "127.0.0.1")
-    outbound = Outbound(Guard(allow_private=False, resolve=names, setting="mcp_allow_private"))
+    outbound = Outbound(
+        Guard(Rules(allow_private=False), resolve=names, setting="mcp_allow_private")
+    )
     await outbound.check("https://example.org/mcp")
     async with httpx2.AsyncClient(transport=outbound.transport()) as client:
         with pytest.raises(httpx2.ConnectError, match=r"is private.*mcp_allow_private"):
@@ -144,7 +147,7 @@ async def answer(outbound: Outbound, response: bytes) -> httpx2.Response:
 
 
 async def test_answers_are_bounded_and_redirects_not_followed() -> None:
-    outbound = Outbound(Guard(allow_private=True))
+    outbound = Outbound(Guard(Rules(allow_private=True)))
     large = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n" + b"x" * (6 << 20)
     with pytest.raises(httpx2.ReadError, match="too large"):
         await answer(outbound, large)

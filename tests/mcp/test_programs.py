@@ -19,8 +19,9 @@ from notebook_agents.core.tools import ToolInvocation
 from notebook_agents.mcp import host as host_module
 from notebook_agents.mcp.host import McpHost
 from notebook_agents.mcp.programs import Worlds
-from notebook_agents.webhooks.outbound import Outbound
-from notebook_agents.webhooks.targets import Guard
+from notebook_agents.outbound.addresses import Rules
+from notebook_agents.outbound.targets import Guard
+from notebook_agents.outbound.transport import Outbound
 
 
 async def test_S_46_the_agent_of_the_model_in_the_box_uses_a_server_of_others(
@@ -179,7 +180,7 @@ async def test_a_program_that_cannot_start_is_left_alone_for_a_while(
 
 async def test_a_program_that_nobody_uses_ends(real_core: Core, tmp_path: Path) -> None:
     host = McpHost(
-        Worlds(tmp_path / "idle"), Outbound(Guard(allow_private=False)), None, idle_s=0.05
+        Worlds(tmp_path / "idle"), Outbound(Guard(Rules(allow_private=False))), None, idle_s=0.05
     )
     others = descendants()
     server = await real_core.tool_servers.register(ANN, plain())
@@ -200,11 +201,12 @@ from notebook_agents.core.tool_servers import ToolServer
 from notebook_agents.core.tools import ToolInvocation
 from notebook_agents.mcp.host import McpHost
 from notebook_agents.mcp.programs import Worlds
-from notebook_agents.webhooks.outbound import Outbound
-from notebook_agents.webhooks.targets import Guard
+from notebook_agents.outbound.transport import Outbound
+from notebook_agents.outbound.addresses import Rules
+from notebook_agents.outbound.targets import Guard
 
 async def main():
-    host = McpHost(Worlds(Path(sys.argv[1])), Outbound(Guard(allow_private=False)), None)
+    host = McpHost(Worlds(Path(sys.argv[1])), Outbound(Guard(Rules(allow_private=False))), None)
     now = datetime.now(UTC)
     server = ToolServer(
         id="s", owner_id="u", name="p", slug="p", kind="stdio", command=sys.executable,

@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 
 from notebook_agents.core.deliveries import Letter
+from notebook_agents.outbound.addresses import Rules
+from notebook_agents.outbound.targets import Guard
+from notebook_agents.outbound.transport import Outbound
 from notebook_agents.webhooks.sender import HttpSender
-from notebook_agents.webhooks.targets import Guard
 
 KEY = b"k" * 32
 SECRET = "webhook_secret_key"
@@ -124,11 +126,12 @@ def make_sender() -> Callable[..., HttpSender]:
             return answer
 
         guard = (
-            Guard(allow_private=allow_private, resolve=resolve)
+            Guard(Rules(allow_private=allow_private), resolve=resolve)
             if answers
-            else Guard(allow_private=allow_private)
+            else Guard(Rules(allow_private=allow_private))
         )
-        return HttpSender(lambda: [KEY], guard, **options)
+        outbound = Outbound(guard, trusted=options.pop("trusted", None))
+        return HttpSender(lambda: [KEY], outbound, **options)
 
     return make
 

@@ -35,9 +35,19 @@ NO_SANDBOX = (
     " text can be read"
 )
 WORDS = {
-    "TIMEOUT": f"reading it took longer than {TIMEOUT_S:g} seconds",
+    "TIMEOUT": "reading it took too long",
     "MEMORY_LIMIT": f"reading it needs more than {MEMORY_BYTES >> 20} MiB of memory",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class StrangersFile:
+    """Something to read, in a tool kernel of its own."""
+
+    key: str
+    """Names the kernel and its folder."""
+    owner_id: str
+    path: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,28 +58,36 @@ class Extractor:
     """Where a tool kernel may write: a folder for each file, removed at once."""
     sandbox: Sandbox
     level: Level = "medium"
+    timeout_s: float = TIMEOUT_S
 
     async def sections(
         self, attachment: Attachment, source: Path, on_progress: Callable[[float], None]
     ) -> Sequence[Section]:
         """The text of a file; FileUnreadable says why there is none."""
-        loop = asyncio.get_running_loop()
         if attachment.mime_type in PLAIN_TEXTS:
-            return await loop.run_in_executor(None, read_plain, source)
-        folder = self.scratch / f"attachment-{attachment.id}"
+            return await asyncio.get_running_loop().run_in_executor(None, read_plain, source)
+        file = StrangersFile(f"attachment-{attachment.id}", attachment.owner_id, source)
+        return await self.read(file, attachment.mime_type, on_progress)
+
+    async def read(
+        self, file: StrangersFile, kind: str, on_progress: Callable[[float], None]
+    ) -> Sequence[Section]:
+        """The text of a file of a kind that only a tool kernel reads."""
+        loop = asyncio.get_running_loop()
+        folder = self.scratch / file.key
         call = SandboxCall(
-            key=f"attachment-{attachment.id}",
-            owner_id=attachment.owner_id,
+            key=file.key,
+            owner_id=file.owner_id,
             workspace=str(folder),
             level=self.level,
-            timeout_s=TIMEOUT_S,
+            timeout_s=self.timeout_s,
             memory_bytes=MEMORY_BYTES,
             function=FUNCTION,
-            arguments={"root": str(folder), "kind": attachment.mime_type},
+            arguments={"root": str(folder), "kind": kind},
             on_output=lambda text: _tell(text, on_progress),
         )
         try:
-            await loop.run_in_executor(None, _lay_out, source, folder)
+            await loop.run_in_executor(None, _lay_out, file.path, folder)
             _raise_if_refused(await self._execute(call))
             target = folder / reading.TARGET_NAME
             return await loop.run_in_executor(None, _fetch, target)

@@ -20,6 +20,8 @@ OURS: Mapping[str, str] = MappingProxyType(
         "Bash": "shell",
         "Glob": "list_files",
         "Grep": "search_files",
+        "WebFetch": "web_fetch",
+        "WebSearch": "web_search",
     }
 )
 """Our tool for each of Claude Code's names."""

@@ -71,6 +71,7 @@ _KINDS: Mapping[str, _Kind] = MappingProxyType(
         ),
         "ShellTools": _Kind("A command line in the sandbox", ("shell",)),
         "DataTools": _Kind("SQL over the files of the working directory", ("database_query",)),
+        "WebTools": _Kind("Pages and searches of the web", ("web_fetch", "web_search")),
         "RagTools": _Kind("Search in what uploaded files say", ("search_uploads",)),
         OUTSIDE: _Kind("Tools of your MCP servers"),
     }

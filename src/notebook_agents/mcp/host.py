@@ -68,8 +68,8 @@ class Secrets(Protocol):
 class Outbound(Protocol):
     """The way to addresses that people named."""
 
-    async def check(self, url: str) -> None:
-        """InvalidRequest on the field ``url``."""
+    async def check(self, url: str) -> str:
+        """The host and port; InvalidRequest on the field ``url``."""
         ...
 
     def transport(self) -> httpx2.AsyncBaseTransport:

@@ -10,17 +10,16 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import Sequence
 from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import httpx2
 
 from notebook_agents.core.deliveries import Letter, Receipt
-from notebook_agents.core.errors import InvalidRequest
+from notebook_agents.core.errors import UrlDenied
 from notebook_agents.webhooks.signatures import (
     Keys,
     SealedSecrets,
@@ -28,60 +27,47 @@ from notebook_agents.webhooks.signatures import (
     check_secret,
     headers_of,
 )
-from notebook_agents.webhooks.targets import (
-    Guard,
-    Refused,
-    Target,
-    Unresolved,
-    parse_target,
-)
-
-if TYPE_CHECKING:
-    from notebook_agents.webhooks.addresses import Address
 
 CONNECT_TIMEOUT_S = 5.0
 TOTAL_TIMEOUT_S = 15.0
 ANSWER_TIMEOUT_S = 1.0
 MAX_ANSWER_BYTES = 4096
 """How much of an answer is read; the status has come by then."""
-MAX_ADDRESSES = 3
-"""How many addresses of a host are tried."""
 USER_AGENT = "notebook-agents-webhooks/1"
+
+
+class WayOut(Protocol):
+    """What lets letters go to the addresses that may be reached, and nowhere else."""
+
+    async def check(self, url: str) -> str:
+        """The host and port; InvalidRequest on the field ``url`` when nothing may be sent there."""
+        ...
+
+    def transport(self) -> httpx2.AsyncBaseTransport:
+        """Sends requests; a refusal is an error of connecting whose cause is UrlDenied."""
+        ...
+
+    def close(self) -> None:
+        """Nothing goes out any more."""
+        ...
 
 
 class HttpSender:
     """Answers the WebhookSender port with HTTP."""
 
     def __init__(
-        self,
-        keys: Keys,
-        guard: Guard,
-        *,
-        total_timeout_s: float = TOTAL_TIMEOUT_S,
-        trusted: ssl.SSLContext | None = None,
+        self, keys: Keys, outbound: WayOut, *, total_timeout_s: float = TOTAL_TIMEOUT_S
     ) -> None:
         """Blocks while the system's certificates are read."""
         self._secrets = SealedSecrets(keys)
-        self._guard = guard
+        self._outbound = outbound
         self._total_timeout_s = total_timeout_s
         # The bare transport: a client would follow, remember and log whole URLs.
-        self._http = httpx2.AsyncHTTPTransport(
-            verify=trusted or ssl.create_default_context(),
-            trust_env=False,
-            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=0),
-        )
+        self._http = outbound.transport()
 
     async def check(self, url: str) -> str:
         """The receiver's host and port; InvalidRequest when nothing may be sent there."""
-        target = parse_target(url)
-        try:
-            await self._guard.addresses(target)
-        except Refused as refusal:
-            raise InvalidRequest(str(refusal), field="url") from None
-        except Unresolved:
-            pass  # perhaps later; each letter looks again
-        self._guard.require_scheme(target)
-        return target.authority
+        return await self._outbound.check(url)
 
     def seal(self, secret: str) -> str:
         """The secret, encrypted."""
@@ -103,9 +89,7 @@ class HttpSender:
             error = _complaint(status)
         except TimeoutError:
             error = f"no answer within {self._total_timeout_s:g} s"
-        except (Refused, Unresolved) as refusal:
-            error = str(refusal)
-        except InvalidRequest as refusal:
+        except UrlDenied as refusal:
             error = refusal.message
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as failure:
             error = _plain(failure)
@@ -119,43 +103,26 @@ class HttpSender:
     async def aclose(self) -> None:
         """Close every connection."""
         await self._http.aclose()
-        self._guard.close()
+        self._outbound.close()
 
     async def _deliver(self, letter: Letter) -> httpx2.Response:
-        target = parse_target(letter.url)
         secret = self._secrets.open(letter.sealed_secret)
         if secret is None:
-            raise Refused("the secret was sealed with another key of the server; set it again")
-        addresses = await self._guard.addresses(target)
+            raise UrlDenied("the secret was sealed with another key of the server; set it again")
         body = body_of(letter, secret)
         headers = {
             **headers_of(letter, secret, body),
-            "Host": target.authority,
             "Content-Type": "application/json",
             "User-Agent": USER_AGENT,
-            "Accept-Encoding": "identity",
         }
-        return await self._post(target, addresses[:MAX_ADDRESSES], headers, body)
-
-    async def _post(
-        self, target: Target, addresses: Sequence[Address], headers: dict[str, str], body: bytes
-    ) -> httpx2.Response:
-        """Post to the first address that can be connected to."""
-        *others, last = addresses
-        for address in others:
-            try:
-                return await self._post_to(target.at(address), target.host, headers, body)
-            except (httpx2.ConnectError, httpx2.ConnectTimeout):
-                continue
-        return await self._post_to(target.at(last), target.host, headers, body)
-
-    async def _post_to(
-        self, url: str, name: str, headers: dict[str, str], body: bytes
-    ) -> httpx2.Response:
-        # The certificate is checked for the name, though the URL has the address.
         timeout = httpx2.Timeout(self._total_timeout_s, connect=CONNECT_TIMEOUT_S)
-        extensions = {"sni_hostname": name, "timeout": timeout.as_dict()}
-        request = httpx2.Request("POST", url, headers=headers, content=body, extensions=extensions)
+        request = httpx2.Request(
+            "POST",
+            letter.url,
+            headers=headers,
+            content=body,
+            extensions={"timeout": timeout.as_dict()},
+        )
         answer = await self._http.handle_async_request(request)
         async with aclosing(answer):
             # The status says it all; the rest is read a little, only not to hang up on anybody.
@@ -184,6 +151,8 @@ def _complaint(status: int) -> str:
 
 def _plain(failure: Exception) -> str:
     """A failure in words of ours: the originals may quote the URL or what the receiver sent."""
+    if isinstance(failure.__cause__, UrlDenied):
+        return failure.__cause__.message
     cause: BaseException | None = failure
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):

@@ -23,11 +23,13 @@ from tornado.web import Application, RequestHandler
 from notebook_agents.core.clock import SystemClock
 from notebook_agents.core.core import Core
 from notebook_agents.core.users import Actor, CreateUser
+from notebook_agents.outbound.addresses import Rules
+from notebook_agents.outbound.targets import Guard
+from notebook_agents.outbound.transport import Outbound
 from notebook_agents.testing import ScriptedEngine, ScriptedTools, fake_core
 from notebook_agents.testing.core import python_executor
 from notebook_agents.webhooks.sender import HttpSender
 from notebook_agents.webhooks.signatures import canonical
-from notebook_agents.webhooks.targets import Guard
 from notebook_agents_server.dialects.tektra import webhook_wire
 from notebook_agents_server.testing import Client
 
@@ -102,7 +104,9 @@ def core(tmp_path: Path, allow_private: bool) -> Core:
         engine=ScriptedEngine("Hello"),
         tools=tools,
         clock=SystemClock(),
-        webhook_sender=HttpSender(lambda: [b"k" * 32], Guard(allow_private=allow_private)),
+        webhook_sender=HttpSender(
+            lambda: [b"k" * 32], Outbound(Guard(Rules(allow_private=allow_private)))
+        ),
     )
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv6Address, ip_network
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from typing import TypeAlias
 
 Address: TypeAlias = IPv4Address | IPv6Address
+Network: TypeAlias = IPv4Network | IPv6Network
 
 METADATA = frozenset(
     ipaddress.ip_address(text)
@@ -41,29 +43,51 @@ _NAT64 = ip_network("64:ff9b::/96")
 _COMPATIBLE = ip_network("::/96")
 
 
-def why_refused(address: Address, *, own: Iterable[Address] = (), allow_private: bool) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What an administrator decided about one way out."""
+
+    allow_private: bool = False
+    """Whether all private networks and this machine are open."""
+    opened: tuple[Network, ...] = ()
+    """Networks that are open though they are private, or hold addresses of this machine."""
+    refused: tuple[Network, ...] = ()
+    """Networks that are never reached, whatever else is open: of pods, of services, of a hub."""
+
+    def opens(self, address: Address) -> bool:
+        """Whether an address that is nobody else's business may be reached."""
+        return self.allow_private or _is_in(address, self.opened)
+
+
+def why_refused(address: Address, rules: Rules, *, own: Iterable[Address] = ()) -> str:
     """Why nothing may be sent there; empty when it may."""
     if isinstance(address, IPv6Address) and address.scope_id:
         return "is bound to a network interface"
     for inner in (address, *_inside(address)):
-        if reason := _reason(inner, own, allow_private):
+        if reason := _reason(inner, own, rules):
             return reason
     return ""
 
 
-def _reason(address: Address, own: Iterable[Address], allow_private: bool) -> str:
+def _reason(address: Address, own: Iterable[Address], rules: Rules) -> str:
     if address in METADATA or address.is_link_local:
         return "belongs to this machine's own link or cloud"
-    if address.is_multicast or address.is_unspecified or any(address in net for net in REFUSED):
+    if address.is_multicast or address.is_unspecified or _is_in(address, REFUSED):
         return "is not the address of one machine"
-    if any(address in net for net in PRIVATE):
-        return "" if allow_private else "is private"
-    if address in own and not allow_private:
+    if _is_in(address, rules.refused):
+        return "is in a network that is closed here"
+    if _is_in(address, PRIVATE):
+        return "" if rules.opens(address) else "is private"
+    if address in own and not rules.opens(address):
         return "is this machine's own"
     # A carrier of an inner address may be anything; what it carries is judged by itself.
     if _inside(address) or (address.is_global and not address.is_reserved):
         return ""
     return "is reserved"
+
+
+def _is_in(address: Address, networks: Iterable[Network]) -> bool:
+    return any(address in network for network in networks)
 
 
 def _inside(address: Address) -> tuple[IPv4Address, ...]:

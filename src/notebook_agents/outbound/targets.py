@@ -10,16 +10,16 @@ import asyncio
 import ipaddress
 import re
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 import psutil
 
 from notebook_agents.core.errors import InvalidRequest
-from notebook_agents.webhooks.addresses import Address, why_refused
+from notebook_agents.outbound.addresses import Address, Rules, why_refused
 
 T = TypeVar("T")
 Resolve: TypeAlias = Callable[[str, int], Sequence[str]]
@@ -127,20 +127,37 @@ class Guard:
     """Decides which addresses may be connected to."""
 
     def __init__(
-        self, *, allow_private: bool, resolve: Resolve = resolve, setting: str = SETTING
+        self,
+        rules: Rules,
+        *,
+        resolve: Resolve = resolve,
+        setting: str = SETTING,
+        ports: Collection[int] = (),
+        allow_http: bool | None = None,
     ) -> None:
-        """``setting`` is what opens private networks, for the words of a refusal."""
-        self._allow_private = allow_private
+        """``setting`` is what opens private networks, for the words of a refusal.
+
+        Args:
+            rules: What is open and what is closed.
+            resolve: Asks for the addresses of a name.
+            setting: As above.
+            ports: The only ones that may be connected to; empty is any.
+            allow_http: Whether plain http may be used; None where private networks are open.
+        """
+        self._rules = rules
         self._setting = setting
         self._resolve = resolve
+        self._ports = frozenset(ports)
+        self._allow_http = rules.allow_private if allow_http is None else allow_http
         # Threads of their own: names that take forever must not hold up the rest of the server.
-        self._threads = ThreadPoolExecutor(RESOLVERS, thread_name_prefix="webhook-names")
+        self._threads = ThreadPoolExecutor(RESOLVERS, thread_name_prefix="outbound-names")
 
     async def addresses(self, target: Target) -> list[Address]:
         """Where the target is, all of it reachable for everybody.
 
         Raises Refused when even one address is not, Unresolved when there is none.
         """
+        self._require_port(target)
         try:
             async with asyncio.timeout(RESOLVE_TIMEOUT_S):
                 texts = await self._on_thread(self._resolve, target.host, target.port)
@@ -151,8 +168,9 @@ class Guard:
         addresses = [ipaddress.ip_address(text) for text in texts]
         own = await self._on_thread(own_addresses)
         for address in addresses:
-            if reason := why_refused(address, own=own, allow_private=self._allow_private):
-                is_private = not why_refused(address, own=own, allow_private=True)
+            if reason := why_refused(address, self._rules, own=own):
+                open_rules = replace(self._rules, allow_private=True)
+                is_private = not why_refused(address, open_rules, own=own)
                 hint = ALLOW_HINT.format(setting=self._setting) if is_private else NEVER_HINT
                 # Not the address: names of our own network are nothing to be asked for here.
                 raise Refused(f"the address of {target.host!r} {reason}; {hint}")
@@ -163,8 +181,13 @@ class Guard:
 
         Raises InvalidRequest on the field ``url``.
         """
-        if target.scheme != "https" and not self._allow_private:
+        if target.scheme != "https" and not self._allow_http:
             raise _wrong(f"use https://; {HTTP_HINT.format(setting=self._setting)}")
+
+    def _require_port(self, target: Target) -> None:
+        if self._ports and target.port not in self._ports:
+            known = ", ".join(map(str, sorted(self._ports)))
+            raise Refused(f"port {target.port} is closed; open are {known}")
 
     def close(self) -> None:
         """Resolve nothing more."""

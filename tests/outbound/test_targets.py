@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings, strategies
 
 from notebook_agents.core.errors import InvalidRequest
-from notebook_agents.webhooks.addresses import why_refused
+from notebook_agents.outbound.addresses import Rules, why_refused
+from notebook_agents.outbound.targets import parse_target
 from notebook_agents.webhooks.sender import HttpSender
-from notebook_agents.webhooks.targets import parse_target
 
 PUBLIC = ["93.184.215.14", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"]
 PRIVATE = [
@@ -32,26 +32,26 @@ NEVER = [
 
 @pytest.mark.parametrize("text", PUBLIC)
 def test_public_addresses_are_reached(text: str) -> None:
-    assert why_refused(ipaddress.ip_address(text), allow_private=False) == ""
+    assert why_refused(ipaddress.ip_address(text), Rules(allow_private=False)) == ""
 
 
 @pytest.mark.parametrize("text", PRIVATE)
 def test_private_addresses_are_an_administrators_choice(text: str) -> None:
-    assert why_refused(ipaddress.ip_address(text), allow_private=False)
+    assert why_refused(ipaddress.ip_address(text), Rules(allow_private=False))
     if ":" not in text or text in ("::1", "fc00::1", "fd12::1"):
-        assert why_refused(ipaddress.ip_address(text), allow_private=True) == ""
+        assert why_refused(ipaddress.ip_address(text), Rules(allow_private=True)) == ""
 
 
 @pytest.mark.parametrize("text", NEVER)
 @pytest.mark.parametrize("allow_private", [False, True])
 def test_other_addresses_are_never_reached(text: str, allow_private: bool) -> None:
-    assert why_refused(ipaddress.ip_address(text), allow_private=allow_private)
+    assert why_refused(ipaddress.ip_address(text), Rules(allow_private=allow_private))
 
 
 def test_the_machines_own_public_address_is_not_reached() -> None:
     mine = ipaddress.ip_address("93.184.215.14")
-    assert why_refused(mine, own=[mine], allow_private=False)
-    assert why_refused(mine, own=[mine], allow_private=True) == ""
+    assert why_refused(mine, Rules(), own=[mine])
+    assert why_refused(mine, Rules(allow_private=True), own=[mine]) == ""
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""notebook-agents: the room that judges every way out of the server."""
