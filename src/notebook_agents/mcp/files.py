@@ -7,15 +7,21 @@ is only events, before anything is built from it.
 from __future__ import annotations
 
 import json
-from typing import Any, Literal
+import math
+from typing import TYPE_CHECKING, Any, Literal
 
 from notebook_agents.core.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    import yaml
 
 MAX_BYTES = 256 << 10
 MAX_DEPTH = 32
 MAX_NODES = 10_000
 MAX_SCALAR_CHARS = 32_768
 """Of one YAML value: a number of base 60 that is longer takes seconds to read."""
+MAX_NUMBER = 2**63
+MERGE_TAG = "tag:yaml.org,2002:merge"
 
 
 def read(content: bytes) -> Any:
@@ -50,8 +56,7 @@ def _read_json(text: str) -> Any:
             return _read_yaml(text)  # YAML may begin so too
         except InvalidRequest:
             raise _wrong(f"the file is no valid JSON: {error}") from None
-    _count(value, 0, [0])
-    return value
+    return _checked(value)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -65,15 +70,33 @@ def _no_constant(name: str) -> Any:
     raise _wrong(f"{name} is no value")
 
 
+def _checked(value: Any) -> Any:
+    _count(value, 0, [0])
+    return value
+
+
 def _count(value: Any, depth: int, n_nodes: list[int]) -> None:
     n_nodes[0] += 1
     if depth > MAX_DEPTH:
         raise _wrong(f"the file is nested more than {MAX_DEPTH} deep")
     if n_nodes[0] > MAX_NODES:
         raise _wrong(f"the file has more than {MAX_NODES} values")
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    for part in inner:
+    if (isinstance(value, float) and not math.isfinite(value)) or (
+        isinstance(value, int) and abs(value) >= MAX_NUMBER
+    ):
+        raise _wrong("a number is too large, or none")
+    if isinstance(value, str) and not value.isascii():
+        _check_text(value)
+    inner = [*value, *value.values()] if isinstance(value, dict) else value
+    for part in inner if isinstance(inner, list) else ():
         _count(part, depth + 1, n_nodes)
+
+
+def _check_text(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise _wrong("a text has half a character (a lone surrogate)") from None
 
 
 def _read_yaml(text: str) -> Any:
@@ -94,11 +117,28 @@ def _read_yaml(text: str) -> Any:
                     f"the file is nested more than {MAX_DEPTH} deep or has more than"
                     f" {MAX_NODES} values"
                 )
-        return yaml.safe_load(text)
+        return _checked(yaml.load(text, Loader=_loader()))  # noqa: S506 - a safe loader, see there
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         where = getattr(error, "problem_mark", None)
         line = f" in line {where.line + 1}" if where is not None else ""
         raise _wrong(f"the file is no valid JSON or YAML{line}") from None
+
+
+def _loader() -> type[yaml.SafeLoader]:
+    """PyYAML's safe loader, which takes a key twice and merges maps; this one does not."""
+    import yaml
+
+    class PlainLoader(yaml.SafeLoader):
+        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+            """A map as it is written."""
+            if any(key.tag == MERGE_TAG for key, _ in node.value):
+                raise _wrong("the file merges maps (<<); write values out")
+            found = super().construct_mapping(node, deep=deep)
+            if len(found) != len(node.value):
+                raise _wrong("the file names a key twice")
+            return found
+
+    return PlainLoader
 
 
 def _wrong(message: str) -> InvalidRequest:
