@@ -20,6 +20,7 @@ from jupyter_server.extension.application import ExtensionApp
 from traitlets import TraitError, Unicode, default
 from traitlets.config import Application
 
+from notebook_agents.core.redaction import RedactingFilter
 from notebook_agents_server.activity import Activity
 from notebook_agents_server.authorizer import HUB_USER_ENV, is_hub_service, serve_the_hub
 from notebook_agents_server.base import VERSION, Services
@@ -98,6 +99,7 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
 
     services: Services | None = None
     activity: Activity | None = None
+    _log_filter: RedactingFilter | None = None
     failure: str = ""
     """Why the core could not be built."""
 
@@ -263,6 +265,7 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
         own = {**environment, TASK_FOLDER_ENV: config.task_folder}
         equip_kernels(serverapp.kernel_manager, kernel_tokens, own)
         core.executions.lead_kernels(KernelLead(kernel_tokens, environment))
+        self._redact(core, keyring, serverapp)
         services.core = core
         services.meters.publish()
         # A machine of its own, so that what it reads covers the time between two samples.
@@ -277,10 +280,22 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
         )
         core.spawn(self.activity.run(), name="telling Jupyter of activity")
 
+    def _redact(self, core: Core, keyring: Keyring, serverapp: ServerApp) -> None:
+        """Know this server's own secrets, and keep all that is known out of its log."""
+        token = str(serverapp.identity_provider.token or "")
+        keys = [key.hex() for key in keyring.secrets()]
+        core.redactor.learn(token, self.oauth_client_secret, *keys)
+        self._log_filter = RedactingFilter(core.redactor)
+        for handler in serverapp.log.handlers:
+            handler.addFilter(self._log_filter)
+
     async def stop_extension(self) -> None:
         """Close the core."""
         if self.services is not None and self.services.core is not None:
             core, self.services.core = self.services.core, None
+            for handler in self.serverapp.log.handlers if self.serverapp else ():
+                if self._log_filter is not None:
+                    handler.removeFilter(self._log_filter)
             self.activity = None
             self.services.obstacle = "the server is stopping"
             self.services.close_sockets()

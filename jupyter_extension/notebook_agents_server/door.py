@@ -28,7 +28,7 @@ from notebook_agents.core.errors import (
 from notebook_agents.core.ids import new_id
 from notebook_agents_server.access_log import clipped, write_line
 from notebook_agents_server.downloads import attachment
-from notebook_agents_server.failures import PLAIN, Dialect, Failure, translate
+from notebook_agents_server.failures import PLAIN, Dialect, Failure, translate, without_secrets
 from notebook_agents_server.hosts import require_known_host
 from notebook_agents_server.identity import KERNEL_CREDENTIAL, OUR_PREFIXES, acting_through
 from notebook_agents_server.limits import AUTHENTICATION, GENERAL, Caller, Standing
@@ -312,6 +312,8 @@ class Door(RequestHandler):
     def failure(self, error: BaseException) -> tuple[Failure, bool]:
         """The error as it leaves, and whether it is one of ours."""
         shown, status, is_ours = translate(error, self.dialect)
+        if (core := self.services.core) is not None:
+            shown = without_secrets(shown, core.redactor)
         failure = Failure(
             error=shown, status=status, request_id=self.request_id, at=datetime.now(UTC)
         )

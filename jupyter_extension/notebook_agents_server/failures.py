@@ -33,6 +33,7 @@ from notebook_agents.core.errors import (
     ToolFailed,
     Unsupported,
 )
+from notebook_agents.core.redaction import Redactor
 
 ErrorClass = type[NotebookAgentsError]
 ErrorBody = Callable[[NotebookAgentsError, str, datetime], dict[str, Any]]
@@ -175,6 +176,16 @@ def translate(error: BaseException, dialect: Dialect) -> tuple[NotebookAgentsErr
     return NotebookAgentsError("internal error"), INTERNAL_STATUS, False
 
 
+def without_secrets(error: NotebookAgentsError, redactor: Redactor) -> NotebookAgentsError:
+    """The same error; where its words hold a secret, a copy without it."""
+    message, details = redactor.text(error.message), redactor.value(dict(error.details))
+    if (message, details) == (error.message, dict(error.details)):
+        return error
+    shown = type(error).__new__(type(error))  # its constructor may want other arguments
+    vars(shown).update(vars(error), message=message, details=details)
+    return shown
+
+
 @contextmanager
 def reading(said: str | bytes = "") -> Iterator[None]:
     """Read what a client sent: what does not validate is the client's mistake.
@@ -182,8 +193,10 @@ def reading(said: str | bytes = "") -> Iterator[None]:
     Only here; a value of ours that does not validate is ours. ``said`` is JSON, in which no text
     may have the character NUL: not every database keeps it.
     """
-    if _has_nul(said if isinstance(said, bytes) else said.encode(errors="replace")):
+    content = said if isinstance(said, bytes) else said.encode(errors="replace")
+    if _has_nul(content):
         raise InvalidRequest(NUL_REFUSED)
+    refuse_ambiguous(content)
     try:
         yield
     except ValidationError as error:

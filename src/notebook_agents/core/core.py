@@ -69,7 +69,8 @@ class Core:
         self.database = ports.store.database
         self.supervisor = Supervisor()
         self.spawn = self.supervisor.spawn
-        self.journal = Journal(ports.event_log, ports.clock, ports.relay)
+        self.redactor = ports.redactor
+        self.journal = Journal(ports.event_log, ports.clock, ports.relay, ports.redactor)
         self.models = Models(ports.engine)
         self.prices = Prices(ports.price_list, ports.clock)
         self._add_people()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from notebook_agents.core.attachments import AttachmentLimits
 from notebook_agents.core.models import BUNDLED_MODEL
+from notebook_agents.core.redaction import Redactor
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,6 +72,8 @@ class CorePorts:
     """None executes no tasks."""
     timetable: Timetable | None = None
     """None runs no task by itself."""
+    redactor: Redactor = field(default_factory=Redactor)
+    """Knows the secrets of this process."""
     is_server: bool = False
     """Whether this process takes over what others left behind."""
     tool_servers: ToolServerHost | None = None

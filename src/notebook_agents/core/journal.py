@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from notebook_agents.core.errors import LimitExceeded
 from notebook_agents.core.events import Event, EventBody, RunFinished
 from notebook_agents.core.ids import new_id
+from notebook_agents.core.redaction import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -139,8 +140,15 @@ class Gathered:
 class Journal:
     """Appends events to the log and hands them to live subscribers."""
 
-    def __init__(self, log: EventLog, clock: Clock, relay: EventRelay | None = None) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        clock: Clock,
+        relay: EventRelay | None = None,
+        redactor: Redactor | None = None,
+    ) -> None:
         self._log = log
+        self.redactor = redactor or Redactor()
         self._clock = clock
         self._relay = relay
         self._subscriptions: set[Subscription] = set()
@@ -161,7 +169,7 @@ class Journal:
             agent_id=source.agent_id,
             user_id=source.user_id,
             dialect=source.dialect,
-            body=body,
+            body=self.redactor.value(body),
         )
         self._log.append(event)
         return event

@@ -124,7 +124,7 @@ class Masker:
         )
         self._words = words | set(itertools.islice(known, MAX_KNOWN, None))
         self._starts = {s[:KNOWN_START_CHARS] for s in self._words if len(s) > KNOWN_START_CHARS}
-        self._known = _known_pattern(list(itertools.islice(known, MAX_KNOWN)))
+        self._known = known_pattern(list(itertools.islice(known, MAX_KNOWN)))
 
     def masked(self, text: str) -> str:
         """The text with a mark in place of each secret."""
@@ -163,7 +163,7 @@ def _forms(secret: str) -> list[str]:
     return [*forms, *(line for line in lines if len(line) >= KNOWN_START_CHARS)]
 
 
-def _known_pattern(secrets: list[str]) -> re.Pattern[str] | None:
+def known_pattern(secrets: list[str]) -> re.Pattern[str] | None:
     """Finds each of them, longer ones first, and cut ones by their beginning."""
     words = [s for s in secrets if len(s) < MIN_INSIDE_CHARS or s.isdecimal()]
     inside = [s for s in secrets if s not in set(words)]

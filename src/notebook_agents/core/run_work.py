@@ -382,7 +382,7 @@ class RunWorker:
             pending=(),
             ended_at=now,
             error_code=end.code,
-            error_message=end.message,
+            error_message=self._ports.journal.redactor.text(end.message),
         )
         self._run_seq += 1
         self.run = replace(self.run, last_seq=self._run_seq)
