@@ -34,6 +34,7 @@ from notebook_agents.core.errors import (
     Unsupported,
 )
 from notebook_agents.core.redaction import Redactor
+from notebook_agents_server.json_texts import refuse_ambiguous
 
 ErrorClass = type[NotebookAgentsError]
 ErrorBody = Callable[[NotebookAgentsError, str, datetime], dict[str, Any]]
