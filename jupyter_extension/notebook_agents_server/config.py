@@ -168,7 +168,7 @@ class ServerSettings(HasTraits):
     ).tag(config=True)
     web_networks = Listing(
         Unicode(),
-        help="Private networks whose pages web_fetch may read, such as 10.1.0.0/16.",
+        help="Private networks open to web_fetch and to code in sandboxes, such as 10.1.0.0/16.",
     ).tag(config=True)
     web_ports = Listing(
         Int(min=1, max=65535), help="Ports of pages and sandbox hosts besides 80 and 443."

@@ -341,6 +341,7 @@ def _sandbox(config: BuildConfig) -> KernelSandbox:
             fallback=config.sandbox_fallback,
             writable_root=_workspaces(config),
             private=_private(config),
+            egress=WaysOut(config.outbound).of_sandboxes(),
         )
     )
 

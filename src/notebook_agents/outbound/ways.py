@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from notebook_agents.core.errors import InvalidRequest
 from notebook_agents.core.web import WEB_PORTS, OutboundConfig
 from notebook_agents.outbound.addresses import Network, Rules
+from notebook_agents.outbound.egress import EgressProxy
 from notebook_agents.outbound.pages import Pages
 from notebook_agents.outbound.searching import SearxngSearch
 from notebook_agents.outbound.targets import Guard, Resolve, resolve
@@ -41,6 +42,13 @@ class WaysOut:
         rules = Rules(allow_private=True, refused=self._refused())
         guard = Guard(rules, setting=SEARCH_SETTING, resolve=self.resolve)
         return SearxngSearch(self.config.web_search_url, Outbound(guard))
+
+    def of_sandboxes(self) -> EgressProxy | None:
+        """Of code in tool kernels, to hosts that an administrator named; None where none are."""
+        if not self.config.sandbox_hosts:
+            return None
+        most = self.config.sandbox_network_bytes
+        return EgressProxy(self._web_guard(), self.config.sandbox_hosts, most)
 
     def _web_guard(self) -> Guard:
         rules = Rules(opened=networks_of(self.config.web_networks), refused=self._refused())

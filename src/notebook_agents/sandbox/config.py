@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from notebook_agents.confinement.protected import PROTECTED
 from notebook_agents.core.policy import Level
+
+if TYPE_CHECKING:
+    from notebook_agents.sandbox.egress import Egress
 
 MIB = 1024 * 1024
 
@@ -54,6 +57,10 @@ class SandboxConfig:
     """How long one lives unused, and how soon a second kernel has to come."""
     max_zygotes: int = 4
     """Each holds about 60 MiB; beyond it the one that was used least recently is ended."""
+    remote: str = ""
+    """The name of a kernel provisioner that starts tool kernels elsewhere; empty for none."""
+    remote_level: Level = "low"
+    """Up to which level it is declared to confine; kernels of these levels are its."""
     bwrap: str = "bwrap"
     """Name or path of bubblewrap."""
     backends: tuple[str, ...] = ("namespaces", "namespaces-noproc", "landlock")
@@ -64,6 +71,8 @@ class SandboxConfig:
     """What may be copied for one call at ``high``, and what may come back from it."""
     stage_files: int = 2000
     """How many files, the same way."""
+    egress: Egress | None = None
+    """What lets code reach some hosts; None lets it reach none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +80,10 @@ class OutputBudget:
     """How much of what a kernel says is listened to in one call."""
 
     text_chars: int = MIB
+    """What is told of what a call prints; of more, the beginning and the end."""
+    end_chars: int = 64 * 1024
+    file_chars: int = 16 * MIB
+    """What a call may print where all of it can be kept in a file; elsewhere ``text_chars``."""
     n_messages: int = 10_000
     message_bytes: int = 8 * MIB
     shown_bytes: int = 64 * MIB

@@ -43,6 +43,8 @@ def main(argv: list[str]) -> None:
     draw_frames_with_plotly(app.shell)
     found = [entry for entry in sys.path if entry]
     sys.path = [*found, *(path for path in settings["import_paths"] if path not in found)]
+    if settings.get("network_socket"):
+        forward_network(settings["network_socket"])
     if settings["is_alone"]:
         seal()
     app.start()
@@ -75,6 +77,13 @@ def leave_out_the_pipe_of_children() -> None:
         self._pipe_flag = False
 
     IOPubThread._setup_pipe_in = leave_out  # type: ignore[method-assign]
+
+
+def forward_network(socket: str) -> None:
+    """Let programs find the proxy that lets them out to some hosts."""
+    from notebook_agents.sandbox.forwarder import forward_to
+
+    forward_to(socket)
 
 
 def seal() -> None:

@@ -20,6 +20,8 @@ from notebook_agents.sandbox.config import MIB
 
 MAX_THREADS = 4
 LATE_FILTER = "late system call filter"
+REMOTE = "remote"
+"""The mechanism of a provisioner that is not ours."""
 STAGE, OUTPUTS = "w", "outputs"
 DEFAULT_BACKENDS: dict[Level, str] = {
     "low": "process",
@@ -67,6 +69,8 @@ class LaunchPlan:
     is_ours: bool = False
     """Whether the workspace is a folder of ours, made for one conversation, in which code writes.
     In a writable one that is not, only functions of ours run."""
+    network_socket: str = ""
+    """Where a proxy listens that lets code reach some hosts; empty reaches none."""
     protected: tuple[str, ...] = PROTECTED
     """Names in a writable workspace that people, editors and interpreters run things from."""
     kept: frozenset[str] = frozenset()
@@ -128,6 +132,7 @@ class LaunchPlan:
                     "max_display_bytes": MAX_DISPLAY_BYTES,
                     "max_tasks": self.max_tasks if self.mechanism.startswith("names") else 0,
                     "is_alone": self.is_alone,
+                    "network_socket": self.network_socket,
                 }
             ),
         ]

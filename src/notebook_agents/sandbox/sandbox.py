@@ -21,17 +21,19 @@ from notebook_agents.core.folders import remove_folder
 from notebook_agents.core.policy import LEVELS, Level, strictest
 from notebook_agents.core.tools import LevelReport, SandboxCall, SandboxOutcome
 from notebook_agents.sandbox.config import OutputBudget, SandboxConfig
+from notebook_agents.sandbox.egress import Pass, lacks_way, with_way
 from notebook_agents.sandbox.fileview import import_paths
 from notebook_agents.sandbox.kernel import ToolKernel, describe_loss, finish
 from notebook_agents.sandbox.limits import require_hard_memory
-from notebook_agents.sandbox.plan import LaunchPlan
+from notebook_agents.sandbox.plan import REMOTE, LaunchPlan
 from notebook_agents.sandbox.probe import probe
-from notebook_agents.sandbox.provisioner import Remains
+from notebook_agents.sandbox.provisioner import Remains, SandboxProvisioner, provisioner_of
+from notebook_agents.sandbox.remote import RemoteKernel, remote_reports
 from notebook_agents.sandbox.rundir import RunDir
 from notebook_agents.sandbox.turns import Turns
 from notebook_agents.sandbox.warden import Warden
 from notebook_agents.sandbox.worksite import inside, prepare, review
-from notebook_agents.sandbox.zygotes import Zygotes
+from notebook_agents.sandbox.zygotes import Zygotes, may_join
 
 DOC = "docs/security.md"
 Key = tuple[str, str]
@@ -49,6 +51,8 @@ class Slot:
     n_waiting: int = 0
     is_closed: bool = False
     timer: asyncio.TimerHandle | None = None
+    way: Pass | None = None
+    """The kernel's way out, where its code has one."""
 
 
 class KernelSandbox:
@@ -75,7 +79,10 @@ class KernelSandbox:
         """What this machine can enforce, probed by really doing it once."""
         async with self._probing:
             if not self._reports:
-                reports = await finish(probe, self._config)
+                reports = [
+                    *await finish(probe, self._config),
+                    *await finish(remote_reports, self._config),
+                ]
                 self._reports = {report.level: report for report in reports}
                 self._backends = {report.level: report.backend for report in reports}
         return tuple(self._reports.values())
@@ -134,7 +141,7 @@ class KernelSandbox:
         self._warden.wake()
         try:
             outcome = await kernel.execute(inside(kernel.plan, call))
-            outcome = await self._reviewed(kernel.plan, outcome)
+            outcome = await self._reviewed(kernel.plan, outcome, slot.way)
         finally:
             kernel.watched.is_busy = False
             is_kept = kernel.is_usable and not kernel.plan.is_staged
@@ -144,9 +151,13 @@ class KernelSandbox:
             return replace(outcome, reason=reason, error_message=message)
         return outcome
 
-    async def _reviewed(self, plan: LaunchPlan, outcome: SandboxOutcome) -> SandboxOutcome:
+    async def _reviewed(
+        self, plan: LaunchPlan, outcome: SandboxOutcome, way: Pass | None
+    ) -> SandboxOutcome:
         """The outcome with what its folder was looked at for."""
         events = await finish(review, plan, self._config)
+        if way is not None:
+            events = (*events, *way.events())
         return replace(
             outcome,
             backend=plan.mechanism,
@@ -159,15 +170,18 @@ class KernelSandbox:
         if slot.timer is not None:
             slot.timer.cancel()
         if slot.kernel is not None:
-            if _fits(slot.kernel.plan, call) and slot.kernel.is_alive:
+            found, egress = slot.kernel.plan, self._config.egress
+            is_fit = _fits(found, call) and not lacks_way(found, call, egress)
+            if is_fit and slot.kernel.is_alive:
                 return slot.kernel
             self._end(slot)
         run_dir = await self._opened_run_dir()
         if self._context is None:
             self._context = zmq.asyncio.Context()
         self._make_room()
-        zygote = self.zygotes.take(call.owner_id)
-        kernel = ToolKernel(await finish(self._plan, run_dir, call), self._budget, zygote)
+        plan = await finish(self._plan, run_dir, call)
+        plan, slot.way = await with_way(plan, call, self._config.egress)
+        kernel = ToolKernel(plan, self._budget, self._provisioner(plan, call.owner_id))
         slot.kernel = kernel
         try:
             await kernel.start(self._context)
@@ -179,6 +193,13 @@ class KernelSandbox:
         assert kernel.watched is not None
         self._warden.watch(kernel.watched)
         return kernel
+
+    def _provisioner(self, plan: LaunchPlan, owner: str) -> SandboxProvisioner | RemoteKernel:
+        if plan.mechanism == REMOTE:
+            return RemoteKernel(plan, self._config.remote)
+        is_joining = may_join(plan) and not plan.network_socket
+        zygote = self.zygotes.take(owner) if is_joining else None
+        return provisioner_of(plan, zygote)
 
     async def _opened_run_dir(self) -> RunDir:
         """The one folder of this process, however many calls come first at once."""
@@ -268,6 +289,9 @@ class KernelSandbox:
         kernel, slot.kernel = slot.kernel, None
         if slot.timer is not None:
             slot.timer.cancel()
+        way, slot.way = slot.way, None
+        if way is not None:
+            way.close()
         if kernel is None:
             return None
         if kernel.watched is not None:
