@@ -24,6 +24,7 @@ from notebook_agents.sandbox import proctree
 from notebook_agents.sandbox.config import MIB
 from notebook_agents.sandbox.fileview import (
     ETC_FILES,
+    MASKED_PROC_FILES,
     PROC_FILES,
     USR_MERGED,
     covered_entries,
@@ -147,10 +148,18 @@ def _system_view(plan: LaunchPlan, *, has_proc: bool) -> list[str]:
             arguments += _read_only(path)
     for file in ETC_FILES:
         arguments += ["--ro-bind-try", file, file]
-    arguments += ["--proc", "/proc"] if has_proc else _stub_of_proc()
+    arguments += _masked_proc() if has_proc else _stub_of_proc()
     arguments += ["--dev", "/dev"]
     arguments += ["--size", str(SHM_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]  # noqa: S108
     return [*arguments, "--size", str(plan.scratch_bytes), "--tmpfs", TMP]
+
+
+def _masked_proc() -> list[str]:
+    arguments = ["--proc", "/proc"]
+    for file in MASKED_PROC_FILES:
+        if Path(file).exists():
+            arguments += _cover(Path(file))
+    return arguments
 
 
 def _stub_of_proc() -> list[str]:

@@ -43,20 +43,38 @@ class KernelMessage:
     """Of the content, as it came."""
 
 
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where a kernel listens, and the keys to it."""
+
+    shell: str
+    iopub: str
+    key: bytes
+    """Signs the messages."""
+    curve: tuple[bytes, bytes] | None = None
+    """Public and secret key of the encryption, where messages travel."""
+
+    @classmethod
+    def of_files(cls, prefix: str, key: bytes) -> Addresses:
+        """Those of a kernel on this machine."""
+        return cls(f"ipc://{prefix}-1", f"ipc://{prefix}-2", key)
+
+
 class Channels:
     """Requests out, replies and published output in."""
 
-    def __init__(
-        self, context: zmq.asyncio.Context, socket_prefix: str, key: bytes, max_bytes: int
-    ) -> None:
-        self._key = key
+    def __init__(self, context: zmq.asyncio.Context, addresses: Addresses, max_bytes: int) -> None:
+        self._key = addresses.key
         self._session = uuid.uuid4().hex
         self.shell = _socket(context, zmq.DEALER, max_bytes)
         self.iopub = _socket(context, zmq.SUB, max_bytes)
         self.iopub.setsockopt(zmq.SUBSCRIBE, b"")
         self.monitor = self.iopub.get_monitor_socket(zmq.EVENT_DISCONNECTED)
-        self.shell.connect(f"ipc://{socket_prefix}-1")
-        self.iopub.connect(f"ipc://{socket_prefix}-2")
+        for socket, url in ((self.shell, addresses.shell), (self.iopub, addresses.iopub)):
+            if addresses.curve is not None:
+                socket.curve_publickey, socket.curve_secretkey = addresses.curve
+                socket.curve_serverkey = addresses.curve[0]  # one pair, as Jupyter has it
+            socket.connect(url)
 
     async def send(self, kind: str, content: dict[str, Any]) -> str:
         """Send a request; its id."""
@@ -141,4 +159,6 @@ def _socket(context: zmq.asyncio.Context, kind: int, max_bytes: int) -> zmq.asyn
     socket.setsockopt(zmq.MAXMSGSIZE, max_bytes)
     socket.setsockopt(zmq.RCVHWM, MAX_QUEUED)
     socket.setsockopt(zmq.LINGER, 0)
+    # Never again after the first time: what has the socket's name by then may be a link elsewhere.
+    socket.setsockopt(zmq.RECONNECT_IVL, -1)
     return socket

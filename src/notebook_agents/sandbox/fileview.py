@@ -34,6 +34,14 @@ PROC_FILES = tuple(
     )
 )
 """What libraries ask about the machine, where there is no ``/proc`` of the sandbox's own."""
+MASKED_PROC_FILES = tuple(
+    f"/proc/{name}"
+    for name in (
+        *("kallsyms", "kcore", "key-users", "keys", "kmsg", "latency_stats", "sched_debug"),
+        *("sysrq-trigger", "timer_list", "timer_stats"),
+    )
+)
+"""What a ``/proc`` of the sandbox's own still tells of the machine and of others."""
 SYS_FOLDERS = ("/sys/fs/cgroup", "/sys/devices/system/cpu", "/sys/devices/system/node")
 """DuckDB ends the process when these are there and cannot be read."""
 
@@ -94,11 +102,12 @@ def occupy(workspace: Path, protected: Iterable[str]) -> None:
 def protected_entries(workspace: Path, protected: Iterable[str]) -> frozenset[str]:
     """The names of the protected entries of a workspace that hold something."""
     patterns = tuple(protected)
-    return frozenset(
-        entry.name
-        for entry in os.scandir(workspace)
-        if is_protected(entry.name, patterns) and not _is_empty(entry)
-    )
+    with os.scandir(workspace) as entries:
+        return frozenset(
+            entry.name
+            for entry in entries
+            if is_protected(entry.name, patterns) and not _is_empty(entry)
+        )
 
 
 def clear(workspace: Path, protected: Iterable[str], kept: Iterable[str]) -> list[str]:
@@ -119,9 +128,13 @@ def clear(workspace: Path, protected: Iterable[str], kept: Iterable[str]) -> lis
 
 
 def _is_empty(entry: os.DirEntry[str]) -> bool:
-    with contextlib.suppress(OSError):
-        return entry.is_dir(follow_symlinks=False) and not any(os.scandir(entry.path))
-    return False
+    if not entry.is_dir(follow_symlinks=False):
+        return False
+    try:
+        with os.scandir(entry.path) as entries:
+            return not any(entries)
+    except OSError:
+        return False
 
 
 def _places(package: str) -> list[Path]:

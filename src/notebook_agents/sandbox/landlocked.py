@@ -9,7 +9,6 @@ sockets and the making of processes. So tools that start programs do not run her
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -103,9 +102,8 @@ def _workspace(plan: LaunchPlan) -> Iterator[Place]:
 
 
 def _uncovered(folder: Path, covered: set[Path]) -> Iterator[Path]:
-    for entry in os.scandir(folder):
-        path = Path(entry.path)
-        if path in covered or entry.is_symlink():
+    for path in folder.iterdir():
+        if path in covered or path.is_symlink():
             continue
         if any(other.is_relative_to(path) for other in covered):
             yield from _uncovered(path, covered)

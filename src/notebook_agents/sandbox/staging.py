@@ -61,7 +61,7 @@ def take_back(plan: LaunchPlan, allowance: Allowance) -> tuple[str, ...]:
 
     Nothing comes back into a workspace that may not be written to.
     """
-    if not any(os.scandir(plan.outputs)):
+    if not any(plan.outputs.iterdir()):
         return ()
     if not plan.is_writable:
         return ("files in 'outputs' were dropped: the workspace is read-only",)
