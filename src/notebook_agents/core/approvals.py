@@ -20,7 +20,7 @@ from notebook_agents.core.approval_digests import digest_of
 from notebook_agents.core.assessments import Allowance, Assessment, Via
 from notebook_agents.core.budgets import MAX_QUESTIONS, size_of
 from notebook_agents.core.call_effects import assess
-from notebook_agents.core.errors import SandboxUnavailable
+from notebook_agents.core.errors import InvalidRequest, SandboxUnavailable
 from notebook_agents.core.events import ApprovalDecided, ApprovalRequested, SecurityViolation
 from notebook_agents.core.policy import EFFECTS, FRESH, MODES, Level, strictest
 from notebook_agents.core.provenance import LEAVING
@@ -92,7 +92,7 @@ async def judge(calls: Sequence[ToolCallPart], bench: Bench) -> dict[str, Judgem
     specs = {spec.name: spec for spec in bench.specs}
     judgements: dict[str, Judgement] = {}
     for call in calls:
-        if call.invalid or call.name not in specs:
+        if call.invalid or call.name not in specs or not _is_valid(call, bench.runner):
             continue
         spec = specs[call.name]
         level = await _enforced(bench.sandbox, strictest(bench.level, spec.security_level))
@@ -288,6 +288,15 @@ def _throttled(judged: Judgement, before: Mapping[str, Judgement]) -> Judgement:
     if judged.decision != "ask" or n_asked < MAX_QUESTIONS:
         return judged
     return replace(judged, decision="deny", rule="throttle", because=TOO_MANY)
+
+
+def _is_valid(call: ToolCallPart, runner: ToolRunner) -> bool:
+    """Whether the tool takes the arguments; nobody is asked about a call that cannot be made."""
+    try:
+        runner.validate(call.name, call.arguments)
+    except InvalidRequest:
+        return False
+    return True
 
 
 async def _enforced(sandbox: Sandbox, level: Level) -> Level:

@@ -18,6 +18,7 @@ import shlex
 from collections.abc import Container, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from notebook_agents.core.call_texts import once
 from notebook_agents.core.errors import InvalidRequest
 from notebook_agents.core.ids import new_id
 from notebook_agents.core.messages import Message, ToolCallPart
@@ -133,7 +134,7 @@ def _arguments(text: str, spec: ToolSpec) -> dict[str, Any]:
 
 def _from_json(text: str, spec: ToolSpec) -> dict[str, Any]:
     try:
-        value, _ = json.JSONDecoder().raw_decode(text)
+        value, _ = json.JSONDecoder(object_pairs_hook=once).raw_decode(text)
     except (ValueError, RecursionError) as error:
         raise _wrong(spec, f"the JSON cannot be read: {error}") from None
     return dict(value)

@@ -81,11 +81,12 @@ def _loop(call: ToolCallPart, history: Sequence[Message]) -> str:
     run = list(takewhile(lambda message: message.role != "user", reversed(history)))
     results = {result.call_id: result for message in run for result in message.tool_results}
     same = [
-        results[other.call_id].content
+        result.content
         for message in run
         for other in message.tool_calls
-        if other.call_id in results and replace(other, call_id=call.call_id) == call
-    ]
+        if (result := results.get(other.call_id)) is not None and not result.is_error
+        if replace(other, call_id=call.call_id) == call
+    ][:SAME_RESULTS]
     if len(same) < SAME_RESULTS or len(set(same)) > 1:
         return ""
     return f"not made again, the same call gave the same result {len(same)} times: use it"

@@ -353,14 +353,14 @@ async def _checked_call(
     if reason := task.repetitions.get(call.call_id):
         return _failure("REPEATED_CALL", reason)
     spec = specs[call.name]
-    judgement = task.judgements[call.call_id]
-    if why := denial(call, task.run, judgement):
-        error_type = DENIALS.get(judgement.rule, "DENIED")
-        return ToolResult(status="denied", content=f"Error: {why}", error_type=error_type)
     try:
         arguments = ports.tools.validate(call.name, call.arguments)
     except InvalidRequest as error:
         return _failure("INVALID_ARGUMENTS", error.message)
+    judgement = task.judgements[call.call_id]
+    if why := denial(call, task.run, judgement):
+        error_type = DENIALS.get(judgement.rule, "DENIED")
+        return ToolResult(status="denied", content=f"Error: {why}", error_type=error_type)
     result = await ports.tools.run(
         ToolInvocation(
             call_id=call.call_id,

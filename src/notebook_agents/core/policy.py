@@ -17,8 +17,12 @@ OnBusy: TypeAlias = Literal["reject", "enqueue", "interrupt", "rollback"]
 
 EFFECTS: tuple[Effect, ...] = get_args(Effect)
 """Least first."""
-FRESH: frozenset[Effect] = frozenset({"external", "privileged"})
-"""What is allowed once at a time: no answer stands for the next call too."""
+FRESH: frozenset[Effect] = frozenset({"network", "external", "privileged"})
+"""What is allowed once at a time: no answer stands for the next call too.
+
+What comes back from the network is strangers' words, after which the next call must be asked about
+anyway (``core/provenance.py``).
+"""
 LEVELS: tuple[Level, ...] = ("low", "medium", "high")
 """Weakest first. ``low`` is process isolation, not a sandbox."""
 

@@ -9,11 +9,11 @@ the model can be told.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
+from notebook_agents.core.call_texts import json_once
 from notebook_agents.core.ids import new_id
 from notebook_agents.core.messages import ToolCallPart
 
@@ -128,7 +128,7 @@ def read_call(raw: str) -> ToolCallPart:
     """The call written between the tags; never raises."""
     call_id = f"call_{new_id()}"
     try:
-        name, arguments = _validated(json.loads(raw))
+        name, arguments = _validated(json_once(raw))
     except (ValueError, RecursionError) as error:
         found = _NAME.search(raw)
         name = found.group(1) if found else ""
@@ -142,7 +142,7 @@ def _validated(call: Any) -> tuple[str, dict[str, Any]]:
         raise ValueError('a tool call is an object with "name" and "arguments"')
     arguments = call.get("arguments", {})
     if isinstance(arguments, str):
-        arguments = json.loads(arguments)
+        arguments = json_once(arguments)
     if not isinstance(arguments, dict):
         raise ValueError('"arguments" is not an object')
     return call["name"], arguments

@@ -172,7 +172,9 @@ def _picture(name: str, figure: Any) -> AttachmentPart | None:
     if not data:
         return None
     content = base64.b64encode(data).decode()
-    return AttachmentPart(kind="image", content=content, name=name, media_type="image/png")
+    return AttachmentPart(
+        kind="image", content=content, name=name, media_type="image/png", is_own=True
+    )
 
 
 async def _known(core: Core, model: str) -> list[ModelInfo]:

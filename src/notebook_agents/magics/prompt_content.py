@@ -110,5 +110,9 @@ def _offer(functions: Sequence[tuple[str, Callable[..., Any]]], session: Session
 
 def _attachment(picture: Picture) -> AttachmentPart:
     return AttachmentPart(
-        kind="image", content=picture.content, name=picture.about, media_type=picture.media_type
+        kind="image",
+        content=picture.content,
+        name=picture.about,
+        media_type=picture.media_type,
+        is_own=True,
     )

@@ -27,6 +27,7 @@ from pydantic_ai.exceptions import (
 from pydantic_ai.messages import PartDeltaEvent, PartStartEvent, TextPart, TextPartDelta
 from pydantic_ai.messages import ToolCallPart as TheirCall
 
+from notebook_agents.core.call_texts import json_once
 from notebook_agents.core.errors import (
     EngineUnavailable,
     InvalidRequest,
@@ -210,10 +211,12 @@ def _calls(response: ModelResponse) -> list[ToolCallPart]:
 
 
 def _call(part: TheirCall) -> ToolCallPart:
+    arguments, invalid = dict[str, Any](), ""
     try:
-        arguments, invalid = part.args_as_dict(raise_if_invalid=True), ""
-    except (ValueError, AssertionError):
-        arguments, invalid = {}, "the arguments are not a JSON object"
+        given = json_once(part.args) if isinstance(part.args, str) and part.args else part.args
+        arguments = dict(given or {})
+    except (ValueError, TypeError, RecursionError):
+        invalid = "the arguments are not a JSON object"
     return ToolCallPart(
         call_id=part.tool_call_id, name=part.tool_name, arguments=arguments, invalid=invalid
     )
