@@ -286,15 +286,15 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
         keys = [key.hex() for key in keyring.secrets()]
         core.redactor.learn(token, self.oauth_client_secret, *keys)
         self._log_filter = RedactingFilter(core.redactor)
-        for handler in serverapp.log.handlers:
+        for handler in _handlers_of(serverapp.log):
             handler.addFilter(self._log_filter)
 
     async def stop_extension(self) -> None:
         """Close the core."""
         if self.services is not None and self.services.core is not None:
             core, self.services.core = self.services.core, None
-            for handler in self.serverapp.log.handlers if self.serverapp else ():
-                if self._log_filter is not None:
+            if self.serverapp is not None and self._log_filter is not None:
+                for handler in _handlers_of(self.serverapp.log):
                     handler.removeFilter(self._log_filter)
             self.activity = None
             self.services.obstacle = "the server is stopping"
@@ -306,6 +306,16 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
     def current_activity(self) -> bool:
         """Whether something works or soon will, so that the server must not be culled."""
         return self.activity is not None and self.activity.is_busy()
+
+
+def _handlers_of(log: Any) -> list[logging.Handler]:
+    """All that write what is logged there."""
+    logger: logging.Logger | None = getattr(log, "logger", log)  # an adapter has one
+    found: list[logging.Handler] = []
+    while logger is not None:
+        found += logger.handlers
+        logger = logger.parent if logger.propagate else None
+    return found
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -179,11 +179,11 @@ def translate(error: BaseException, dialect: Dialect) -> tuple[NotebookAgentsErr
 
 def without_secrets(error: NotebookAgentsError, redactor: Redactor) -> NotebookAgentsError:
     """The same error; where its words hold a secret, a copy without it."""
-    message, details = redactor.text(error.message), redactor.value(dict(error.details))
-    if (message, details) == (error.message, dict(error.details)):
+    said, told = vars(error), redactor.value(vars(error))
+    if told == said:
         return error
     shown = type(error).__new__(type(error))  # its constructor may want other arguments
-    vars(shown).update(vars(error), message=message, details=details)
+    vars(shown).update(told)
     return shown
 
 
