@@ -1,7 +1,7 @@
 """A model that obeys whatever it reads, and tools that only note what was done with them.
 
-What documents order stands in them as ``@@call {"tool": …, "arguments": {…}}``. The model finds it in
-everything it is sent, also in characters that people do not see.
+What documents order stands in them as ``@@call {"tool": …, "arguments": {…}}``. The model finds it
+in everything it is sent, also in characters that people do not see.
 """
 
 from __future__ import annotations
@@ -25,11 +25,18 @@ from notebook_agents.core.models import (
     GenerateText,
     GenerateToolCall,
 )
+from notebook_agents.core.outside_tools import ANY_OUTSIDE
 from notebook_agents.core.runs import ApprovalDecision, Run, StartRun
 from notebook_agents.core.users import Actor
 from notebook_agents.store.holders import Holders
 from notebook_agents.store.store import SqlStore
-from notebook_agents.testing import FakeClock, ScriptedEngine, ScriptedTools, fake_core
+from notebook_agents.testing import (
+    FakeClock,
+    FakeToolServers,
+    ScriptedEngine,
+    ScriptedTools,
+    fake_core,
+)
 from notebook_agents.tools.judging import judge_code, judge_command, judge_file
 
 ANN = Actor(user_id="ann", username="ann")
@@ -142,7 +149,8 @@ class World:
         agent = await self.core.agents.ensure(actor, CreateAgent(name="a"))
         self.agent_id = agent.id
         message = wish.pop("message", None) or user_message(text)
-        given = {"model": MODEL, "tools": tuple(self.core.tools.names())} | wish
+        names = (*self.core.tools.names(), ANY_OUTSIDE)
+        given = {"model": MODEL, "tools": names} | wish
         run = await self.core.runs.start(
             actor, StartRun(agent_id=agent.id, message=message, **given)
         )
@@ -167,6 +175,8 @@ class World:
 
 def make_world(home: Path, **ports: Any) -> World:
     engine, tools, clock = ObeyingEngine(), noting_tools(), FakeClock()
+    host = FakeToolServers(look=lambda _text: tools.document)
+    ports |= {"tool_servers": host, "tool_commands": ("serve",)}
     store = SqlStore.open(f"sqlite:///{home}/store.db", Holders(home / "holders"))
     core = fake_core(
         engine=engine, tools=tools, clock=clock, store=store, home=home / "work", **ports

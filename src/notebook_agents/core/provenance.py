@@ -103,7 +103,9 @@ def _message_for_model(message: Message, is_marked: bool) -> Message:
 def _part_for_model(part: Part, is_marked: bool) -> Part:
     match part:
         case AttachmentPart(kind="text" | "code"):
-            return replace(part, content=visible(part.content))
+            text = visible(part.content)
+            is_strange = part.kind == "text" and not part.is_own
+            return replace(part, content=without_comments(text) if is_strange else text)
         case ToolResultPart():
             text = visible(part.content)
             if part.origin in TAINTING:
