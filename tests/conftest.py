@@ -40,6 +40,8 @@ MAY_BLOCK = {
     "notebook_agents/store/holders.py": {"__init__", "is_alive"},
     # The rules of a time zone, a small local file, when it is named for the first time.
     "notebook_agents/tasks/timetable.py": {"_zone"},
+    # These run on a loop of their own, on a thread: a provisioner of somebody else's may block.
+    "notebook_agents/sandbox/remote.py": {"_start", "_watch", "_signal", "_kill"},
     # The measurements have a loop of their own; what is expected is executed on its main thread,
     # because only there a signal can end code that runs too long.
     "notebook_agents/engine/training/evaluate.py": {"executed_scores", "natural_scores"},

@@ -21,6 +21,7 @@ from notebook_agents.sandbox.channels import Channels, Violation
 from notebook_agents.sandbox.config import OutputBudget
 from notebook_agents.sandbox.output import CallOutput
 from notebook_agents.sandbox.provisioner import SandboxProvisioner
+from notebook_agents.sandbox.remote import RemoteKernel
 
 GRACE_SECONDS = 0.4
 N_INTERRUPTS = 2
@@ -39,7 +40,7 @@ class Call:
     """The running request and why it is being stopped, if it is."""
 
     channels: Channels
-    provisioner: SandboxProvisioner
+    provisioner: SandboxProvisioner | RemoteKernel
     output: CallOutput
     budget: OutputBudget
     deadline: float

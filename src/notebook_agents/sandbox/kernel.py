@@ -11,15 +11,15 @@ from typing import Any, TypeVar
 
 import zmq
 import zmq.asyncio
-from jupyter_client.kernelspec import KernelSpec
 
 from notebook_agents.core.errors import SandboxUnavailable
 from notebook_agents.core.policy import Level
 from notebook_agents.core.tools import SandboxCall, SandboxOutcome, SandboxReason
 from notebook_agents.sandbox.call import Call
 from notebook_agents.sandbox.calling import expression
-from notebook_agents.sandbox.channels import Channels
+from notebook_agents.sandbox.channels import Addresses, Channels
 from notebook_agents.sandbox.config import OutputBudget
+from notebook_agents.sandbox.keeping import keep_text
 from notebook_agents.sandbox.limits import (
     TASKS_AROUND_KERNEL,
     disk_watch,
@@ -29,8 +29,8 @@ from notebook_agents.sandbox.limits import (
 from notebook_agents.sandbox.output import CallOutput
 from notebook_agents.sandbox.plan import LaunchPlan
 from notebook_agents.sandbox.provisioner import Remains, SandboxProvisioner
+from notebook_agents.sandbox.remote import RemoteKernel
 from notebook_agents.sandbox.warden import Watched
-from notebook_agents.sandbox.zygotes import Zygote
 
 T = TypeVar("T")
 
@@ -45,19 +45,14 @@ class ToolKernel:
     """A running kernel and the way to talk to it."""
 
     def __init__(
-        self, plan: LaunchPlan, budget: OutputBudget, zygote: Zygote | None = None
+        self, plan: LaunchPlan, budget: OutputBudget, provisioner: SandboxProvisioner | RemoteKernel
     ) -> None:
         self.plan = plan
         self.is_usable = False
         self.used_at = time.monotonic()
         self.watched: Watched | None = None
         self._budget = budget
-        spec = KernelSpec(
-            argv=plan.command(), display_name="notebook-agents tools", language="python"
-        )
-        self._provisioner = SandboxProvisioner(
-            kernel_id=plan.run_dir.name, kernel_spec=spec, plan=plan, zygote=zygote
-        )
+        self._provisioner = provisioner
         self._channels: Channels | None = None
 
     @property
@@ -75,20 +70,32 @@ class ToolKernel:
         """How the memory limit is kept."""
         return memory_enforcement(self.plan)
 
+    @property
+    def _max_chars(self) -> int:
+        """What code may print: more where the folder is the conversation's own and keeps it."""
+        return self._budget.file_chars if self.plan.quotas else 0
+
     async def start(self, context: zmq.asyncio.Context) -> None:
         """Start it and wait until it answers; SandboxUnavailable when it does not."""
-        arguments = await self._provisioner.pre_launch()
-        await finish(self._provisioner.launch, arguments["cmd"])
-        if not await finish(self._wait_for_sockets):
-            raise await self._refusal("kernel start")
-        prefix, limit = self.plan.socket_prefix, self._budget.message_bytes
-        self._channels = Channels(context, prefix, self._provisioner.key, limit)
+        addresses = await self._launch()
+        self._channels = Channels(context, addresses, self._budget.message_bytes)
         if not await self._shake_hands(self._channels):
             raise await self._refusal("kernel start")
         if missing := await asyncio.to_thread(self._provisioner.lacks):
             raise await self._refusal(*missing)
         self.watched = self._watch()
         self.is_usable = True
+
+    async def _launch(self) -> Addresses:
+        """Start its process; where it listens."""
+        provisioner = self._provisioner
+        if isinstance(provisioner, RemoteKernel):
+            return await provisioner.start()
+        arguments = await provisioner.pre_launch()
+        await finish(provisioner.launch, arguments["cmd"])
+        if not await finish(self._wait_for_sockets, provisioner):
+            raise await self._refusal("kernel start")
+        return Addresses.of_files(self.plan.socket_prefix, provisioner.key)
 
     async def execute(self, request: SandboxCall) -> SandboxOutcome:
         """Run one call; when cancelled, stop it first."""
@@ -103,7 +110,7 @@ class ToolKernel:
         call = Call(
             channels=self._channels,
             provisioner=self._provisioner,
-            output=CallOutput(request_id, self._budget, request.on_output),
+            output=CallOutput(request_id, self._budget, request.on_output, self._max_chars),
             budget=self._budget,
             deadline=started + request.timeout_s,
         )
@@ -116,6 +123,8 @@ class ToolKernel:
         await asyncio.to_thread(watched.look, is_last=self.is_usable)
         self.is_usable = self.is_usable and not watched.verdict
         self.used_at = time.monotonic()
+        if call.output.is_long and self._max_chars:
+            call.output.file = await finish(keep_text, self.plan.workspace, call.output.whole)
         call.has_met_task_limit = watched.n_refused_tasks > refused_before
         return self._outcome(call, duration_ms, (watched.cpu_s - cpu_before) * 1000)
 
@@ -141,6 +150,7 @@ class ToolKernel:
         return SandboxOutcome(
             reason=self._reason(call),
             output=output.text,
+            output_file=output.file,
             value=output.value,
             figures=tuple(output.drawings.kept),
             n_figures_left_out=output.drawings.n_left_out,
@@ -171,10 +181,10 @@ class ToolKernel:
             return "PROCESS_LIMIT"
         return "ERROR" if call.output.error_name else ""
 
-    def _wait_for_sockets(self) -> bool:
+    def _wait_for_sockets(self, provisioner: SandboxProvisioner) -> bool:
         """Connecting before the files exist costs a reconnect; so wait for the last of them."""
         files = [Path(f"{self.plan.socket_prefix}-{number}") for number in range(1, 6)]
-        process = self._provisioner.process
+        process = provisioner.process
         give_up = time.monotonic() + self.plan.start_timeout_s
         while process is not None and process.poll() is None and time.monotonic() < give_up:
             if all(file.exists() for file in files):

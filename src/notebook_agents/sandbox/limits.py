@@ -6,7 +6,7 @@ from notebook_agents.confinement.cgroups import Group
 from notebook_agents.core.errors import SandboxUnavailable
 from notebook_agents.sandbox.bubblewrap import TMP
 from notebook_agents.sandbox.disk import DiskWatch
-from notebook_agents.sandbox.plan import LaunchPlan
+from notebook_agents.sandbox.plan import REMOTE, LaunchPlan
 
 TASKS_AROUND_KERNEL = 8
 """What the mechanism itself may add to the processes of a kernel."""
@@ -19,6 +19,8 @@ REMEDY = (
 
 def memory_enforcement(plan: LaunchPlan) -> str:
     """How the memory limit of a kernel is kept."""
+    if plan.mechanism == REMOTE:
+        return REMOTE
     if plan.groups is not None:
         return "cgroup"
     return "sealed-rlimit" if plan.is_alone else "watchdog"

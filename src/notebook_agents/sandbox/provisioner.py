@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from jupyter_client.connect import KernelConnectionInfo
+from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from traitlets import Any as AnyTrait
 
@@ -286,6 +287,13 @@ class SandboxProvisioner(LocalProvisioner):
             missing=list(missing),
             evidence=evidence,
         )
+
+
+def provisioner_of(plan: LaunchPlan, zygote: Zygote | None) -> SandboxProvisioner:
+    """What starts the kernel of a plan; the specification is made here, never read from files."""
+    spec = KernelSpec(argv=plan.command(), display_name="notebook-agents tools", language="python")
+    name = plan.run_dir.name
+    return SandboxProvisioner(kernel_id=name, kernel_spec=spec, plan=plan, zygote=zygote)
 
 
 def _default_plan(cwd: str | None) -> LaunchPlan:
