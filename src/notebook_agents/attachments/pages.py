@@ -48,24 +48,28 @@ class ExtractingReader:
 
     async def text(self, owner_id: str, page: FetchedPage) -> str:
         """What a reader of the page sees; other than plain text is read in a tool kernel."""
-        key = f"page-{new_id()}"
         try:
-            with tempfile.TemporaryDirectory(prefix="notebook-agents-page-") as folder:
-                source = Path(folder, "page")
-                kind = await asyncio.to_thread(_lay_down, source, page)
-                if kind in READ_IN_KERNEL:
-                    file = StrangersFile(key, owner_id, source)
-                    found = await self._extractor.read(file, kind, lambda _progress: None)
-                else:
-                    found = await asyncio.to_thread(read_plain, source)
-        except (FileUnreadable, InvalidRequest) as failure:
-            raise ToolFailed(
-                f"the page cannot be read: {failure}", reason="PAGE_UNREADABLE"
-            ) from None
+            source, kind = await asyncio.to_thread(_lay_down, page)
+        except InvalidRequest as refusal:
+            raise _unreadable(refusal) from None
+        try:
+            if kind in READ_IN_KERNEL:
+                file = StrangersFile(f"page-{new_id()}", owner_id, source)
+                found = await self._extractor.read(file, kind, lambda _progress: None)
+            else:
+                found = await asyncio.to_thread(read_plain, source)
+        except FileUnreadable as failure:
+            raise _unreadable(failure) from None
+        finally:
+            await asyncio.to_thread(source.unlink)
         return "\n\n".join(_shown(section) for section in found)
 
 
-def _lay_down(source: Path, page: FetchedPage) -> str:
+def _unreadable(failure: Exception) -> ToolFailed:
+    return ToolFailed(f"the page cannot be read: {failure}", reason="PAGE_UNREADABLE")
+
+
+def _lay_down(page: FetchedPage) -> tuple[Path, str]:
     """Write the page down and tell what it is: by its content, but for kinds of text."""
     content = page.content
     head, tail = content[:SAMPLE_BYTES], content[-SAMPLE_BYTES:]
@@ -76,8 +80,9 @@ def _lay_down(source: Path, page: FetchedPage) -> str:
         kind = HTML if page.media_type in MARKUP else kind
         if CHARSETS.fullmatch(page.charset) and decoded(head) is not None:
             content = content.decode(page.charset, "replace").encode()
-    source.write_bytes(content)
-    return kind
+    with tempfile.NamedTemporaryFile(prefix="notebook-agents-page-", delete=False) as file:
+        file.write(content)
+    return Path(file.name), kind
 
 
 def _shown(section: Section) -> str:

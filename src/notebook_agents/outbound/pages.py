@@ -85,25 +85,26 @@ class Pages:
 
     async def _ask(self, place: str) -> FetchedPage | str:
         """The page, or where it is said to be."""
-        timeout = httpx2.Timeout(self._total_timeout_s, connect=CONNECT_TIMEOUT_S)
-        request = httpx2.Request(
-            "GET",
-            place,
-            headers={
-                "User-Agent": USER_AGENT,
-                "Accept": "text/html, text/*, application/json, application/pdf, */*;q=0.1",
-                "Accept-Encoding": PACKINGS,
-            },
-            extensions={"timeout": timeout.as_dict()},
-        )
         try:
-            answer = await (await self._way()).handle_async_request(request)
+            answer = await (await self._way()).handle_async_request(self._request(place))
             async with aclosing(answer):
                 return await _page(place, answer)
-        except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as failure:
+        except httpx2.InvalidURL:
+            raise UrlDenied("the url is not valid", field="url") from None
+        except (httpx2.HTTPError, OSError) as failure:
             if isinstance(failure.__cause__, UrlDenied):
                 raise failure.__cause__ from None
             raise _failed(_plain(failure)) from None
+
+    def _request(self, place: str) -> httpx2.Request:
+        timeout = httpx2.Timeout(self._total_timeout_s, connect=CONNECT_TIMEOUT_S)
+        headers = {
+            "User-Agent": USER_AGENT,
+            "Accept": "text/html, text/*, application/json, application/pdf, */*;q=0.1",
+            "Accept-Encoding": PACKINGS,
+        }
+        extensions = {"timeout": timeout.as_dict()}
+        return httpx2.Request("GET", place, headers=headers, extensions=extensions)
 
     async def _way(self) -> httpx2.AsyncBaseTransport:
         if self._transport is None:

@@ -160,6 +160,8 @@ def _plain(failure: Exception) -> str:
         if isinstance(cause, ssl.SSLError):
             return "no TLS connection could be made"
         cause = cause.__cause__ or cause.__context__
+    if isinstance(failure, httpx2.InvalidURL):
+        return "the url is not valid"
     if isinstance(failure, httpx2.ConnectTimeout):
         return f"no connection within {CONNECT_TIMEOUT_S:g} s"
     if isinstance(failure, httpx2.TimeoutException):
