@@ -69,6 +69,8 @@ for path in ('/proc/sys/kernel/core_pattern', '/proc/sys/vm/overcommit_memory',
     attempt(path, os.open, path, os.O_WRONLY)
 """
     assert bench.output(code) == ""
+    bench.run("os.utime('/dev/full', (1, 1)); os.utime('/dev/tty', (1, 1))")
+    assert [Path(path).stat().st_mtime for path in ("/dev/full", "/dev/tty")] != [1, 1]
 
 
 @every_backend

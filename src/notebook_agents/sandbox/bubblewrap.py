@@ -22,6 +22,7 @@ from notebook_agents.confinement.lockdown import EARLY
 from notebook_agents.core.errors import SandboxUnavailable
 from notebook_agents.sandbox import proctree
 from notebook_agents.sandbox.config import MIB
+from notebook_agents.sandbox.devices import own_nodes
 from notebook_agents.sandbox.fileview import (
     ETC_FILES,
     MASKED_PROC_FILES,
@@ -149,7 +150,7 @@ def _system_view(plan: LaunchPlan, *, has_proc: bool) -> list[str]:
     for file in ETC_FILES:
         arguments += ["--ro-bind-try", file, file]
     arguments += _masked_proc() if has_proc else _stub_of_proc()
-    arguments += ["--dev", "/dev"]
+    arguments += ["--dev", "/dev", *own_nodes(plan.run_dir)]
     arguments += ["--size", str(SHM_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]  # noqa: S108
     return [*arguments, "--size", str(plan.scratch_bytes), "--tmpfs", TMP]
 

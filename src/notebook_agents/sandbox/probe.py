@@ -127,7 +127,8 @@ def _try(config: SandboxConfig, backend: str) -> Trial:
         return Trial(
             backend, "bubblewrap", f"no program {config.bwrap!r} on the PATH", REMEDY_BWRAP
         )
-    with tempfile.TemporaryDirectory(prefix="nba-probe-") as folder:
+    parent = config.run_dir if config.run_dir.is_dir() else None
+    with tempfile.TemporaryDirectory(prefix="probe-", dir=parent) as folder:
         try:
             completed = _run_once(config, backend, Path(folder).resolve())
         except SandboxUnavailable as refusal:
