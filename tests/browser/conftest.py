@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
@@ -23,6 +24,8 @@ from playwright.sync_api import sync_playwright
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 START_TIMEOUT_S = 60
+RUN_ATTEMPTS = 6
+RUN_TIMEOUT_MS = 5_000
 VIEWPORT = {"width": 1000, "height": 1068}
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
 OBSERVE_OUTPUTS = """
@@ -51,6 +54,16 @@ class Lab:
     url: str
     token: str
     folder: Path
+    home: Path
+    """Where the product keeps its records."""
+
+    def n_events(self, type: str, **fields: Any) -> int:
+        """How many events of a kind are recorded so far."""
+        texts = (path.read_text() for path in (self.home / "events").rglob("*.jsonl"))
+        lines = (line for text in texts for line in text.splitlines() if type in line)
+        bodies = (json.loads(line)["body"] for line in lines)
+        wanted = {"type": type} | fields
+        return sum(wanted.items() <= body.items() for body in bodies)
 
 
 @dataclass
@@ -69,6 +82,14 @@ class Page:
         self.page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
         self.page.evaluate(OBSERVE_OUTPUTS)
 
+    def open_in_notebook_7(self, lab: Lab, notebook: str) -> None:
+        """Show a notebook in Notebook 7."""
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.goto(f"{lab.url}/notebooks/{notebook}?token={lab.token}")
+        self.page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
+        idle = self.page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")
+        idle.wait_for(timeout=60_000)
+
     def run_all(self) -> None:
         """Run every cell through the menu."""
         self.page.get_by_role("menuitem", name="Run", exact=True).click()
@@ -76,8 +97,28 @@ class Page:
 
     def run(self, source: str) -> None:
         """Run one cell by keyboard."""
-        self.code_cell(source).locator(".cm-content").click()
-        self.page.keyboard.press("Shift+Enter")
+        self.execute(self.code_cell(source))
+
+    def execute(self, cell: Any) -> None:
+        """Run a cell by keyboard, again where nothing came of it.
+
+        A notebook looks idle before its kernel is connected, and a cell that is run then is left
+        as it was.
+        """
+        from playwright.sync_api import expect
+
+        prompt = cell.locator(".jp-InputPrompt").first
+        before = prompt.text_content()
+        for left in reversed(range(RUN_ATTEMPTS)):
+            cell.locator(".cm-content").first.click()
+            self.page.keyboard.press("Shift+Enter")
+            try:
+                expect(prompt).not_to_have_text(before, timeout=RUN_TIMEOUT_MS)
+            except AssertionError:
+                if not left:
+                    raise
+            else:
+                return
 
     def code_cell(self, text: str) -> Any:
         """The code cell whose source contains a text."""
@@ -101,7 +142,25 @@ class Page:
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
+def lab(server: Lab) -> Iterator[Lab]:
+    """JupyterLab, whose kernels end with the test."""
+    yield server
+    for session in request(server, "api/sessions"):
+        request(server, f"api/sessions/{session['id']}", "DELETE")
+
+
+def request(lab: Lab, path: str, method: str = "GET") -> Any:
+    """What the server answers as JSON; None when that is nothing."""
+    asked = urllib.request.Request(f"{lab.url}/{path}?token={lab.token}", method=method)  # noqa: S310 - our own address
+    with urllib.request.urlopen(asked) as reply:  # noqa: S310
+        content = reply.read()
+    return json.loads(content) if content else None
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """One server for all tests of a process; each has notebooks of names of its own."""
+    tmp_path = tmp_path_factory.mktemp("lab")
     folder = tmp_path / "notebooks"
     shutil.copytree(NOTEBOOKS, folder, ignore=shutil.ignore_patterns(".*", "*.py", "__pycache__"))
     with socket.socket() as probe:
@@ -111,7 +170,7 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
     with _jupyter_lab(tmp_path, port, token, folder) as process:
         url = f"http://127.0.0.1:{port}"
         _wait_until_up(process, f"{url}/api/status?token={token}", tmp_path / "lab.log")
-        yield Lab(url, token, folder)
+        yield Lab(url, token, folder, tmp_path / "agents")
 
 
 @pytest.fixture

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import os
-import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import nbformat
 import pytest
+from jupyter_client.blocking.client import BlockingKernelClient
+from tests.browser.conftest import request
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Lab, Page
@@ -28,6 +29,12 @@ MEAN = "%agent What is the mean of revenue in df?"
 TOTAL = "%agent What is the total revenue by region in df?"
 PLOT = "%agent Plot the revenue by region of df"
 CHANGE = "%agent --live /python_executor code=\"df['tax'] = df.revenue * 0.2\""
+CALL = "/python_executor code=\"df['tax'] = df.revenue * 0.2\""
+ENDLESS = (
+    "%agent --live --yes /python_executor"
+    " code=\"import time; print('partial'); [time.sleep(0.01) for _ in iter(int, 1)]\""
+)
+AGENT_API = "notebook-agents/agent_api/api/v1"
 COLUMNS = "list(df.columns)"
 UNDO = "%agent undo"
 CHAT = "%config AgentMagics.live = True\n%agent chat"
@@ -42,6 +49,8 @@ def test_a_new_user_asks_plots_refuses_allows_undoes_looks_and_schedules(
     lab: Lab, page: Page, tmp_path: Path
 ) -> None:
     (lab.folder / "walk.ipynb").write_text(json.dumps(_notebook(WALK)))
+    n_runs = lab.n_events("run_queued")
+    n_denied = lab.n_events("approval_decided", is_approved=False)
     errors: list[str] = []
     page.page.on("pageerror", lambda error: errors.append(str(error)))
     page.open(lab, "walk.ipynb")
@@ -50,7 +59,7 @@ def test_a_new_user_asks_plots_refuses_allows_undoes_looks_and_schedules(
     walk.plot()
     walk.refuse_allow_and_undo()
     walk.chat()
-    walk.look_at_the_dashboard()
+    walk.look_at_the_dashboard(n_runs + 8, n_denied + 2)
     walk.schedule(lab)
     assert errors == []
     assert page.hosts() <= {"127.0.0.1", "localhost"}
@@ -59,38 +68,72 @@ def test_a_new_user_asks_plots_refuses_allows_undoes_looks_and_schedules(
 def test_the_main_steps_work_in_notebook_7_too(lab: Lab, page: Page, tmp_path: Path) -> None:
     from playwright.sync_api import expect
 
-    change = CHANGE.replace("--live", "--live --yes")
-    (lab.folder / "walk.ipynb").write_text(
-        json.dumps(_notebook([LOAD, MEAN, change, COLUMNS, UNDO, CHAT]))
-    )
+    path = lab.folder / "walk_7.ipynb"
+    path.write_text(json.dumps(_notebook([LOAD, MEAN, CHAT, COLUMNS, UNDO])))
     errors: list[str] = []
     page.page.on("pageerror", lambda error: errors.append(str(error)))
-    page.page.on("request", lambda request: page.requests.append(request.url))
-    page.page.goto(f"{lab.url}/notebooks/walk.ipynb?token={lab.token}")
-    page.page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=PATIENCE_MS)
-    idle = page.page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")
-    idle.wait_for(timeout=PATIENCE_MS)
+    page.open_in_notebook_7(lab, path.name)
     walk = Walk(page, tmp_path)
     page.run("read_csv")
-    expect(page.code_cell("read_csv").locator(".jp-InputPrompt")).to_have_text(
-        "[1]:", timeout=PATIENCE_MS
-    )
     walk.expect(MEAN, "The average revenue in df is 285.402.")
-    page.run(change)
+    page.run("%agent chat")
+    panel = walk.ask("How many rows does df have?", "The number of rows in df is 204.")
+    walk.ask(CALL, "column tax added", is_over=False)
+    panel.get_by_role("button", name="Allow once").press("Enter")
+    expect(panel.get_by_role("button", name="Send", exact=True)).to_be_visible(timeout=PATIENCE_MS)
     walk.expect(COLUMNS, "'revenue', 'tax']")
+    walk.picture("notebook_7")
+    walk.save()
+
+    page.open_in_notebook_7(lab, path.name)
+    expect(panel).to_contain_text("The number of rows in df is 204.", timeout=PATIENCE_MS)
+    expect(panel).to_contain_text("Allowed once")
+    walk.ask("What is the maximum of price in df?", "The maximum price in df is 385.")
     walk.expect(UNDO, "df")
     walk.expect(COLUMNS, "'revenue']")
-    page.run("%agent chat")
-    panel = page.code_cell("%agent chat").locator(".jp-OutputArea").first
-    field = panel.get_by_role("combobox", name="Message")
-    field.fill("How many rows does df have?", timeout=PATIENCE_MS)
-    field.press("Enter")
-    expect(panel).to_contain_text("The number of rows in df is 204.", timeout=PATIENCE_MS)
-    expect(panel.get_by_role("button", name="Send", exact=True)).to_be_visible(timeout=PATIENCE_MS)
-    walk.picture("notebook_7")
+    walk.save()
+    saved = path.read_text()
+    assert "The number of rows in df is 204." in saved
+    assert "The maximum price in df is 385." in saved
     # Notebook itself raises the one that is left out, on every page that it opens.
     assert [error for error in errors if "reading 'schema'" not in error] == []
     assert page.hosts() <= {"127.0.0.1", "localhost"}
+
+
+def test_a_cancel_over_http_stops_code_in_the_notebook_and_keeps_what_it_printed(lab: Lab) -> None:
+    kernel_id = request(lab, "api/kernels", "POST")["id"]
+    connection = lab.home.parent / "runtime" / f"kernel-{kernel_id}.json"
+    client = BlockingKernelClient(connection_file=str(connection))
+    client.load_connection_file()
+    client.start_channels()
+    client.wait_for_ready(timeout=60)
+    client.execute("%load_ext notebook_agents")
+    asked = client.execute(ENDLESS, allow_stdin=False)
+    _shown(client, "partial")
+    [session, *_] = request(lab, f"{AGENT_API}/sessions")["items"]
+    request(lab, f"{AGENT_API}/sessions/{session['id']}/cancel", "POST")
+    final = _shown(client, "stopped")
+    assert "partial" in final
+    assert _reply(client, asked)["status"] == "error"
+    again = client.execute("1 + 1", user_expressions={"n": "1 + 1"})
+    assert _reply(client, again)["user_expressions"]["n"]["data"]["text/plain"] == "2"
+    client.stop_channels()
+    request(lab, f"api/kernels/{kernel_id}", "DELETE")
+
+
+def _shown(client: Any, text: str) -> str:
+    """The next output that has a text."""
+    while True:
+        content = client.get_iopub_msg(timeout=60)["content"]
+        if text in (shown := str(content.get("data", content.get("text", "")))):
+            return shown
+
+
+def _reply(client: Any, request_id: str) -> Any:
+    while True:
+        reply = client.get_shell_msg(timeout=60)
+        if reply["parent_header"]["msg_id"] == request_id:
+            return reply["content"]
 
 
 class Walk:
@@ -131,31 +174,44 @@ class Walk:
         from playwright.sync_api import expect
 
         self.page.run("%agent chat")
-        panel = self.page.code_cell("%agent chat").locator(".jp-OutputArea").first
-        field = panel.get_by_role("combobox", name="Message")
-        field.fill("What is the maximum of price in df?", timeout=PATIENCE_MS)
-        field.press("Enter")
-        expect(panel).to_contain_text("The maximum price in df is 385.", timeout=PATIENCE_MS)
-        send = panel.get_by_role("button", name="Send", exact=True)
-        expect(send).to_be_visible(timeout=PATIENCE_MS)
-        field.fill("/python_executor code=\"df['tax'] = df.revenue * 0.2\"")
-        field.press("Enter")
-        deny = panel.get_by_role("button", name="Deny").first
-        expect(panel).to_contain_text("column tax added", timeout=PATIENCE_MS)
+        panel = self.ask("What is the maximum of price in df?", "The maximum price in df is 385.")
+        self.ask(CALL, "column tax added", is_over=False)
         self._scroll_to("%agent chat")
         self.picture("chat_panel")
-        deny.click()
+        panel.get_by_role("button", name="Deny").first.click()
+        send = panel.get_by_role("button", name="Send", exact=True)
         expect(send).to_be_visible(timeout=PATIENCE_MS)
         expect(panel).to_contain_text("denied", ignore_case=True)
         self.expect(COLUMNS, "'revenue']")
 
-    def look_at_the_dashboard(self) -> None:
+    def ask(self, text: str, answer: str, *, is_over: bool = True) -> Any:
+        """Say something in the panel and wait for what it shows; returns the panel."""
+        from playwright.sync_api import expect
+
+        panel = self.page.code_cell("%agent chat").locator(".jp-OutputArea").first
+        field = panel.get_by_role("combobox", name="Message")
+        field.fill(text, timeout=PATIENCE_MS)
+        field.press("Enter")
+        expect(panel).to_contain_text(answer, timeout=PATIENCE_MS)
+        if is_over:
+            send = panel.get_by_role("button", name="Send", exact=True)
+            expect(send).to_be_visible(timeout=PATIENCE_MS)
+        return panel
+
+    def save(self) -> None:
+        with self.page.page.expect_response(
+            lambda reply: reply.request.method == "PUT" and "/api/contents/" in reply.url
+        ):
+            self.page.page.keyboard.press("Control+s")
+
+    def look_at_the_dashboard(self, n_runs: int, n_denied: int) -> None:
         from playwright.sync_api import expect
 
         self.page.run(DASHBOARD)
         board = self.page.code_cell(DASHBOARD)
-        expect(board.locator(".na-tiles").first).to_contain_text("8runs", timeout=PATIENCE_MS)
-        expect(board.locator(".na-tiles").first).to_contain_text("2calls denied")
+        tiles = board.locator(".na-tiles").first
+        expect(tiles).to_contain_text(f"{n_runs}runs", timeout=PATIENCE_MS)
+        expect(tiles).to_contain_text(f"{n_denied}calls denied")
         expect(board.locator(".js-plotly-plot .ytitle").first).to_be_visible(timeout=PATIENCE_MS)
         self._scroll_to(DASHBOARD)
         self.picture("walk_dashboard")
@@ -165,7 +221,7 @@ class Walk:
         self.expect(TASK, "walk.ipynb")
         self.expect(SCHEDULE, "09:00 CE")
         self.picture("schedule")
-        [task] = _request(lab, "api/v1/tasks")["items"]
+        [task] = request(lab, "api/v1/tasks")["items"]
         assert (task["name"], task["notebook_path"]) == ("Every morning", "walk.ipynb")
         assert task["is_scheduled"]
 
@@ -203,11 +259,6 @@ class Walk:
         if picture:
             self.picture(picture)
         field.press("Enter")
-
-
-def _request(lab: Lab, path: str) -> Any:
-    with urllib.request.urlopen(f"{lab.url}/{path}?token={lab.token}") as reply:  # noqa: S310
-        return json.loads(reply.read())
 
 
 def _notebook(sources: list[str]) -> nbformat.NotebookNode:

@@ -11,6 +11,28 @@ pytestmark = pytest.mark.browser
 RUNNING = {"state": "running", "run_id": "r1", "phase": "Writing…"}
 
 
+DROP = """() => {
+  model.widget_manager.context = { path: "work/deep/mine.ipynb" };
+  const drop = (place, kind, data) => {
+    const mimeData = { hasData: each => each === kind, getData: () => data };
+    const taken = ["lm-dragenter", "lm-dragover", "lm-drop"].map(type => {
+      const event = new Event(type, { bubbles: true, cancelable: true });
+      Object.assign(event, { mimeData, proposedAction: "move", dropAction: "none" });
+      document.querySelector(place).dispatchEvent(event);
+      return event.defaultPrevented;
+    });
+    return taken.every(Boolean);
+  };
+  const cells = [{ cell_type: "code", source: ["df.", "head()"], execution_count: 3 }];
+  return [
+    drop(".na-prompt", "application/vnd.jupyter.cells", cells),
+    drop(".na-composer", "application/x-jupyter-icontents", ["work/my data/a.csv"]),
+    drop(".na-log", "application/vnd.jupyter.cells", cells),
+  ];
+}"""
+"""What the front end does while something is dragged over the message field, and past it."""
+
+
 def test_enter_sends_and_shift_enter_makes_a_line(chat: ChatPage) -> None:
     chat.snapshot()
     field = chat.page.locator(".na-prompt")
@@ -135,6 +157,28 @@ def test_messages_can_be_forked_hidden_undone_and_copied(chat: ChatPage) -> None
     chat.snapshot(messages=[answer | {"is_hidden": True, "undo": {"label": "", "state": "done"}}])
     assert "hidden from the model" in chat.page.locator(".na-assistant").inner_text()
     assert "Undone." in chat.page.locator(".na-assistant").inner_text()
+
+
+def test_thumbs_are_for_those_who_want_them_and_can_be_taken_back(chat: ChatPage) -> None:
+    messages = [text_message("u1", "ask", "user"), text_message("a1", "answer", run_id="r9")]
+    chat.snapshot(messages=messages)
+    assert chat.page.get_by_role("button", name="Good answer").count() == 0
+    chat.snapshot(messages=messages, offers=["feedback"])
+    chat.page.get_by_role("button", name="Good answer").click()
+    chat.snapshot(messages=[messages[0], messages[1] | {"rating": "good"}], offers=["feedback"])
+    good = chat.page.get_by_role("button", name="Good answer", pressed=True)
+    good.click()
+    assert [sent["rating"] for sent in chat.sent("rate")] == ["good", "none"]
+    assert {sent["run_id"] for sent in chat.sent("rate")} == {"r9"}
+
+
+def test_cells_and_files_are_dropped_as_the_notebook_drags_them(chat: ChatPage) -> None:
+    chat.snapshot()
+    accepted = chat.page.evaluate(DROP)
+    assert accepted == [True, True, False]
+    cell, path = chat.sent("attach")
+    assert (cell["sort"], cell["value"], cell["number"]) == ("source", "df.head()", 3)
+    assert (path["sort"], path["value"]) == ("file", '"../my data/a.csv"')
 
 
 def test_names_are_completed_with_the_keyboard(chat: ChatPage) -> None:

@@ -139,6 +139,11 @@ def test_controls_have_names_and_answers_are_said_in_pieces(chat: ChatPage) -> N
         ".na-chat button, .na-chat select, .na-chat textarea, .na-chat input:not([hidden])")]
       .filter(each => !(each.getAttribute("aria-label") || each.textContent).trim()).length"""
     assert chat.page.evaluate(nameless) == 0
+    # Who speaks to the computer says what is read on a button.
+    misnamed = """() => [...document.querySelectorAll(".na-chat button[aria-label]")]
+      .map(each => [each.getAttribute("aria-label"), each.innerText.trim()])
+      .filter(([name, text]) => !name.toLowerCase().includes(text.toLowerCase()))"""
+    assert chat.page.evaluate(misnamed) == []
     chat.page.evaluate(
         """() => { window.said = [];
         const region = document.querySelector(".na-chat [aria-live=polite]");

@@ -124,9 +124,9 @@ def test_reader_at_the_end_stays_there_and_one_who_scrolled_up_is_not_moved(
     chat.settle()
     chat.delta(more)
     assert log.evaluate("e => e.scrollTop") == 100
-    chat.page.get_by_role("button", name="Jump to the latest message").click()
+    chat.page.get_by_role("button", name="Jump to latest message").click()
     assert log.evaluate(distance) < 3
-    assert chat.page.get_by_role("button", name="Jump to the latest message").count() == 0
+    assert chat.page.get_by_role("button", name="Jump to latest message").count() == 0
 
 
 def test_lost_message_is_asked_for_once_and_repaired(chat: ChatPage) -> None:
@@ -208,7 +208,7 @@ def test_question_is_answered_with_the_keyboard_alone(chat: ChatPage) -> None:
     for _ in range(20):
         chat.page.keyboard.press("Tab")
         label = chat.page.evaluate("() => document.activeElement.getAttribute('aria-label')")
-        if label == "Allow Run in notebook once":
+        if label == "Allow once: Run in notebook":
             break
     chat.page.keyboard.press("Enter")
     (sent,) = chat.sent("decide")
@@ -221,16 +221,16 @@ def test_question_does_not_take_the_focus_from_one_who_writes(chat: ChatPage) ->
     chat.page.locator(".na-prompt").fill("half a sentence")
     chat.snapshot(messages=[as_approval(), text_message("a1", LINES)], run=RUNNING)
     assert chat.page.locator(".na-prompt").evaluate("e => e === document.activeElement")
-    chat.page.get_by_role("button", name="Go to the question").click()
+    chat.page.get_by_role("button", name="1 question waits for your answer").click()
     assert chat.page.locator(".na-approval").evaluate("e => e === document.activeElement")
-    assert chat.page.get_by_role("button", name="Go to the question").count() == 0
+    assert chat.page.get_by_role("button", name="1 question waits for your answer").count() == 0
 
 
 def test_call_can_be_edited_or_denied_with_words(chat: ChatPage) -> None:
     chat.snapshot(messages=[as_approval()], run=RUNNING | {"state": "waiting"})
-    chat.page.get_by_role("button", name="Edit Run in notebook").click()
+    chat.page.get_by_role("button", name="Edit: Run in notebook").click()
     chat.page.get_by_label("Code, as it will run").fill("df.copy()")
-    chat.page.get_by_role("button", name="Allow Run in notebook once").click()
+    chat.page.get_by_role("button", name="Allow once: Run in notebook").click()
     assert chat.sent("decide")[0]["arguments"] == {"code": "df.copy()"}
     chat.snapshot(messages=[as_approval("k2")], run=RUNNING | {"state": "waiting"})
     chat.page.get_by_label("What to do instead, if denied").fill("only count the rows")
