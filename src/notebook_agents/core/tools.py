@@ -164,6 +164,8 @@ class SandboxOutcome:
     """Empty when all went well."""
     output: str = ""
     """stdout, stderr and the last expression's text, in order; capped, with a marker."""
+    output_file: str = ""
+    """The file in the workspace that holds all of a long output."""
     value: Any = None
     """What ``function`` returned."""
     figures: tuple[Figure, ...] = ()

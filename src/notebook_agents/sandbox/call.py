@@ -109,7 +109,9 @@ class Call:
         if is_killed or await poller.poll(END_MILLISECONDS):
             self.is_lost = True
         else:
-            self._stop("OUTPUT_LIMIT")
+            # The connection is not made again, so nothing more would be heard of this kernel.
+            self.stopped_for = self.stopped_for or "OUTPUT_LIMIT"
+            self._kill()
 
     async def _read(self) -> None:
         channels = self.channels

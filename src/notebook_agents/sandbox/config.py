@@ -82,7 +82,7 @@ class OutputBudget:
     text_chars: int = MIB
     """What is told of what a call prints; of more, the beginning and the end."""
     end_chars: int = 64 * 1024
-    file_chars: int = 16 * MIB
+    file_chars: int = 4 * MIB
     """What a call may print where all of it can be kept in a file; elsewhere ``text_chars``."""
     n_messages: int = 10_000
     message_bytes: int = 8 * MIB

@@ -22,6 +22,10 @@ class CallOutput:
     request_id: str
     budget: OutputBudget
     on_output: Callable[[str], None]
+    max_chars: int = 0
+    """What the code may print before it is stopped, where the rest can be kept in a file."""
+    file: str = ""
+    """The file with everything, once it was written."""
     value: Any = None
     error_name: str = ""
     error_message: str = ""
@@ -47,11 +51,25 @@ class CallOutput:
 
     @property
     def text(self) -> str:
-        """Everything printed and shown, cut at the budget with a marker."""
-        text = "".join(self._pieces)
-        if not self.is_over_budget:
-            return text
-        return f"{text}\n... output cut after {self._n_chars} characters"
+        """Everything printed and shown; of too much the beginning and the end, with a marker."""
+        whole, room = self.whole, self.budget.text_chars
+        stop = f"\n... output cut after {self._n_chars} characters" if self.is_over_budget else ""
+        if len(whole) <= room:
+            return whole + stop
+        n_end = min(self.budget.end_chars, room // 2)
+        where = f"; all of it is in {self.file!r}" if self.file else ""
+        marker = f"\n... {len(whole) - room} characters left out{where} ...\n"
+        return whole[: room - n_end] + marker + whole[len(whole) - n_end :] + stop
+
+    @property
+    def whole(self) -> str:
+        """Everything printed and shown until the code was stopped."""
+        return "".join(self._pieces)
+
+    @property
+    def is_long(self) -> bool:
+        """Whether `text` leaves something out."""
+        return self._n_chars > self.budget.text_chars
 
     def published(self, message: KernelMessage) -> None:
         """Take a message of the output channel; those of other requests are not ours."""
@@ -109,7 +127,8 @@ class CallOutput:
         return not self._pieces or self._pieces[-1].endswith("\n")
 
     def _add(self, text: str) -> None:
-        room = max(self.budget.text_chars - self._n_chars, 0)
+        shown = max(self.budget.text_chars - self._n_chars, 0)
+        room = max(max(self.max_chars, self.budget.text_chars) - self._n_chars, 0)
         if len(text) > room:
             self.is_over_budget = True
             self.n_dropped += len(text) - room
@@ -117,7 +136,8 @@ class CallOutput:
         if text:
             self._pieces.append(text)
             self._n_chars += len(text)
-            self.on_output(text)
+        if text[:shown]:
+            self.on_output(text[:shown])
 
     def _fail(self, content: dict[str, Any]) -> None:
         self.error_name = _text(content.get("ename"))[:MAX_ERROR_CHARS] or "Error"

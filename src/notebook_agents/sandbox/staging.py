@@ -8,6 +8,7 @@ names that people run things from, bounded in number and size. All functions blo
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ from notebook_agents.sandbox.fileview import covered_entries
 from notebook_agents.sandbox.plan import OUTPUTS, LaunchPlan
 
 MAX_DEPTH = 16
+RESERVED = re.compile("con|prn|aux|nul|(?:com|lpt)[0-9]", re.IGNORECASE)
+"""Names that are devices on Windows, whatever their ending."""
 
 
 @dataclass(slots=True)
@@ -71,10 +74,18 @@ def take_back(plan: LaunchPlan, allowance: Allowance) -> tuple[str, ...]:
             relative = path.relative_to(plan.outputs)
             if any(is_protected(part, plan.protected) for part in relative.parts):
                 events.append(f"{relative.name!r} was not taken back: a protected name")
+            elif not all(map(is_plain, relative.parts)) or os.fstat(fd).st_nlink > 1:
+                events.append(f"{relative.name!r} was not taken back: a strange name or a link")
             elif not _place(fd, goal, relative, allowance):
                 events.append("files in 'outputs' were not taken back: there are too many")
                 break
     return tuple(dict.fromkeys(events))
+
+
+def is_plain(name: str) -> bool:
+    """Whether a name means the same on every system and is seen as what it is."""
+    is_reserved = RESERVED.fullmatch(name.partition(".")[0]) is not None
+    return name.isprintable() and not name.startswith(".") and "\\" not in name and not is_reserved
 
 
 @dataclass(slots=True)

@@ -12,11 +12,12 @@ from notebook_agents.core.tools import SandboxOutcome, SandboxReason
 from notebook_agents.tools.context import ToolContext, explain
 from notebook_agents.tools.definition import ToolOutput, define_tool, judged_by
 from notebook_agents.tools.judging import judge_code
-from notebook_agents.tools.texts import fit_lines, plain
+from notebook_agents.tools.texts import MAX_CHARS, fit_lines, plain
 
 EXIT_CODES: dict[SandboxReason, int] = {"": 0, "ERROR": 1, "TIMEOUT": 124}
 KILLED = 137
 """Exit code of everything else: the code was ended from outside."""
+LAST_LINES, MAX_LINE_CHARS = 3, 100
 FIGURE = "[figure]"
 LARGE_FIGURE = "[figure, too large to show]"
 
@@ -34,6 +35,8 @@ async def python_executor(
     outcome = await context.execute(code, timeout_s=timeout)
     value, error_type = _value(outcome), ""
     content = _content(outcome, value["output"].strip())
+    if outcome.output_file:
+        content += _ending(value["output"].rstrip(), outcome.output_file)
     if outcome.reason:
         error_type, message = explain(outcome, context.invocation, timeout)
         value |= {"error": message, "traceback": plain(outcome.traceback)}
@@ -47,6 +50,12 @@ def _content(outcome: SandboxOutcome, printed: str) -> str:
     marks = [FIGURE] * len(outcome.figures) + [LARGE_FIGURE] * outcome.n_figures_left_out
     texts = fit_lines(printed.split("\n") if printed else [], "lines"), fit_lines(marks, "figures")
     return "\n".join(text for text in texts if text)
+
+
+def _ending(printed: str, file: str) -> str:
+    """The last lines of a very long output, which mostly tell its result, and where it all is."""
+    last = [line[:MAX_LINE_CHARS] for line in printed[-MAX_CHARS:].split("\n")[-LAST_LINES:]]
+    return "\n".join([f"\n... all of it is in {file!r}; it ends with:", *last])
 
 
 def _value(outcome: SandboxOutcome) -> dict[str, Any]:
