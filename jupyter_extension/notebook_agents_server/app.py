@@ -286,7 +286,7 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
         keys = [key.hex() for key in keyring.secrets()]
         core.redactor.learn(token, self.oauth_client_secret, *keys)
         self._log_filter = RedactingFilter(core.redactor)
-        for handler in _handlers_of(serverapp.log):
+        for handler in _handlers_of(self.log, serverapp.log):
             handler.addFilter(self._log_filter)
 
     async def stop_extension(self) -> None:
@@ -294,7 +294,7 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
         if self.services is not None and self.services.core is not None:
             core, self.services.core = self.services.core, None
             if self.serverapp is not None and self._log_filter is not None:
-                for handler in _handlers_of(self.serverapp.log):
+                for handler in _handlers_of(self.log, self.serverapp.log):
                     handler.removeFilter(self._log_filter)
             self.activity = None
             self.services.obstacle = "the server is stopping"
@@ -308,13 +308,14 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
         return self.activity is not None and self.activity.is_busy()
 
 
-def _handlers_of(log: Any) -> list[logging.Handler]:
+def _handlers_of(*logs: Any) -> set[logging.Handler]:
     """All that write what is logged there."""
-    logger: logging.Logger | None = getattr(log, "logger", log)  # an adapter has one
-    found: list[logging.Handler] = []
-    while logger is not None:
-        found += logger.handlers
-        logger = logger.parent if logger.propagate else None
+    found: set[logging.Handler] = set()
+    for log in logs:
+        logger: logging.Logger | None = getattr(log, "logger", log)  # an adapter has one
+        while logger is not None:
+            found.update(logger.handlers)
+            logger = logger.parent if logger.propagate else None
     return found
 
 

@@ -12,6 +12,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from jupyter_server.auth.authorizer import Authorizer
+from jupyter_server.base.handlers import APIVersionHandler
+from jupyter_server.services.api.handlers import (
+    APISpecHandler,
+    APIStatusHandler,
+    IdentityHandler,
+)
 
 if TYPE_CHECKING:
     from jupyter_server.auth.identity import User
@@ -25,18 +31,22 @@ HUB_USER_ENV = "JUPYTERHUB_USER"
 """A Hub says here whose server it started; a service is nobody's."""
 
 
+LOOKS = (APIVersionHandler, APIStatusHandler, APISpecHandler, IdentityHandler)
+"""All of Jupyter's that people may ask; others call themselves ``api`` too and tell of files."""
+
+
 class OwnResourcesOnly(Authorizer):
     """Lets people read the server's state and do nothing else with Jupyter's own resources."""
 
     def is_authorized(
         self,
-        handler: JupyterHandler,  # noqa: ARG002 - what Jupyter gives
-        user: User,  # noqa: ARG002
+        handler: JupyterHandler,
+        user: User,  # noqa: ARG002 - what Jupyter gives
         action: str,
         resource: str,
     ) -> bool:
         """Whether it is no more than a look at ``/api`` or ``/api/status``."""
-        return (action, resource) == ("read", "api")
+        return (action, resource) == ("read", "api") and isinstance(handler, LOOKS)
 
 
 def is_hub_service() -> bool:

@@ -47,13 +47,16 @@ def log(jp_serverapp: ServerApp, core: Core) -> Iterator[io.StringIO]:
     core.redactor.learn(CANARY)
     written = io.StringIO()
     handler = logging.StreamHandler(written)
-    jp_serverapp.log.addHandler(handler)
+    app = jp_serverapp.extension_manager.extension_points["notebook_agents"].app
+    for logger in (app.log, jp_serverapp.log):
+        logger.addHandler(handler)
     options = {"services": services_of(jp_serverapp)}
     path = f"{jp_serverapp.base_url}broken/([a-z]+)"
     routes: Any = [(path, Broken, options)]
     jp_serverapp.web_app.add_handlers(".*$", routes)  # type: ignore[no-untyped-call]
     yield written
-    jp_serverapp.log.removeHandler(handler)
+    for logger in (app.log, jp_serverapp.log):
+        logger.removeHandler(handler)
 
 
 async def test_n15_an_unknown_failure_says_its_id_and_nothing_else(
