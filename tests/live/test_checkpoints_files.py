@@ -45,6 +45,15 @@ def undo(checkpoints: Checkpoints, *, is_forced: bool = False) -> Undone:
     return checkpoints.undo(checkpoints.history()[0], is_forced=is_forced)
 
 
+AT_THE_BOTTOM = """
+def dive():
+    try:
+        dive()
+    except RecursionError:
+        open('data.csv', 'w').close()
+dive()
+"""
+"""Truncates a file where there is hardly room for another call, so that keeping it may fail."""
 CHANGES = {
     "rewritten": "open('data.csv', 'w').close()",
     "appended to": "f = open('data.csv', 'a'); f.write('2'); f.close()",
@@ -236,3 +245,12 @@ def test_a_card_names_files_outside_the_folder_as_what_undo_cannot_restore(tmp_p
 def test_a_dry_run_that_was_ended_without_a_change_says_so(stopped: Stopped) -> None:
     assert Preview(stopped=stopped).lines()[0].endswith("Until then it changed nothing.")
     assert Preview(stopped=stopped, output="x").lines()[0].endswith("Until then:")
+
+
+def test_a_file_whose_keeping_failed_is_named_by_undo(checkpoints: Checkpoints) -> None:
+    run(checkpoints, AT_THE_BOTTOM)
+    undone = undo(checkpoints)
+    is_back = Path("data.csv").read_text() == "a\n1\n"
+    told = [line for line in undone.lines if "data.csv" in line]
+    assert is_back or told == ["  not restored: file data.csv: keeping it failed: RecursionError"]
+    assert told
