@@ -37,19 +37,53 @@ def script(folder: Path, text: str) -> str:
     return str(path)
 
 
-def test_a_refusing_bubblewrap_makes_medium_unavailable_with_its_words(tmp_path: Path) -> None:
+def test_a_refusing_bubblewrap_is_left_for_landlock_and_both_are_told(tmp_path: Path) -> None:
     config = SandboxConfig(tmp_path, bwrap=script(tmp_path, REFUSING))
     low, medium, high = probe(config)
-    assert (low.is_available, medium.is_available, high.is_available) == (True, False, False)
+    assert (low.is_available, medium.backend, high.backend) == (True, "landlock", "landlock")
+    refused, without_proc, chosen = medium.mechanisms
+    assert refused.missing == without_proc.missing == ("user namespaces",)
+    assert refused.evidence == "bwrap: No permissions to create new namespace"
+    assert refused.remedy
+    assert chosen.is_available
+    assert "own process, IPC and host name spaces" not in medium.enforces
+
+
+def test_where_no_mechanism_works_the_levels_say_what_each_lacks(tmp_path: Path) -> None:
+    bwrap = script(tmp_path, REFUSING)
+    config = SandboxConfig(tmp_path, bwrap=bwrap, backends=("namespaces", "namespaces-noproc"))
+    _, medium, high = probe(config)
+    assert (medium.is_available, high.is_available) == (False, False)
     assert medium.missing == ("user namespaces",)
     assert medium.evidence == "bwrap: No permissions to create new namespace"
     assert medium.remedy
 
 
+def test_a_second_filter_that_does_not_hold_ends_high_and_landlock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("notebook_agents.sandbox.probe.SEAL_CHECK", os.devnull)
+    _, medium, high = probe(SandboxConfig(tmp_path), everything=True)
+    assert (medium.backend, high.is_available) == ("namespaces", False)
+    assert [tried.is_available for tried in medium.mechanisms] == [True, True, False]
+    assert set(high.missing) == {"late system call filter"}
+
+
+def test_the_mechanisms_of_this_machine_each_work_for_both_levels(
+    tmp_path: Path, medium_works: None
+) -> None:
+    _, medium, high = probe(SandboxConfig(tmp_path), everything=True)
+    assert [tried.backend for tried in medium.mechanisms] == [
+        *("namespaces", "namespaces-noproc", "landlock"),
+    ]
+    assert medium.has_children or medium.backend == "landlock"
+    assert not high.has_children
+
+
 async def test_a_bubblewrap_that_confines_nothing_is_found_out(
     make_bench: MakeBench, tmp_path: Path, workspace: Path
 ) -> None:
-    bench = make_bench("medium", bwrap=script(tmp_path, IGNORING))
+    bench = make_bench("medium", bwrap=script(tmp_path, IGNORING), backends=("namespaces",))
     with pytest.raises(SandboxUnavailable) as caught:
         await bench.run("open('marker', 'w')")
     assert "net namespace" in caught.value.details["missing"]

@@ -23,8 +23,8 @@ from notebook_agents.tools.registry import GROUP, Registry
 from .conftest import ToolBench
 
 BUILT_IN = [
-    "database_query", "file_editor", "file_reader", "file_writer", "inspect_variable", "list_files",
-    "python_executor", "search_files", "shell", "text_compare", "text_statistics", "think",
+    "code_analyzer", "database_query", "file_editor", "file_reader", "file_writer",
+    "inspect_variable", "list_files", "python_executor", "search_files", "shell", "text_compare", "text_statistics", "think",
 ]  # fmt: skip
 PLUGIN = """
 from notebook_agents.tools.definition import define_tool
@@ -155,7 +155,7 @@ async def test_a_tool_that_hangs_times_out() -> None:
 
 
 async def test_a_level_that_cannot_be_enforced_is_raised(run_dir: Path, workspace: Path) -> None:
-    sandbox = KernelSandbox(SandboxConfig(run_dir, bwrap="no-such-bwrap"))
+    sandbox = KernelSandbox(SandboxConfig(run_dir, backends=("namespaces",), bwrap="no-such-bwrap"))
     bench = ToolBench(Registry(sandbox, [list_files]), workspace, "medium")
     with pytest.raises(SandboxUnavailable):
         await bench.use("list_files")

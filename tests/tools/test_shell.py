@@ -129,13 +129,28 @@ async def test_without_walls_around_it_nothing_runs(tools: ToolBench) -> None:
 
 @pytest.fixture
 def fallen(run_dir: Path, workspace: Path) -> ToolBench:
-    sandbox = KernelSandbox(SandboxConfig(run_dir, fallback="low", bwrap="no-such-bwrap"))
+    sandbox = KernelSandbox(SandboxConfig(run_dir, fallback="low", backends=()))
     return ToolBench(Registry.from_entry_points(sandbox, enabled=["shell"]), workspace, "medium")
 
 
 async def test_a_deployment_that_falls_back_to_low_runs_none(fallen: ToolBench) -> None:
     assert (await fallen.use("shell", command="true")).error_type == "SANDBOX_REQUIRED"
     await fallen.registry.aclose()
+
+
+@pytest.fixture
+def single(run_dir: Path, workspace: Path) -> ToolBench:
+    """Tools within walls that keep code to one process."""
+    sandbox = KernelSandbox(SandboxConfig(run_dir, backends=("landlock",)))
+    return ToolBench(Registry.from_entry_points(sandbox, enabled=["shell"]), workspace, "medium")
+
+
+async def test_walls_within_which_nothing_can_be_started_are_named(single: ToolBench) -> None:
+    result = await single.use("shell", command="touch made")
+    await single.registry.aclose()
+    assert result.error_type == "SANDBOX_REQUIRED"
+    assert "no child processes" in result.content
+    assert not (single.workspace / "made").exists()
 
 
 def test_it_needs_the_level_that_has_walls(registry: Registry) -> None:

@@ -38,13 +38,7 @@ async def shell(
 ) -> ToolOutput:
     """Run a shell command in the working directory and return what it prints."""
     invocation = context.invocation
-    if await context.sandbox.resolve(invocation.level) == "low":
-        raise ToolFailed(
-            "shell commands run at level 'medium' or above only, and here it cannot be enforced;"
-            " use python_executor",
-            tool=invocation.name,
-            reason="SANDBOX_REQUIRED",
-        )
+    await _need_programs(context)
     found = await context.call(
         "notebook_agents.tools.shelling:run_command",
         root=invocation.workspace,
@@ -58,6 +52,24 @@ async def shell(
     error_type, message = _failure(found)
     content = f"Error: {message}" + (f"\nPrinted:\n{printed}" if printed else "")
     return ToolOutput(content=content, value=found | {"error": message}, error_type=error_type)
+
+
+async def _need_programs(context: ToolContext) -> None:
+    """Refuse where there are no walls, or walls within which no program can be started."""
+    level = await context.sandbox.resolve(context.invocation.level)
+    reports = {report.level: report for report in await context.sandbox.levels()}
+    if level == "low":
+        why = "shell commands run at level 'medium' only, and here it cannot be enforced"
+    elif not reports[level].has_children:
+        why = (
+            f"shell commands start programs, and at level {level!r} this machine keeps code to"
+            f" a single process ({reports[level].backend}: no child processes)"
+        )
+    else:
+        return
+    raise ToolFailed(
+        f"{why}; use python_executor", tool=context.invocation.name, reason="SANDBOX_REQUIRED"
+    )
 
 
 def _failure(found: dict[str, object]) -> tuple[str, str]:
