@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from notebook_agents.core.models import BUNDLED_MODEL, ModelInfo
 BUNDLED_FOLDER = Path(__file__).parent / "bundled"
 _LARGEST_HEADER = 100_000_000
 """Bytes; the limit of the safetensors format."""
+_SHARD = re.compile(r"[\w.-]+\.safetensors")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +110,22 @@ def has_weights(folder: Path) -> bool:
         return False
     index = folder / "model.safetensors.index.json"
     if index.is_file():
-        names = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
-        return all((folder / name).is_file() for name in names)
+        names = _shards(index)
+        return bool(names) and all((folder / name).is_file() for name in names)
     return (folder / "model.safetensors").is_file()
+
+
+def _shards(index: Path) -> set[str]:
+    """The files that an index names; none when one is no safetensors file of its own folder.
+
+    A file of any other kind would be unpickled by whoever loads it.
+    """
+    try:
+        names = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return set()
+    is_plain = all(isinstance(name, str) and _SHARD.fullmatch(name) for name in names)
+    return names if is_plain else set()
 
 
 def _bundled() -> Entry:
@@ -186,7 +201,7 @@ def _weights(folder: Path) -> tuple[int, int | None]:
     paths = list(folder.glob("*.safetensors"))
     try:
         n_parameters = sum(map(_n_parameters, paths))
-    except ValueError:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         n_parameters = None
     return sum(path.stat().st_size for path in paths), n_parameters
 
@@ -195,7 +210,9 @@ def _n_parameters(path: Path) -> int:
     """From a safetensors header: 8 bytes of length, little-endian, then JSON."""
     with path.open("rb") as file:
         n_bytes = int.from_bytes(file.read(8), "little")
-        header = json.loads(file.read(min(n_bytes, _LARGEST_HEADER)))
+        if n_bytes > min(path.stat().st_size, _LARGEST_HEADER):
+            raise ValueError(f"{path.name} claims a header of {n_bytes} bytes")
+        header = json.loads(file.read(n_bytes))
     tensors = (tensor for name, tensor in header.items() if name != "__metadata__")
     return sum(prod(tensor["shape"]) for tensor in tensors)
 

@@ -25,9 +25,15 @@ class Encoder:
         told = json.loads(settings.read_text("utf-8")) if settings.is_file() else {}
         self._max_tokens = int(told.get("max_seq_length", DEFAULT_TOKENS))
         self._device = device
-        self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        self._tokenizer = AutoTokenizer.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
         model = AutoModel.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
+            folder,
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            dtype=torch.float32,
         )
         self._model = model.eval().to(device)
 

@@ -212,7 +212,9 @@ def load_model(entry: Entry, device: str) -> LoadedModel:
         raise entry.missing()
     where = choose_device(device)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
         # Settles its truncation and padding now: changing them later would clash with the
         # inference thread, which decodes with the same tokenizer.
         tokenizer("")
@@ -264,7 +266,7 @@ def choose_device(device: str) -> torch.device:
 
 def _model_class(folder: Path) -> Any:
     """The class that generates text; of a vision model, the whole model does."""
-    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     if config.model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
         return AutoModelForCausalLM
     return AutoModelForImageTextToText
