@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import logging
 import re
+import socket
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,10 +58,11 @@ class EgressProxy:
         self._hosts = frozenset(parse_target(f"https://{host}/").host for host in hosts)
         self._most_bytes = most_bytes
 
-    async def open(self, socket: Path, label: str) -> Way:
+    async def open(self, path: Path, label: str) -> Way:
         """Listen for one kernel."""
         way = Way(self._guard, self._hosts, self._most_bytes, label)
-        way.server = await asyncio.start_unix_server(way.serve, socket, limit=MAX_HEAD_BYTES)
+        bound = await asyncio.to_thread(_bound, path)
+        way.server = await asyncio.start_unix_server(way.serve, sock=bound, limit=MAX_HEAD_BYTES)
         return way
 
 
@@ -208,6 +210,12 @@ class Way:
         _log.info("tool kernel %s: %s", self._label, event)
         if len(self._events) < MAX_EVENTS:
             self._events.append(event)
+
+
+def _bound(path: Path) -> socket.socket:
+    bound = socket.socket(socket.AF_UNIX)
+    bound.bind(str(path))
+    return bound
 
 
 async def _head(reader: asyncio.StreamReader) -> bytes:

@@ -7,6 +7,7 @@ somebody's code get it: those that read strangers' files never do.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -33,7 +34,7 @@ class Pass(Protocol):
 class Egress(Protocol):
     """Opens ways out."""
 
-    async def open(self, socket: Path, label: str) -> Pass:
+    async def open(self, path: Path, label: str) -> Pass:
         """Listen at a socket for the kernel of that label."""
         ...
 
@@ -66,7 +67,7 @@ async def with_way(
         return plan, None  # nothing keeps code from the network at level low
     if why := _why_closed(plan):
         return plan, _Closed(f"network: no host can be reached {why}")
-    plan.socket_folder.mkdir(mode=0o700, exist_ok=True)
+    await asyncio.to_thread(plan.socket_folder.mkdir, mode=0o700, exist_ok=True)
     socket = plan.socket_folder / SOCKET_NAME
     opened = await egress.open(socket, call.key)
     return replace(plan, network_socket=str(socket)), opened

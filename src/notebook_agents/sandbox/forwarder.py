@@ -32,7 +32,10 @@ async def _serve(socket: str, ports: list[int], ready: threading.Event) -> None:
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             there, back = await asyncio.open_unix_connection(socket)
-            await asyncio.gather(_pump(reader, back), _pump(there, writer))
+            try:
+                await asyncio.gather(_pump(reader, back), _pump(there, writer))
+            finally:
+                back.close()
         writer.close()
 
     server = await asyncio.start_server(carry, LOOPBACK, 0)
@@ -46,4 +49,4 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         while piece := await reader.read(PIECE_BYTES):
             writer.write(piece)
             await writer.drain()
-    writer.close()
+        writer.write_eof()
