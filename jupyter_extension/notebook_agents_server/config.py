@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,18 @@ class ServerSettings(HasTraits):
         ("", *LEVELS),
         "",
         help="Level to use where another cannot be enforced; empty refuses the call instead.",
+    ).tag(config=True)
+    sandbox_allow_soft_memory = Bool(
+        True,
+        help="""Whether medium may run where memory is only watched from outside, which takes a
+        tenth of a second to notice: on a laptop without writable control groups. High never may.
+        """,
+    ).tag(config=True)
+    sandbox_calls_per_user = Int(
+        8, min=1, help="Tool calls of one user that run at once; 64 more wait, others are refused."
+    ).tag(config=True)
+    sandbox_disk_bytes = Int(
+        1 << 30, min=1, help="What one tool kernel may write into its workspace, in bytes."
     ).tag(config=True)
     tools = Listing(
         Unicode(),
@@ -345,29 +358,8 @@ class ServerSettings(HasTraits):
             "tools": None if self.tools is None else tuple(self.tools),
             "providers": None if self.providers is None else tuple(self.providers),
         }
-        for name in (
-            "database_url",
-            "redis_url",
-            "redis_prefix",
-            "default_model",
-            "engine_url",
-            "engine_token",
-            "engine_certificate",
-            "engine_device",
-            "engine_threads",
-            "sandbox_level",
-            "sandbox_fallback",
-            "price_catalogue",
-            "personas_dir",
-            "mcp_allow_private",
-            "task_workers",
-            "dask_scheduler",
-            "task_folder",
-            "webhook_allow_private",
-            "max_upload_bytes",
-            "upload_quota_bytes",
-            "upload_keep_days",
-        ):
+        same = {field.name for field in fields(BuildConfig)} & set(self.trait_names())
+        for name in same - given.keys():
             given[name] = getattr(self, name)
         given["outbound"] = OutboundConfig(
             refused_networks=tuple(self.outbound_refused_networks),

@@ -341,6 +341,9 @@ def _sandbox(config: BuildConfig) -> KernelSandbox:
             fallback=config.sandbox_fallback,
             writable_root=_workspaces(config),
             private=_private(config),
+            allow_soft_memory=config.sandbox_allow_soft_memory,
+            max_calls_per_owner=config.sandbox_calls_per_user,
+            max_disk_bytes=config.sandbox_disk_bytes,
             egress=WaysOut(config.outbound).of_sandboxes(),
         )
     )

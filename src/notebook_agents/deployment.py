@@ -85,6 +85,12 @@ class BuildConfig:
     sandbox_fallback: Level | Literal[""] = ""
     """The level to use where another cannot be enforced; empty refuses instead."""
     tools: tuple[str, ...] | None = None
+    sandbox_allow_soft_memory: bool = True
+    """Whether ``medium`` may run where the limit of memory is only watched."""
+    sandbox_calls_per_user: int = 8
+    """Tool calls of one user that run at once."""
+    sandbox_disk_bytes: int = 1 << 30
+    """What one tool kernel may write into its workspace."""
     """Names of the tools to offer; None offers every installed one."""
     price_catalogue: str = ""
     """TOML file of GPU prices; empty is ``price_catalogue.toml`` in ``home``, else the shipped."""
