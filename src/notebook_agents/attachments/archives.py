@@ -10,6 +10,7 @@ import re
 import stat
 import struct
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from unicodedata import normalize
 from zipfile import BadZipFile, ZipFile, ZipInfo
@@ -82,7 +83,7 @@ def _check_sizes(entries: Sequence[ZipInfo]) -> None:
 def _check_places(entries: Sequence[ZipInfo]) -> None:
     """Entries that share bytes unpack to more than any of them claims."""
     placed = sorted(entries, key=lambda entry: entry.header_offset)
-    for entry, following in zip(placed, placed[1:], strict=False):
+    for entry, following in pairwise(placed):
         end = entry.header_offset + LOCAL_HEADER_BYTES + entry.compress_size
         if end > following.header_offset:
             raise Refused("two parts of it lie in the same place")

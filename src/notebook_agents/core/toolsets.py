@@ -66,8 +66,8 @@ _KINDS: Mapping[str, _Kind] = MappingProxyType(
         ),
         "TextTools": _Kind("Tools for text manipulation", ("text_compare", "text_statistics")),
         "CodeTools": _Kind(
-            "Tools that run Python and look at its variables",
-            ("python_executor", "inspect_variable"),
+            "Tools that run Python, look at its variables and analyze code",
+            ("python_executor", "inspect_variable", "code_analyzer"),
         ),
         "ShellTools": _Kind("A command line in the sandbox", ("shell",)),
         "DataTools": _Kind("SQL over the files of the working directory", ("database_query",)),

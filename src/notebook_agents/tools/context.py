@@ -19,6 +19,7 @@ RESULT_WORDS: Mapping[str, str] = {
     "FileUnwritable": "OSError",
     "EditDenied": "NO_UNIQUE_MATCH",
     "PatternDenied": "INVALID_ARGUMENTS",
+    "CodeUnreadable": "INVALID_ARGUMENTS",
     "VariableMissing": "NameError",
     "SqlFailed": "SQL_ERROR",
     "TimeoutError": "TIMEOUT",

@@ -42,6 +42,7 @@ LABELS = {
     "search_files": "Search files",
     "inspect_variable": "Look at a variable",
     "shell": "Run a command",
+    "code_analyzer": "Analyze code",
 }
 
 
