@@ -52,6 +52,7 @@ from notebook_agents.eventlog.writer import JsonlEventLog
 from notebook_agents.mcp.host import McpHost
 from notebook_agents.mcp.lent import LentMcpHost, ServerWay
 from notebook_agents.mcp.programs import Worlds
+from notebook_agents.mcp.walls import View
 from notebook_agents.optimization.tables import ParquetTables, TablePorts
 from notebook_agents.optimization.workflow import OptimizationWorkflow, WorkflowPorts
 from notebook_agents.outbound.ways import WaysOut
@@ -244,6 +245,7 @@ def _with_tasks(config: BuildConfig, ports: CorePorts) -> CorePorts:
     if find_spec("papermill") is None:
         return ports
     told = ("default_model", "models", "sandbox_level", "sandbox_fallback", "tools", "personas_dir")
+    told += ("sandbox_allow_soft_memory", "sandbox_disk_bytes")
     engine = ("engine_url", "engine_token", "engine_certificate", "engine_device", "engine_threads")
     environment = {HOME_VARIABLE: str(config.home)}
     if config.database_url:
@@ -300,7 +302,9 @@ def _tool_servers(
     outbound = WaysOut(config.outbound).to_receivers(
         allow_private=config.mcp_allow_private, setting="mcp_allow_private"
     )
-    worlds = Worlds(config.home / "mcp", _private(config))
+    view = View(hidden=_private(config), folders=config.mcp_folders, has_network=config.mcp_network)
+    unconfined = config.mcp_unconfined or config.sandbox_fallback == "low"
+    worlds = Worlds(config.home / "mcp", view, unconfined=unconfined)
     if server and secrets is None:
         trust = partial(trust_for, server, config.engine_certificate)
         way = ServerWay(url=server, token=config.engine_token, trust=trust)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -165,11 +166,33 @@ def test_e07_the_same_bounds_hold_without_rlimits(confined: Bench) -> None:
     loosen = "import resource; resource.getrlimit(resource.RLIMIT_NPROC)[0]"
     assert int((confined.run(loosen)).output) == 64
     code = BOMBS + "\nraise BlockingIOError(11, 'Resource temporarily unavailable')"
-    outcome = confined.run(code, timeout_s=10)
+    outcome = confined.run(code, timeout_s=10, key="e07")
     assert outcome.reason == "PROCESS_LIMIT"
     assert sum(map(int, outcome.output.split())) <= 64 or os.geteuid() == 0
     if outcome.memory_enforcement == "cgroup":
         assert sum(map(int, outcome.output.split())) <= 64
+
+
+def test_e07_an_ordinary_user_is_bounded_by_rlimits_and_the_watchdog(
+    ordinary_user: Callable[..., list[dict[str, Any]]], make_bench: MakeBench
+) -> None:
+    call = replace(make_bench().call, workspace="/usr/share", timeout_s=15)
+    children = """
+import os, time
+for _ in range(4):
+    if os.fork() == 0:
+        held = bytearray(200 << 20)
+        time.sleep(60)
+time.sleep(60)
+"""
+    codes = ("x = []\nwhile True: x.append(bytearray(10 << 20))", children, BOMBS, "6 * 7")
+    calls = [replace(call, code=code, key=f"{n}") for n, code in enumerate(codes)]
+    memory, family, bombs, other = ordinary_user(*calls)
+    assert {found["memory_enforcement"] for found in (memory, family)} <= {"watchdog", "cgroup"}
+    assert (memory["reason"], family["reason"]) == ("MEMORY_LIMIT", "MEMORY_LIMIT")
+    threads_and_forks = map(int, bombs["output"].split())
+    assert bombs["reason"] == "PROCESS_LIMIT" or sum(threads_and_forks) <= 64
+    assert other["output"] == "42\n"
 
 
 @pytest.mark.pod
