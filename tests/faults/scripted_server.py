@@ -41,9 +41,14 @@ def durable_core(home: Path, n_answers: int = 0, engine: ScriptedEngine | None =
     )
 
 
+def _say(*words: object) -> None:
+    sys.stdout.write(" ".join(map(str, words)) + "\n")
+    sys.stdout.flush()
+
+
 async def _follow(core: Core, run: Run) -> None:
     async for event in core.runs.events(ANN, run.id):
-        print("event", run.id, event.run_seq, event.type, flush=True)
+        _say("event", run.id, event.run_seq, event.type)
 
 
 async def _main(home: Path, n_runs: int) -> None:
@@ -54,10 +59,10 @@ async def _main(home: Path, n_runs: int) -> None:
     for number in range(n_runs):
         wish = StartRun(agent_id=agent.id, message=user_message(f"question {number}"))
         run = await core.runs.start(ANN, wish)
-        print("run", run.id, run.conversation_id, flush=True)
-        following.append(asyncio.create_task(_follow(core, run)))
+        _say("run", run.id, run.conversation_id)
+        following.append(core.spawn(_follow(core, run), name="following"))
     await asyncio.gather(*following)
-    print("done", flush=True)
+    _say("done")
     await asyncio.Event().wait()
 
 

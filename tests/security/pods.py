@@ -138,7 +138,9 @@ def _filter() -> dict[str, Any]:
                     "names": ["clone"],
                     "action": "SCMP_ACT_ERRNO",
                     "errnoRet": 1,
-                    "args": [{"index": 0, "value": bit, "valueTwo": bit, "op": "SCMP_CMP_MASKED_EQ"}],
+                    "args": [
+                        {"index": 0, "value": bit, "valueTwo": bit, "op": "SCMP_CMP_MASKED_EQ"}
+                    ],
                 }
                 for bit in (1 << n for n in range(32))
                 if bit & CLONE_NEW
