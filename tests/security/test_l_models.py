@@ -75,9 +75,10 @@ def test_l09_pickles_are_never_opened(folder: Path, tmp_path: Path) -> None:
     (folder / WEIGHTS).unlink()
     outside = tmp_path / "outside.safetensors"
     outside.write_bytes(harm)
-    for name in ("pytorch_model.bin", "../outside.safetensors", str(outside), "a/b.safetensors", 7):
-        (folder / INDEX).write_text(json.dumps({"weight_map": {"w": name}}))
-        assert not has_weights(folder), name
+    others = ("pytorch_model.bin", "../outside.safetensors", str(outside), "a/b.safetensors", 7)
+    for other in others:
+        (folder / INDEX).write_text(json.dumps({"weight_map": {"w": other}}))
+        assert not has_weights(folder), other
         refused(folder)
     for text in ("[]", "{", '{"weight_map": []}', '{"weight_map": {}}', "[" * 100_000):
         (folder / INDEX).write_text(text)
