@@ -1,0 +1,100 @@
+"""Pages and searches of the web, as an agent meets them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from tests.mcp.conftest import say
+from tests.security.sites import OUTSIDE, Site, answering
+
+from notebook_agents.build import BuildConfig, OutboundConfig, build_core
+from notebook_agents.core.core import Core
+
+FOUND = {
+    "results": [
+        {"title": "One\u200b", "url": "https://ja.example.org/日本#x", "content": "first\nline"},
+        {"title": "No address", "url": "javascript:alert(1)", "content": "x"},
+        {"title": "Two", "url": "https://b.example.org/", "content": ""},
+        "nonsense",
+    ]
+}
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    site = await Site().open()
+    yield site
+    await site.close()
+
+
+@pytest.fixture
+async def core(site: Site, tmp_path: Path) -> AsyncIterator[Core]:
+    outbound = OutboundConfig(
+        web_networks=(f"{OUTSIDE}/32",), web_ports=(site.port,), web_search_url=site.url("/searx")
+    )
+    config = BuildConfig(home=tmp_path / "home", sandbox_level="low", outbound=outbound)
+    core = build_core(config)
+    await core.start()
+    yield core
+    await core.aclose()
+
+
+async def test_an_agent_reads_a_page(core: Core, site: Site) -> None:
+    site.answers["/page"] = answering(b"what it says", "text/plain; charset=ascii")
+    run = await say(core, f"/web_fetch url={site.url('/page')}")
+    call = run.tool_calls[0]
+    assert (call.status, call.error_type) == ("succeeded", ""), call
+    assert "what it says" in call.content
+    run = await say(core, "/web_fetch url=http://127.0.0.1/")
+    assert run.tool_calls[0].error_type == "URL_DENIED"
+    assert "web_networks" in run.tool_calls[0].content
+
+
+async def test_an_agent_searches_the_web(core: Core, site: Site) -> None:
+    path = "/searx/search?q=two+words&format=json"
+    site.answers[path] = answering(json.dumps(FOUND).encode(), "application/json")
+    run = await say(core, "/web_search query='two words'")
+    call = run.tool_calls[0]
+    assert call.status == "succeeded", call
+    asked = urlsplit(site.heads[0].split(" ")[1])
+    assert parse_qs(asked.query) == {"q": ["two words"], "format": ["json"]}
+    assert "[1] One\n> https://ja.example.org/%E6%97%A5%E6%9C%AC\n> first line" in call.content
+    assert "[2] Two\n> https://b.example.org/" in call.content
+    assert "javascript" not in call.content
+    for answer in (answering(b"no", status="403 Forbidden"), answering(b"<html>", "text/html")):
+        site.answers[path] = answer
+        run = await say(core, "/web_search query='two words'")
+        assert run.tool_calls[0].error_type == "SEARCH_FAILED"
+        assert "search.formats" in run.tool_calls[0].content
+
+
+async def test_people_are_asked_about_the_address_that_is_meant(core: Core) -> None:
+    runner = core.tools.base
+    for url, text in (
+        ("https://Bücher.example/a?b=c#d", "fetches https://xn--bcher-kva.example/a?b=c"),
+        ("https://bank.test@evil.test/", "fetches an address that will be refused"),
+    ):
+        found = await runner.assess("web_fetch", {"url": url})
+        assert found is not None
+        assert (found.effect, found.risk, found.reason) == ("network", "network", text)
+    found = await runner.assess("web_search", {"query": "secret plans"})
+    assert found is not None
+    assert (found.effect, found.reason) == ("network", "searches the web for 'secret plans'")
+
+
+async def test_a_deployment_offers_what_it_names(tmp_path: Path) -> None:
+    for number, (tools, expected) in enumerate(
+        (
+            (None, {"web_fetch"}),
+            (("think",), set()),
+            (("web_fetch", "web_search"), {"web_fetch"}),
+        )
+    ):
+        home = tmp_path / str(number)
+        core = build_core(BuildConfig(home=home, sandbox_level="low", tools=tools))
+        assert {name for name in core.tools.names() if name.startswith("web_")} == expected
+        await core.aclose()
