@@ -33,6 +33,7 @@ T = TypeVar("T")
 
 NAME = "notebook-agents-tools"
 END_SECONDS = 10.0
+POLL_SECONDS = 0.05
 PROMISES = ("wall-clock timeout", "output limit", "declared by the administrator")
 
 
@@ -56,7 +57,8 @@ class RemoteKernel:
         )
         self._thread.start()
         self._watching: Future[None] | None = None
-        self._is_cut = False
+        self._killing: Future[None] | None = None
+        self._cutting = threading.Lock()
         self.pidfd, self._ended = os.pipe()
         """The first is readable once the kernel is gone."""
 
@@ -77,7 +79,7 @@ class RemoteKernel:
     @property
     def is_running(self) -> bool:
         """Whether nobody has ended it."""
-        return not self._is_cut
+        return self._killing is None
 
     def lacks(self) -> tuple[str, ...]:
         """Nothing that could be seen from here."""
@@ -88,20 +90,23 @@ class RemoteKernel:
         self._do(self._signal(signum))
 
     def cut(self) -> None:
-        """Kill it without waiting."""
-        if not self._is_cut:
-            self._is_cut = True
-            self._do(self._kill())
+        """Kill it without waiting; on any thread."""
+        with self._cutting:
+            self._killing = self._killing or self._do(self._kill())
 
     def discard(self) -> Remains:
         """End it and remove its folder; blocks."""
-        self._is_cut = True
-        with contextlib.suppress(TimeoutError, CancelledError):
-            self._do(self._kill()).result(END_SECONDS)
+        self.cut()
+        assert self._killing is not None
+        with contextlib.suppress(Exception, CancelledError):
+            self._killing.result(END_SECONDS)
         if self._watching is not None:
             self._watching.cancel()
+            with contextlib.suppress(Exception, CancelledError):
+                self._watching.result(END_SECONDS)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(END_SECONDS)
+        self._loop.close()
         for fd in (self.pidfd, self._ended):
             os.close(fd)
         remove_folder(self._plan.run_dir)
@@ -128,12 +133,16 @@ class RemoteKernel:
             connection_file=str(self._plan.connection_file),
             transport_encryption="required",
         )
+        self._plan.socket_folder.mkdir(mode=0o700, exist_ok=True)
         scratch = str(self._plan.socket_folder)
         environment = Scratch(scratch, scratch).environment()
         await manager.start_kernel(cwd=str(self._plan.folder), env=environment)
         public, secret = manager.curve_publickey, manager.curve_secretkey
         if manager.transport == "tcp" and not (public and secret):
             raise self.refusal(("CurveZMQ",), "its messages would not be encrypted")
+        if manager.transport == "tcp":
+            for port in (manager.shell_port, manager.iopub_port):
+                await _wait_for_port(manager.ip, port)
         return Addresses(
             shell=_url(manager, "shell"),
             iopub=_url(manager, "iopub"),
@@ -152,11 +161,12 @@ class RemoteKernel:
             await self._manager.signal_kernel(signum)
 
     async def _kill(self) -> None:
-        manager, self._manager = self._manager, None
-        if manager is not None and manager.has_kernel:
-            await manager.shutdown_kernel(now=True)
-        if manager is not None:
-            os.write(self._ended, b".")
+        if self._manager is not None:
+            if self._manager.has_kernel:
+                await self._manager.shutdown_kernel(now=True)
+            else:
+                await self._manager.cleanup_resources()
+        os.write(self._ended, b".")
 
 
 def remote_reports(config: SandboxConfig) -> tuple[LevelReport, ...]:
@@ -210,3 +220,13 @@ def _url(manager: AsyncKernelManager, channel: str) -> str:
     separator = ":" if manager.transport == "tcp" else "-"
     port = getattr(manager, f"{channel}_port")
     return f"{manager.transport}://{manager.ip}{separator}{port}"
+
+
+async def _wait_for_port(host: str, port: int) -> None:
+    """Connecting before somebody listens costs a reconnect; the caller limits the time."""
+    while True:
+        with contextlib.suppress(OSError):
+            _reader, writer = await asyncio.open_connection(host, port)
+            writer.close()
+            return
+        await asyncio.sleep(POLL_SECONDS)
