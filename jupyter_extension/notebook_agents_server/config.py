@@ -97,6 +97,12 @@ class ServerSettings(HasTraits):
         "",
         help="Level to use where another cannot be enforced; empty refuses the call instead.",
     ).tag(config=True)
+    sandbox_protected = Listing(
+        Unicode(),
+        default_value=None,
+        allow_none=True,
+        help="Names in writable working folders that code may neither make nor change.",
+    ).tag(config=True)
     sandbox_allow_soft_memory = Bool(
         True,
         help="""Whether medium may run where memory is only watched from outside, which takes a
@@ -158,6 +164,19 @@ class ServerSettings(HasTraits):
         Unicode(),
         help="""Command lines of MCP servers that others than administrators may register, such as
         `kubectl-mcp --cluster *`; * is any one word, NAME= in front allows a variable.""",
+    ).tag(config=True)
+    mcp_folders = Listing(
+        Unicode(),
+        help="""Folders that programs of tool servers may read beside their own and the system's;
+        /data:rw may be written too.""",
+    ).tag(config=True)
+    mcp_network = Bool(True, help="Whether programs of tool servers have the network.").tag(
+        config=True
+    )
+    mcp_unconfined = Bool(
+        False,
+        help="""Whether programs of tool servers are started also where no namespaces keep them in:
+        they may then do what the server's account may.""",
     ).tag(config=True)
     task_workers = Int(2, min=1, help="How many notebooks of tasks run at once.").tag(config=True)
     dask_scheduler = Unicode(
@@ -355,8 +374,10 @@ class ServerSettings(HasTraits):
             "home": Path(self.home).expanduser().absolute(),
             "models": tuple(self.models),
             "mcp_commands": tuple(self.mcp_commands),
-            "tools": None if self.tools is None else tuple(self.tools),
-            "providers": None if self.providers is None else tuple(self.providers),
+            "sandbox_protected": _tuple_or_none(self.sandbox_protected),
+            "mcp_folders": tuple(self.mcp_folders),
+            "tools": _tuple_or_none(self.tools),
+            "providers": _tuple_or_none(self.providers),
         }
         same = {field.name for field in fields(BuildConfig)} & set(self.trait_names())
         for name in same - given.keys():
@@ -381,3 +402,7 @@ class ServerSettings(HasTraits):
             client_secret=self.oauth_client_secret,
             redirects=tuple(self.oauth_redirects),
         )
+
+
+def _tuple_or_none(values: list[str] | None) -> tuple[str, ...] | None:
+    return None if values is None else tuple(values)

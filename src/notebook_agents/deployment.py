@@ -85,6 +85,8 @@ class BuildConfig:
     sandbox_fallback: Level | Literal[""] = ""
     """The level to use where another cannot be enforced; empty refuses instead."""
     tools: tuple[str, ...] | None = None
+    sandbox_protected: tuple[str, ...] | None = None
+    """Names in writable working folders that code may neither make nor change; None is ours."""
     sandbox_allow_soft_memory: bool = True
     """Whether ``medium`` may run where the limit of memory is only watched."""
     sandbox_calls_per_user: int = 8
@@ -106,6 +108,12 @@ class BuildConfig:
     """Whether tool servers may be in private networks and on this machine."""
     mcp_commands: tuple[str, ...] = ()
     """Command lines that others than administrators may register as tool servers."""
+    mcp_folders: tuple[str, ...] = ()
+    """What programs of tool servers may read beside their own; behind ``:rw`` also write."""
+    mcp_network: bool = True
+    """Whether programs of tool servers have the network."""
+    mcp_unconfined: bool = False
+    """Whether they are started also where no namespaces keep them in."""
     task_workers: int = 2
     """Notebooks of tasks that run at once."""
     dask_scheduler: str = field(default_factory=default_dask_scheduler)

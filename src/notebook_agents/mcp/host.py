@@ -27,6 +27,7 @@ from notebook_agents.mcp import files, listing, schemas
 from notebook_agents.mcp.connections import START_TIMEOUT_S, Connection, is_broken, words_of
 from notebook_agents.mcp.plain_text import plain
 from notebook_agents.mcp.programs import Program, Worlds, speaking_to
+from notebook_agents.mcp.walls import View
 
 if TYPE_CHECKING:
     import httpx2
@@ -335,6 +336,7 @@ class McpHost:
             link.program = program = Program(
                 key=f"{server.id}/{user_id.replace('/', '_')}",
                 command=(server.command, *server.args),
+                named=server.args if server.is_trusted else (),
                 variables=values,
                 worlds=self._worlds,
             )
@@ -382,4 +384,4 @@ async def _end(link: _Link) -> None:
             await asyncio.wait((late,))
 
 
-__all__ = ["McpHost", "Outbound", "Secrets", "Worlds"]
+__all__ = ["McpHost", "Outbound", "Secrets", "View", "Worlds"]

@@ -1,8 +1,8 @@
 """Tool servers that are programs: started without a shell, in a world of their own, ended whole.
 
 A program has a folder of its own for its home and its work, an environment of a few literal names
-and its declared variables, and limits (`guardian`). Where bubblewrap works, it also sees no other
-processes and none of this product's files. It has the network and may read what its user may read.
+and its declared variables, limits (`guardian`) and walls (`walls`). Where no walls can be put up it
+is not started, unless the deployment allows that.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,6 +20,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
+
+from notebook_agents.core.errors import SandboxUnavailable
+from notebook_agents.mcp import walls
+from notebook_agents.mcp.walls import View
 
 if TYPE_CHECKING:
     from mcp.client._transport import TransportStreams
@@ -32,14 +36,27 @@ END_S = 4.0
 GUARDIAN = str(Path(__file__).with_name("guardian.py"))
 PROBE_S = 10.0
 MAX_WORDS = 200
+NO_WALLS = (
+    "programs of tool servers run in a sandbox with namespaces, which do not work here: install"
+    " bubblewrap and allow user namespaces, use a server at an address, or have an administrator"
+    " set mcp_unconfined"
+)
 
 
 class Worlds:
-    """What programs are started in: folders below ``root``, without a view of ``hidden``."""
+    """What programs are started in: folders below ``root``, behind walls."""
 
-    def __init__(self, root: Path, hidden: Sequence[Path] = (), *, bwrap: str = "bwrap") -> None:
+    def __init__(
+        self,
+        root: Path,
+        view: View | None = None,
+        *,
+        unconfined: bool = False,
+        bwrap: str = "bwrap",
+    ) -> None:
         self._root = root
-        self._hidden = hidden
+        self._view = view or View()
+        self._may_be_unconfined = unconfined
         self._bwrap = bwrap
 
     @cached_property
@@ -47,40 +64,44 @@ class Worlds:
         """Whether bubblewrap works here; tried once, blocks."""
         if shutil.which(self._bwrap) is None:
             return False
-        command = [*self._walls(self._root), "--", "true"]
+        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        line, descriptors = self._walled(self._root, ["true"], ())
         try:
             tried = subprocess.run(  # noqa: S603 - our own words
-                command, check=False, timeout=PROBE_S, capture_output=True
+                line, check=False, timeout=PROBE_S, capture_output=True, pass_fds=descriptors
             )
         except (OSError, subprocess.TimeoutExpired):
             return False
+        finally:
+            _close(descriptors)
         return tried.returncode == 0
 
-    def prepare(self, key: str, command: Sequence[str]) -> tuple[Path, list[str]]:
-        """The folder of a program and the line that starts it; blocks."""
+    def prepare(
+        self, key: str, command: Sequence[str], named: Sequence[str]
+    ) -> tuple[Path, list[str], tuple[int, ...]]:
+        """The folder of a program, the line that starts it and what that inherits; blocks.
+
+        Raises SandboxUnavailable where there are no walls and nobody allowed to do without.
+        """
         folder = self._root / key
         (folder / "tmp").mkdir(mode=0o700, parents=True, exist_ok=True)
-        walls = [*self._walls(folder), "--"] if self.confines else []
-        return folder, [*walls, *command]
+        if self.confines:
+            return folder, *self._walled(folder, command, named)
+        if not self._may_be_unconfined:
+            raise SandboxUnavailable(NO_WALLS, missing=["user namespaces"])
+        return folder, list(command), ()
 
     def remove(self, key: str) -> None:
         """Forget the folder of a program; blocks."""
         shutil.rmtree(self._root / key, ignore_errors=True)
 
-    def _walls(self, folder: Path) -> list[str]:
-        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        hidden = [word for path in self._hidden if path.is_dir() for word in ("--tmpfs", str(path))]
-        return [
-            self._bwrap,
-            *("--dev-bind", "/", "/"),
-            *("--proc", "/proc"),
-            "--unshare-pid",
-            "--unshare-ipc",
-            "--die-with-parent",
-            *hidden,
-            *("--bind", str(folder), str(folder)),
-            *("--chdir", str(folder)),
-        ]
+    def _walled(
+        self, folder: Path, command: Sequence[str], named: Sequence[str]
+    ) -> tuple[list[str], tuple[int, ...]]:
+        told = "\0".join(walls.arguments(self._view, folder, command, named))
+        seccomp, args = map(walls.memory_file, (walls.filter_program(), told.encode()))
+        options = ["--seccomp", str(seccomp), "--args", str(args)]
+        return [self._bwrap, *options, "--", *command], (seccomp, args)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -90,6 +111,8 @@ class Program:
     key: str
     """Names its folder: one for each server and user."""
     command: Sequence[str]
+    named: Sequence[str] = ()
+    """Paths that an administrator gave it; it may read there."""
     variables: Mapping[str, str] = field(repr=False)
     worlds: Worlds
     stderr: bytes = b""
@@ -138,8 +161,10 @@ async def speaking_to(program: Program) -> AsyncGenerator[TransportStreams, None
 
 
 async def _start(program: Program) -> tuple[asyncio.subprocess.Process, int]:
-    prepare = asyncio.to_thread(program.worlds.prepare, program.key, program.command)
-    folder, command = await prepare
+    prepare = program.worlds.prepare
+    folder, command, inherited = await asyncio.to_thread(
+        prepare, program.key, program.command, program.named
+    )
     held, lifeline = os.pipe()
     try:
         process = await asyncio.create_subprocess_exec(
@@ -149,7 +174,7 @@ async def _start(program: Program) -> tuple[asyncio.subprocess.Process, int]:
             stderr=asyncio.subprocess.PIPE,
             env=environment(folder, program.variables),
             cwd=folder,
-            pass_fds=(held,),
+            pass_fds=(held, *inherited),
             start_new_session=True,
             limit=MAX_LINE_BYTES,
         )
@@ -157,8 +182,13 @@ async def _start(program: Program) -> tuple[asyncio.subprocess.Process, int]:
         os.close(lifeline)
         raise
     finally:
-        os.close(held)
+        _close((held, *inherited))
     return process, lifeline
+
+
+def _close(descriptors: Iterable[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
 async def _listen(process: asyncio.subprocess.Process, to_us: Any, program: Program) -> None:
