@@ -25,6 +25,7 @@ from notebook_agents_server.activity import Activity
 from notebook_agents_server.authorizer import HUB_USER_ENV, is_hub_service, serve_the_hub
 from notebook_agents_server.base import VERSION, Services
 from notebook_agents_server.config import ServerSettings
+from notebook_agents_server.doctor_app import DoctorApp
 from notebook_agents_server.identity import Gatekeeper, ensure_owner
 from notebook_agents_server.kernels import (
     DATABASE_ENV,
@@ -64,6 +65,7 @@ jupyter agents --port 9000            on another port
 jupyter agents keys create ci         print a new API key of the owner
 jupyter agents users create ann a@b.c open an account and ask for its password
 jupyter agents tasks list             what runs by itself, and when
+jupyter agents doctor                 which levels of the sandbox this machine enforces
 
 The owner's first password is in the file that the log names; Jupyter's token opens the APIs too.
 """
@@ -93,6 +95,7 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
         "keys": (KeysApp, "Make, list and revoke API keys; replace the signing key."),
         "users": (UsersApp, "Open, list, block and promote accounts."),
         "tasks": (TasksApp, "Make, run and schedule tasks."),
+        "doctor": (DoctorApp, "Say what this machine can enforce, and what is missing."),
     }
     extension_url = "/notebook-agents/tektra/v1/health"
     load_other_extensions = True

@@ -370,18 +370,11 @@ class ServerSettings(HasTraits):
 
     def build_config(self) -> BuildConfig:
         """What the core needs of all this, frozen."""
-        given: dict[str, Any] = {
-            "home": Path(self.home).expanduser().absolute(),
-            "models": tuple(self.models),
-            "mcp_commands": tuple(self.mcp_commands),
-            "sandbox_protected": _tuple_or_none(self.sandbox_protected),
-            "mcp_folders": tuple(self.mcp_folders),
-            "tools": _tuple_or_none(self.tools),
-            "providers": _tuple_or_none(self.providers),
-        }
+        given: dict[str, Any] = {"home": Path(self.home).expanduser().absolute()}
         same = {field.name for field in fields(BuildConfig)} & set(self.trait_names())
         for name in same - given.keys():
-            given[name] = getattr(self, name)
+            value = getattr(self, name)
+            given[name] = tuple(value) if isinstance(value, list) else value
         given["outbound"] = OutboundConfig(
             refused_networks=tuple(self.outbound_refused_networks),
             web_networks=tuple(self.web_networks),
@@ -402,7 +395,3 @@ class ServerSettings(HasTraits):
             client_secret=self.oauth_client_secret,
             redirects=tuple(self.oauth_redirects),
         )
-
-
-def _tuple_or_none(values: list[str] | None) -> tuple[str, ...] | None:
-    return None if values is None else tuple(values)

@@ -18,6 +18,7 @@ from notebook_agents.attachments.extracting import TIMEOUT_S, Extractor
 from notebook_agents.attachments.files import AttachmentFolder
 from notebook_agents.attachments.index import VectorFiles
 from notebook_agents.attachments.pages import PAGE_TIMEOUT_S, ExtractingReader
+from notebook_agents.confinement.protected import PROTECTED
 from notebook_agents.core.archive_files import ArchiveFiles
 from notebook_agents.core.attachments import AttachmentLimits
 from notebook_agents.core.clock import SystemClock
@@ -27,6 +28,7 @@ from notebook_agents.core.executors import Executor
 from notebook_agents.core.ports import PasswordHasher, Sandbox
 from notebook_agents.core.redaction import Redactor
 from notebook_agents.core.retrieval import Retrieval, RetrievalPorts
+from notebook_agents.core.tools import LevelReport
 from notebook_agents.core.web import OutboundConfig
 from notebook_agents.core.workloads import WorkloadPorts, Workloads
 from notebook_agents.core.workspaces import Workspaces
@@ -62,6 +64,7 @@ from notebook_agents.providers.config import read_providers
 from notebook_agents.relay.redis import RedisRelay
 from notebook_agents.reports.files import ProcessReports
 from notebook_agents.sandbox.config import SandboxConfig
+from notebook_agents.sandbox.probe import probe
 from notebook_agents.sandbox.sandbox import KernelSandbox
 from notebook_agents.store.holders import Holders
 from notebook_agents.store.store import SqlStore
@@ -339,17 +342,26 @@ def _workspaces(config: BuildConfig) -> Path:
 
 
 def _sandbox(config: BuildConfig) -> KernelSandbox:
-    return KernelSandbox(
-        SandboxConfig(
-            run_dir=config.home / "sandbox",
-            fallback=config.sandbox_fallback,
-            writable_root=_workspaces(config),
-            private=_private(config),
-            allow_soft_memory=config.sandbox_allow_soft_memory,
-            max_calls_per_owner=config.sandbox_calls_per_user,
-            max_disk_bytes=config.sandbox_disk_bytes,
-            egress=WaysOut(config.outbound).of_sandboxes(),
-        )
+    return KernelSandbox(_sandbox_config(config))
+
+
+def sandbox_reports(config: BuildConfig) -> tuple[LevelReport, ...]:
+    """What this machine can enforce with every mechanism, found out by doing it once; blocks."""
+    return probe(_sandbox_config(config), everything=True)
+
+
+def _sandbox_config(config: BuildConfig) -> SandboxConfig:
+    names = config.sandbox_protected
+    return SandboxConfig(
+        run_dir=config.home / "sandbox",
+        fallback=config.sandbox_fallback,
+        writable_root=_workspaces(config),
+        private=_private(config),
+        protected=PROTECTED if names is None else names,
+        allow_soft_memory=config.sandbox_allow_soft_memory,
+        max_calls_per_owner=config.sandbox_calls_per_user,
+        max_disk_bytes=config.sandbox_disk_bytes,
+        egress=WaysOut(config.outbound).of_sandboxes(),
     )
 
 
