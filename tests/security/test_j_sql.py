@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from notebook_agents.analytics import apart
 from notebook_agents.analytics.queries import EventAnalytics
 from notebook_agents.core.errors import InvalidRequest
 from notebook_agents.core.events import ToolStarted
@@ -327,6 +328,25 @@ def test_j09_a_header_of_a_stranger_is_a_name_and_no_statement(root: Path, name:
     assert ask(root, f"SELECT {quoted} FROM read_csv('named.csv', header = true)")["rows"] == [[1]]
 
 
+async def test_j06_j07_sql_over_events_costs_the_server_neither_time_nor_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a program asks through the server's own tools runs in a process that is ended."""
+    analytics = EventAnalytics(hot_folder(tmp_path), COLUMNS)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for sql in HUGE[:3]:
+        with pytest.raises(InvalidRequest, match=r"[Mm]emory"):
+            await analytics.query_apart(sql, owner_id="ann")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 32 * 1024
+    monkeypatch.setattr(apart, "TIMEOUT_S", 1.0)
+    for sql in (ENDLESS[0], ENDLESS[-1]):
+        began = time.monotonic()
+        with pytest.raises(InvalidRequest, match="ran longer than 1 seconds"):
+            await analytics.query_apart(sql, owner_id="ann")
+        assert time.monotonic() - began < 3
+    await analytics.aclose()
+
+
 async def test_j10_sql_over_events_sees_its_own_owners_only(tmp_path: Path) -> None:
     log = JsonlEventLog(tmp_path)
     core = fake_core("Done", home=tmp_path / "work", event_log=log)
@@ -335,8 +355,10 @@ async def test_j10_sql_over_events_sees_its_own_owners_only(tmp_path: Path) -> N
         core.journal.record(body, Source(user_id=owner, run_id=f"run-of-{owner}"), run_seq=1)
     await core.journal.sync("system")
     analytics = EventAnalytics(hot_folder(tmp_path), COLUMNS)
-    whole = str((await analytics.query("SELECT * FROM events", owner_id="ann")).rows)
-    assert "run-of-ann" in whole
+    for ask in (analytics.query, analytics.query_apart):
+        whole = str((await ask("SELECT * FROM events", owner_id="ann")).rows)
+        assert "run-of-ann" in whole
+        assert "run-of-bob" not in whole
     for sql in OTHERS_EVENTS:
         shown = await _shown(analytics, sql.format(folder=hot_folder(tmp_path)))
         assert "of-bob" not in shown, sql

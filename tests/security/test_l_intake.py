@@ -134,6 +134,23 @@ async def test_l01_a_body_is_counted_whatever_it_says_of_its_length(
     assert (await client.get("/health")).status == 200
 
 
+async def test_g08_a_quota_is_exact_and_what_is_over_it_leaves_nothing(
+    client: Client, tmp_path: Path
+) -> None:
+    id = await session(client)
+    for _ in range(2):
+        assert (await send(client, form(id, b"x" * MAX_BYTES))).status == 200
+    assert (await send(client, form(id, b"x" * (MAX_BYTES - 10)))).status == 200
+    assert (await send(client, form(id, b"x" * 11))).status in (409, 413, 429, 507)
+    assert (await send(client, form(id, b"x" * 10))).status == 200
+    assert (await send(client, form(id, b"x"))).status in (409, 413, 429, 507)
+    originals = [path for path in kept(tmp_path) if path.name == "original"]
+    assert sum(path.stat().st_size for path in originals) == 3 * MAX_BYTES
+    async with asyncio.timeout(10):
+        while any("incoming" in path.parts for path in kept(tmp_path)):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
 async def test_l02_forms_that_are_no_forms_are_refused(client: Client, tmp_path: Path) -> None:
     id = await session(client)
     whole = form(id, b"hello")

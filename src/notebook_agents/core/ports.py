@@ -349,6 +349,10 @@ class Analytics(Protocol):
         """Run one SELECT over the views; with ``owner_id`` only that owner's events are seen."""
         ...
 
+    async def query_apart(self, sql: str, *, owner_id: str) -> Table:
+        """The same for SQL of a stranger, whose time and memory are nobody else's."""
+        ...
+
     async def agent_statistics(self, agent_id: str) -> AgentStatistics:
         """Figures over an agent's runs."""
         ...

@@ -236,6 +236,10 @@ class MemoryAnalytics:
         """An empty table with the query as its only column name."""
         return Table(columns=(sql,), rows=())
 
+    async def query_apart(self, sql: str, *, owner_id: str) -> Table:
+        """The same."""
+        return await self.query(sql, owner_id=owner_id)
+
     async def agent_statistics(self, agent_id: str) -> AgentStatistics:
         """Count the finished runs of an agent."""
         ends = [
