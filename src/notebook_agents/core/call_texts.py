@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 
@@ -19,8 +20,8 @@ def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """The object of these names and values; ValueError where a name stands twice."""
     made = dict(pairs)
     if len(made) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        counts = Counter(name for name, _ in pairs)
+        twice = next(name for name, n in counts.items() if n > 1)
         raise ValueError(f"the name {twice[:80]!r} stands twice")
     return made
 
