@@ -30,6 +30,7 @@ from notebook_agents_server.identity import Gatekeeper, ensure_owner
 from notebook_agents_server.kernels import (
     DATABASE_ENV,
     HOME_ENV,
+    OUTBOUND_ENV,
     TASK_FOLDER_ENV,
     KernelLead,
     KernelTokens,
@@ -265,6 +266,8 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
         environment = {HOME_ENV: str(config.home), **way_to(serverapp)}
         if config.database_url:
             environment[DATABASE_ENV] = config.database_url
+        if opened := config.outbound.written():
+            environment[OUTBOUND_ENV] = opened
         own = {**environment, TASK_FOLDER_ENV: config.task_folder}
         equip_kernels(serverapp.kernel_manager, kernel_tokens, own)
         core.executions.lead_kernels(KernelLead(kernel_tokens, environment))

@@ -37,6 +37,7 @@ from notebook_agents.deployment import (
     DASK_VARIABLE,
     DATABASE_VARIABLE,
     HOME_VARIABLE,
+    OUTBOUND_VARIABLE,
     REDIS_VARIABLE,
     BuildConfig,
     default_dask_scheduler,
@@ -250,7 +251,7 @@ def _with_tasks(config: BuildConfig, ports: CorePorts) -> CorePorts:
     told = ("default_model", "models", "sandbox_level", "sandbox_fallback", "tools", "personas_dir")
     told += ("sandbox_allow_soft_memory", "sandbox_disk_bytes")
     engine = ("engine_url", "engine_token", "engine_certificate", "engine_device", "engine_threads")
-    environment = {HOME_VARIABLE: str(config.home)}
+    environment = {HOME_VARIABLE: str(config.home), OUTBOUND_VARIABLE: config.outbound.written()}
     if config.database_url:
         environment[DATABASE_VARIABLE] = config.database_url
     tasks = TasksConfig(

@@ -19,6 +19,8 @@ ALLOW_PRIVATE_VARIABLE = "NOTEBOOK_AGENTS_WEBHOOK_ALLOW_PRIVATE"
 REDIS_VARIABLE = "NOTEBOOK_AGENTS_REDIS_URL"
 DASK_VARIABLE = "DASK_SCHEDULER_ADDRESS"
 """Dask's own."""
+OUTBOUND_VARIABLE = "NOTEBOOK_AGENTS_OUTBOUND"
+"""A server's own decisions, for the kernels and executions that it starts."""
 
 
 def default_home() -> Path:
@@ -49,6 +51,11 @@ def default_dask_scheduler() -> str:
 def default_webhook_allow_private() -> bool:
     """Whether ``NOTEBOOK_AGENTS_WEBHOOK_ALLOW_PRIVATE`` is 1."""
     return os.environ.get(ALLOW_PRIVATE_VARIABLE, "") == "1"
+
+
+def default_outbound() -> OutboundConfig:
+    """What the server that started this process opens; nothing but the web without one."""
+    return OutboundConfig.read(os.environ.get(OUTBOUND_VARIABLE, ""))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,5 +129,5 @@ class BuildConfig:
     """Where the notebooks are that tasks may run; empty is the folder this process works in."""
     webhook_allow_private: bool = field(default_factory=default_webhook_allow_private)
     """Whether webhooks may be received in private networks and on this machine."""
-    outbound: OutboundConfig = field(default_factory=OutboundConfig)
+    outbound: OutboundConfig = field(default_factory=default_outbound)
     """What may be reached: pages of the web, a search, hosts for code in tool kernels."""

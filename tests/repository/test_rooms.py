@@ -80,6 +80,7 @@ ALLOWED = {
     "notebook_agents_server.account_commands": "import notebook_agents.build",
     "notebook_agents_server.app": "import notebook_agents.build, notebook_agents_server.dialects",
     "notebook_agents_server.base": "import tornado, notebook_agents.core.errors",
+    "notebook_agents_server.doctor_app": "import notebook_agents.build",
     "notebook_agents_server.config": "import traitlets, notebook_agents.build",
     "notebook_agents_server.sockets": "import tornado, notebook_agents_server.base",
     "notebook_agents_server.dialects": "",

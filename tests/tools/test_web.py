@@ -86,6 +86,18 @@ async def test_people_are_asked_about_the_address_that_is_meant(core: Core) -> N
     assert (found.effect, found.reason) == ("network", "searches the web for 'secret plans'")
 
 
+async def test_kernels_and_executions_open_what_their_server_opens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decided = OutboundConfig(web_search_url="https://search.example.org", web_ports=(8080,))
+    assert OutboundConfig.read(decided.written()) == decided
+    assert OutboundConfig().written() == ""
+    monkeypatch.setenv("NOTEBOOK_AGENTS_OUTBOUND", decided.written())
+    core = build_core(BuildConfig(home=tmp_path / "home", sandbox_level="low"))
+    assert "web_search" in core.tools.names()
+    await core.aclose()
+
+
 async def test_a_deployment_offers_what_it_names(tmp_path: Path) -> None:
     for number, (tools, expected) in enumerate(
         (

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Protocol
 
 WEB_PORTS = (80, 443)
@@ -26,6 +27,16 @@ class OutboundConfig:
     """Hosts that code in tool kernels may reach; none where empty."""
     sandbox_network_bytes: int = SANDBOX_NETWORK_BYTES
     """What one tool kernel may exchange with them."""
+
+    def written(self) -> str:
+        """For the environment of processes that are built alike; empty where nothing is decided."""
+        return "" if self == OutboundConfig() else json.dumps(asdict(self))
+
+    @classmethod
+    def read(cls, text: str) -> OutboundConfig:
+        """What was written."""
+        told = json.loads(text or "{}")
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in told.items()})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
