@@ -32,11 +32,12 @@ class Slow(asyncio.Event):
 
 engine = ScriptedEngine()
 tools = ScriptedTools(
-    {"python_executor": lambda code: f"ran: {code}", "file_writer": lambda path: f"wrote {path}"},
-    effects={"file_writer": "write"},
+    {"python_executor": lambda code: f"ran: {code}", "file_writer": lambda path, content="": f"wrote {path}",
+     "file_editor": lambda path, old_text, new_text: f"edited {path}"},
+    effects={"file_writer": "write", "file_editor": "write"},
 )
-home = default_home()
-home.mkdir(exist_ok=True)
+home = default_home() / "scripted"
+home.mkdir(parents=True, exist_ok=True)
 core = lambda: fake_core(
     engine=engine, tools=tools, clock=SystemClock(), home=home / "workspaces",
     store=SqlStore.open(f"sqlite:///{home}/store.db", Holders(home / "holders")),

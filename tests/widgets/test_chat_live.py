@@ -45,6 +45,31 @@ def test_a_card_says_that_a_dry_run_goes_on_and_a_decision_does_not_wait_for_it(
     assert front.run("print(late)").strip() == "2"
 
 
+def test_cards_show_what_would_change_in_files(front: Front) -> None:
+    front.run(
+        "Path('poem.txt').write_text('one\\ntwo\\n')\n"
+        "engine.script = [call('file_writer', path='poem.txt', content='one\\nthree\\n'),"
+        " call('file_editor', path='poem.txt', old_text='one', new_text='1'), 'done']"
+    )
+    comm = front.chat(PANEL, cell="diffs")
+    front.ask(comm, "send", text="go")
+    for n_cards, change in ((1, [" one", "-two", "+three"]), (2, ["-one", "+1"])):
+        view = front.wait(comm, lambda view, n=n_cards: n_open(view) and n_all(view) == n)
+        card = view.blocks("approval")[-1]
+        assert card["diff"].splitlines()[3:] == change
+        front.ask(comm, "decide", call_id=card["call_id"], decision="once")
+    view = front.rest(comm)
+    assert [bool(block["diff"]) for block in view.blocks("tool")] == [False, True]
+
+
+def n_open(view: View) -> int:
+    return sum(card["decision"] is None for card in view.blocks("approval"))
+
+
+def n_all(view: View) -> int:
+    return len(view.blocks("approval"))
+
+
 def test_code_that_the_person_changed_runs_and_is_what_the_panel_shows(front: Front) -> None:
     comm = planned(front, "edited", "made = 'by the model'")
     [card] = asked(front, comm).blocks("approval")

@@ -17,6 +17,7 @@ from notebook_agents.core.figures import PLOTLY, Figure
 from notebook_agents.core.policy import FRESH
 from notebook_agents.magics.markdown import brief_arguments
 from notebook_agents.magics.transcript import TextBlock, ToolBlock, Transcript
+from notebook_agents.widgets.chat_diffs import edit_diff
 
 if TYPE_CHECKING:
     from notebook_agents.widgets.chat_board import Record
@@ -60,6 +61,8 @@ class Question:
     """What came of a dry run."""
     not_saved: list[Record] = field(default_factory=list)
     """What could not be taken back afterwards."""
+    diff: str = ""
+    """What it would change in a file."""
     edited: Record | None = None
     """Arguments that the person put in place of the model's."""
 
@@ -147,6 +150,7 @@ def _tool(block: ToolBlock) -> Record:
         "arguments": _plain(block.arguments),
         "summary": brief_arguments(block) if block.arguments else "",
         "code": code_of(block.arguments),
+        "diff": edit_diff(block.name, block.arguments),
         "output": output,
         "duration_ms": block.duration_ms,
     }
@@ -169,6 +173,7 @@ def _approval(question: Question, *, is_over: bool) -> Record:
         "findings": [asdict(finding) for finding in asked.findings],
         "arguments": _plain(asked.arguments),
         "code": code_of(asked.arguments),
+        "diff": question.diff or edit_diff(asked.name, asked.arguments),
         "preview": question.preview,
         "not_saved": question.not_saved,
         "expires_at": question.expires_at,

@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from notebook_agents.core.runs import ApprovalDecision
+from notebook_agents.widgets.chat_diffs import write_diff
 from notebook_agents.widgets.chat_drawing import LATE, Question, blocks_of
 from notebook_agents.widgets.chat_history import answer_record
 
@@ -145,7 +147,8 @@ class CardAsker:
     def _look_ahead(self, asked: Sequence[Question]) -> Waits[None]:
         """Put on the cards what the calls would do."""
         for question in asked:
-            self.screen.board.flush()
+            question.diff = write_diff(question.asked.name, question.asked.arguments, Path.cwd())
+            self._show()
             found = yield from self._tried(question)
             told = found.as_dict() if found is not None else {"preview": None, "not_saved": []}
             question.preview, question.not_saved = told["preview"], told["not_saved"]

@@ -13,6 +13,8 @@ from notebook_agents.core.formatting import format_cell
 
 NOTHING = "-"
 MAX_TEXT_WIDTH = 48
+FORMULA_SIGNS = (*"=+-@\t\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""How a cell begins that spreadsheets compute, also in the wide letters of East Asia."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +56,7 @@ class Table:
         """The values as they are, for spreadsheets."""
         file = io.StringIO()
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(self.columns)
+        writer.writerow(map(_safe, self.columns))
         writer.writerows(
             ["" if value is None else _safe(value) for value in row] for row in self.rows
         )
@@ -101,5 +103,8 @@ def _is_number(value: Any) -> bool:
 
 def _safe(value: Any) -> Any:
     """A spreadsheet must not take text for a formula."""
-    is_formula = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
-    return f"'{value}" if is_formula else value
+    if not isinstance(value, str):
+        return value
+    # A carriage return is put between quotes by nobody, and begins a row where a file is read.
+    text = value.replace("\r\n", "\n").replace("\r", "\n")
+    return f"'{text}" if text.startswith(FORMULA_SIGNS) else text

@@ -105,7 +105,7 @@ export class ApprovalCard {
       h("p", { class: "na-risk", "data-risk": block.risk ?? "" }, risk && h("strong", {}, `This ${risk}. `), block.where && h("span", {}, `Where: ${block.where}. `), h("span", { class: "na-dim" }, block.findings?.length ? "" : (block.reason ?? ""))),
       block.warning && h("p", { class: "na-approval-warning" }, icon("warning"), ` ${shown(block.warning)}`),
       findingList(block.findings ?? []),
-      block.diff && diffView(block.diff),
+      block.diff && diffView(shown(block.diff)),
       this.editor ?? (code && codeBlock(shown(code.text), code.language ?? "python", { say: context.say }).element),
       this.others(),
       block.preview && previewView(block.preview, context.rendermime),
@@ -117,7 +117,7 @@ export class ApprovalCard {
   }
 
   others() {
-    const left = argumentsBesides(this.block.arguments ?? {}, this.block.code?.text);
+    const left = argumentsBesides(this.block);
     return Object.keys(left).length ? argumentList(shownValues(left)) : null;
   }
 

@@ -91,7 +91,7 @@ export class ToolCard {
     const parts = [];
     if (block.diff) parts.push(diffView(block.diff));
     if (block.code) parts.push(codeBlock(block.code.text, block.code.language ?? "python", this.context.code).element);
-    const left = argumentsBesides(block.arguments ?? {}, block.code?.text);
+    const left = argumentsBesides(block);
     if (Object.keys(left).length) parts.push(argumentList(left));
     if (block.error) parts.push(h("p", { class: "na-error" }, icon("failed"), " ", block.error));
     const output = block.output ?? "";
@@ -103,13 +103,15 @@ export class ToolCard {
   }
 }
 
+const IN_DIFFS = ["old_text", "new_text", "content"];
+
 /**
- * The arguments that are not shown as code.
- * @param {Record<string, unknown>} values
- * @param {string | undefined} code
+ * The arguments that are shown neither as code nor in a diff.
+ * @param {{ arguments?: Record<string, unknown>, code?: { text: string } | null, diff?: string }} block
  */
-export function argumentsBesides(values, code) {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => !code || value !== code));
+export function argumentsBesides(block) {
+  const isElsewhere = (/** @type {[string, unknown]} */ [name, value]) => (block.code?.text && value === block.code.text) || (block.diff && IN_DIFFS.includes(name));
+  return Object.fromEntries(Object.entries(block.arguments ?? {}).filter((each) => !isElsewhere(each)));
 }
 
 /** @param {Record<string, unknown>} values */
