@@ -10,6 +10,7 @@ SMALL_BYTES = 1 << 20
 """Below it the ratio says nothing: a short page of blanks is no bomb."""
 _GZIP = 16 + zlib.MAX_WBITS
 _STEP_BYTES = 1 << 16
+_HEAD_BYTES = 2
 
 
 class TooLarge(Exception):
@@ -28,10 +29,11 @@ class Unpacker:
         self._most = most
         self._n_in = self._n_out = 0
         self._is_plain = encoding in ("", "identity")
-        self._is_deflate = encoding == "deflate"
+        self._stream = None if encoding == "deflate" else zlib.decompressobj(_GZIP)
+        self._begun = b""
+        """Of a deflated answer, until it is known what it begins with."""
         if not self._is_plain and encoding not in ("gzip", "x-gzip", "deflate"):
             raise Damaged(f"the answer is packed as {encoding!r:.40}, which was not asked for")
-        self._stream = zlib.decompressobj(zlib.MAX_WBITS if self._is_deflate else _GZIP)
 
     def feed(self, piece: bytes) -> bytes:
         """What a piece of the answer holds; TooLarge or Damaged end it."""
@@ -39,26 +41,20 @@ class Unpacker:
         if self._is_plain:
             self._count(piece)
             return piece
+        if self._stream is None:
+            piece = self._begun = self._begun + piece
+            if len(piece) < _HEAD_BYTES:
+                return b""
+            self._stream = zlib.decompressobj(_deflation(piece))
         found = []
         try:
             while piece and not self._stream.eof:
-                found.append(self._inflated(piece))
+                found.append(self._stream.decompress(piece, _STEP_BYTES))
                 self._count(found[-1])
                 piece = self._stream.unconsumed_tail
         except zlib.error:
             raise Damaged("the answer is damaged: it cannot be unpacked") from None
         return b"".join(found)
-
-    def _inflated(self, piece: bytes) -> bytes:
-        try:
-            return self._stream.decompress(piece, _STEP_BYTES)
-        except zlib.error:
-            if not self._is_deflate or self._n_out:
-                raise
-        # Some servers say deflate and send it without the header that the standard asks for.
-        self._is_deflate = False
-        self._stream = zlib.decompressobj(-zlib.MAX_WBITS)
-        return self._stream.decompress(piece, _STEP_BYTES)
 
     def _count(self, piece: bytes) -> None:
         self._n_out += len(piece)
@@ -66,3 +62,9 @@ class Unpacker:
             raise TooLarge(f"the page is larger than {self._most >> 20} MiB")
         if self._n_out > max(SMALL_BYTES, self._n_in * MAX_RATIO):
             raise TooLarge("the page unpacks to more than a hundred times its size")
+
+
+def _deflation(begin: bytes) -> int:
+    """Some servers say deflate and send it without the header that the standard asks for."""
+    has_head = begin[0] & 0x0F == zlib.DEFLATED and int.from_bytes(begin[:_HEAD_BYTES]) % 31 == 0
+    return zlib.MAX_WBITS if has_head else -zlib.MAX_WBITS
