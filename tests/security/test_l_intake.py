@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import io
 import json
 import tarfile
@@ -23,6 +24,7 @@ from notebook_agents.core.core import Core
 from notebook_agents.tasks.preparing import KERNEL, load, prepare
 from notebook_agents.testing import ScriptedEngine, fake_core
 from notebook_agents.testing.tools import FakeSandbox
+from notebook_agents.widgets.tables import Table
 from notebook_agents_server.testing import Answer, Client
 
 MIB = 1024 * 1024
@@ -328,6 +330,17 @@ def test_l08_notebooks_that_are_none_or_too_much_are_refused_or_cut(tmp_path: Pa
     ]
     path.write_text(json.dumps(loud))
     assert sum(len(piece.text) for piece in notebooks.pieces(path)) < 100_000
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "\n=1", "\uff1d1"])
+def test_l10_cells_that_leave_for_a_spreadsheet_are_no_formulas(cell: str) -> None:
+    """Tables of panels are the one place where the product writes CSV for people."""
+    table = Table(caption="Tools", columns=(cell, "n"), rows=((cell, -1), (None, 2.5)))
+    rows = list(csv.reader(io.StringIO(table.as_csv(), newline="")))
+    shown = "'" + cell.replace("\r", "\n")
+    assert rows == [[shown, "n"], [shown, "-1"], ["", "2.5"]]
+    inside = Table(caption="Tools", columns=("a",), rows=((f"x\r{cell}",),)).as_csv()
+    assert len(list(csv.reader(io.StringIO(inside, newline="")))) == 2
 
 
 async def test_l11_a_page_that_was_given_is_offered_to_no_browser(
