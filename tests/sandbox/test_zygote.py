@@ -1,4 +1,4 @@
-"""Kernels that are forked from a zygote: quick, walled like a cold start, with nothing of others."""
+"""Kernels forked from a zygote: quick, walled like a cold start, with nothing of each other."""
 
 from __future__ import annotations
 
@@ -72,7 +72,9 @@ async def grown(bench: Bench, owner: str = "owner") -> Bench:
 @pytest.fixture
 async def forking(make_bench: MakeBench, medium_works: None) -> AsyncIterator[Bench]:
     """A bench whose kernels are forked."""
-    yield await grown(make_bench("medium", zygote="on"))
+    bench = await grown(make_bench("medium", zygote="on"))
+    yield bench
+    await bench.sandbox.aclose()
 
 
 def zygotes() -> list[psutil.Process]:
@@ -103,7 +105,8 @@ async def test_nothing_goes_from_one_conversation_to_another(forking: Bench) -> 
     await forking.run(
         "import json, os, sys, builtins, numpy\n"
         "json.leaked = builtins.leaked = numpy.leaked = 1; sys.modules['leaked'] = json\n"
-        "os.environ['LEAKED'] = '1'; open('/tmp/leaked', 'w').close(); open('/dev/shm/leaked', 'w')",
+        "os.environ['LEAKED'] = '1'\n"
+        "for folder in ('/tmp', '/dev/shm'): open(folder + '/leaked', 'w').close()",
         key="a",
     )
     look = """

@@ -113,6 +113,8 @@ class SandboxProvisioner(LocalProvisioner):
     def _fork(self, zygote: Zygote, backend: Backend, cmd: list[str]) -> bool:
         """Let a fork of the zygote join a sandbox of this kernel; False leaves nothing behind."""
         assert self.plan is not None
+        folder = self.plan.run_dir
+        before = set(folder.iterdir())
         end = self.plan.socket_folder / "end"
         os.mkfifo(end, mode=0o600)
         launch = backend.prepare(self.plan, hold_command(end))
@@ -126,7 +128,9 @@ class SandboxProvisioner(LocalProvisioner):
         except (OSError, SandboxUnavailable) as error:
             zygote.failure = f"{error} {self._end().tail}".strip()
             log.warning("a tool kernel starts cold: %s", zygote.failure)
-            end.unlink(missing_ok=True)
+            end.unlink()
+            for made in set(folder.iterdir()) - before:
+                remove_folder(made)
             return False
         finally:
             _close(launch.info_fd)
@@ -145,10 +149,10 @@ class SandboxProvisioner(LocalProvisioner):
         """Check a kernel that a manager started; it confines itself within its first moments."""
         assert self.plan is not None
         give_up = time.monotonic() + self.plan.start_timeout_s
-        missing = self.missing()
+        missing = await asyncio.to_thread(self.missing)
         while missing and self.is_running and time.monotonic() < give_up:
             await asyncio.sleep(POLL_SECONDS)
-            missing = self.missing()
+            missing = await asyncio.to_thread(self.missing)
         if missing:
             raise await asyncio.to_thread(self.refusal, missing)
 
@@ -203,9 +207,17 @@ class SandboxProvisioner(LocalProvisioner):
         _close(lifeline)
 
     async def cleanup(self, restart: bool = False) -> None:
-        """Remove the kernel's folder."""
-        if not restart:
-            await asyncio.to_thread(self.discard)
+        """Remove the kernel's folder, or empty it for the kernel that comes."""
+        await asyncio.to_thread(self._make_way if restart else self.discard)
+
+    def _make_way(self) -> None:
+        assert self.plan is not None
+        self._end()
+        for left in self.plan.run_dir.iterdir():
+            if left.is_dir():
+                remove_folder(left)
+            else:
+                left.unlink()
 
     def discard(self, timeout_s: float = 5.0) -> Remains:
         """End what still runs and remove the folder."""
