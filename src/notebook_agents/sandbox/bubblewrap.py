@@ -14,6 +14,7 @@ import contextlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,6 +41,7 @@ TMP = "/tmp"  # noqa: S108 - a private tmpfs inside the sandbox
 SHM_BYTES = 64 * MIB
 PROC_BYTES = MIB
 INFO_BYTES = 4096
+CHILD_SECONDS = 10.0
 NAMESPACES = (
     "--unshare-user",
     "--unshare-pid",
@@ -192,8 +194,12 @@ def _reported_init(info_fd: int) -> int:
 
 
 def _wait_for_child(init: int) -> int | None:
-    """Process 1 reports itself before it starts the kernel; None when it ended instead."""
-    while Path(f"/proc/{init}").exists():
+    """Process 1 reports itself before it starts the kernel; None when it ended instead.
+
+    What has no child in time is no process 1, but a program without a namespace of its own.
+    """
+    give_up = time.monotonic() + CHILD_SECONDS
+    while Path(f"/proc/{init}").exists() and time.monotonic() < give_up:
         found = proctree.children(init)
         if found:
             return found[0]

@@ -1,0 +1,187 @@
+"""Each control switched off by itself: a case turns red, or the check after the start finds it.
+
+A control whose absence nobody notices is not tested, whatever the cases say.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import mkdtemp
+
+import pytest
+
+from notebook_agents.confinement import landlock
+from notebook_agents.confinement.filters import assemble
+from notebook_agents.core.errors import SandboxUnavailable
+from notebook_agents.sandbox import bubblewrap, landlocked, plan
+
+from .conftest import need
+from .test_a_selection import IGNORING, script
+from .test_c_breaking_out import PLANTED
+from .walls import Bench
+
+Fresh = Callable[..., Bench]
+BLIND = ("bubblewrap", "landlocked")
+FLAGS = {
+    "user": "--unshare-user", "pid": "--unshare-pid", "ipc": "--unshare-ipc",
+    "uts": "--unshare-uts", "net": "--unshare-net",
+}  # fmt: skip
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[Fresh]:
+    """A bench whose first kernel starts with what was switched off."""
+    made: list[Bench] = []
+
+    def make(backend: str = "namespaces", level: str = "medium", **config: object) -> Bench:
+        need(backend, level)
+        workspace = tmp_path / "workspace"
+        workspace.mkdir(exist_ok=True)
+        made.append(Bench(backend, level, workspace, Path(mkdtemp(prefix="nbt-")), dict(config)))
+        return made[-1]
+
+    yield make
+    for bench in made:
+        bench.close()
+        shutil.rmtree(bench.run_dir, ignore_errors=True)
+
+
+@pytest.fixture
+def blind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check after the start sees nothing."""
+    for module in BLIND:
+        monkeypatch.setattr(
+            f"notebook_agents.sandbox.{module}.lacks_of", lambda *_args, **_named: ()
+        )
+
+
+def missing_of(bench: Bench) -> list[str]:
+    """What the check after the start misses of a kernel."""
+    with pytest.raises(SandboxUnavailable) as caught:
+        bench.run("open('marker', 'w')")
+    assert not (bench.workspace / "marker").exists()
+    found: list[str] = caught.value.details["missing"]
+    return found
+
+
+def without(path: str, line: str, folder: Path) -> str:
+    """A copy of one of our scripts without a line, where a kernel sees it."""
+    text = Path(path).read_text()
+    assert line in text
+    source = repr(str(Path(path).resolve().parents[2]))
+    text = text.replace(line, "pass").replace("str(Path(__file__).resolve().parents[2])", source)
+    copy = folder / f"without_{Path(path).name}"
+    copy.write_text(text)
+    return str(copy)
+
+
+def test_without_the_early_filter_namespaces_can_be_made(
+    fresh: Fresh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bubblewrap, "assemble", lambda _rules: assemble(()))
+    shown = fresh().output("refused(('unshare', 0x10000000), ('bpf', 0, 0, 0), ('keyctl', 0, 0))")
+    assert "unshare" in shown
+    assert "bpf" in shown
+
+
+@pytest.mark.parametrize("name", FLAGS)
+def test_a_namespace_that_is_missing_is_found_out(
+    fresh: Fresh, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    if name == "user" and os.geteuid() != 0:
+        pytest.skip("without a user namespace bubblewrap starts for root only")
+    rest = tuple(flag for flag in bubblewrap.NAMESPACES if flag != FLAGS[name])
+    monkeypatch.setattr(bubblewrap, "NAMESPACES", rest)
+    monkeypatch.setattr(bubblewrap, "CHILD_SECONDS", 2.0)
+    # Without a namespace for processes there is no process 1, and so no kernel to be found.
+    expected = "kernel start" if name == "pid" else f"{name} namespace"
+    assert expected in missing_of(fresh())
+
+
+def test_without_the_check_a_mechanism_that_does_nothing_runs_code_unconfined(
+    fresh: Fresh, blind: None, tmp_path: Path
+) -> None:
+    bench = fresh(bwrap=script(tmp_path, IGNORING))
+    assert "passwd" in bench.run("attempt('passwd', open, '/etc/passwd')").output
+
+
+def test_without_a_line_of_the_confining_program_the_check_or_a_case_notices(
+    fresh: Fresh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = landlocked.CONFINE
+    bench = fresh("landlock")
+    for line, lacks in (
+        ("drop_all()", "dropped capabilities"),
+        ("install(assemble(EARLY))", "late system call filter"),
+    ):
+        if line == "drop_all()" and os.geteuid() != 0:
+            continue
+        copy = without(original, line, bench.workspace)
+        monkeypatch.setattr(landlocked, "CONFINE", copy)
+        assert lacks in missing_of(fresh("landlock", start_timeout_s=2.0))
+    copy = without(original, "landlock.restrict(places)", bench.workspace)
+    monkeypatch.setattr(landlocked, "CONFINE", copy)
+    assert "passwd" in fresh("landlock").output("attempt('passwd', open, '/etc/passwd')")
+
+
+def test_a_place_too_many_shows_files(fresh: Fresh, monkeypatch: pytest.MonkeyPatch) -> None:
+    places = landlocked._places
+    monkeypatch.setattr(landlocked, "_places", lambda plan: [*places(plan), landlock.Place("/etc")])
+    assert "passwd" in fresh("landlock").output("attempt('passwd', open, '/etc/passwd')")
+
+
+def test_without_the_late_filter_processes_and_sockets_can_be_made(
+    fresh: Fresh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = fresh("landlock", start_timeout_s=2.0)
+    copy = without(plan.LAUNCHER, "install(assemble(late()), all_threads=True)", bench.workspace)
+    monkeypatch.setattr(plan, "LAUNCHER", copy)
+    assert missing_of(bench) == ["late system call filter"]
+    monkeypatch.setattr(landlocked, "lacks_of", lambda *_args, **_named: ())
+    shown = fresh("landlock").output("attempt('memory', os.memfd_create, 'x')")
+    assert shown == "memory\n"
+
+
+def test_without_the_limit_of_files_one_grows(fresh: Fresh) -> None:
+    code = """
+path = os.environ['TMPDIR'] + '/x'
+attempt('grown', lambda: os.truncate(open(path, 'wb').name, 64 << 20))
+"""
+    assert fresh(max_file_bytes=1 << 20).output(code) == ""
+    assert fresh(max_file_bytes=1 << 40).output(code) == "grown\n"
+
+
+def test_without_protected_names_hooks_can_be_planted(fresh: Fresh, tmp_path: Path) -> None:
+    code = f"""
+for path in {PLANTED!r}:
+    os.makedirs(os.path.dirname(path) or '.', exist_ok=True)
+    open(path, 'w').write('evil')
+"""
+    bench = fresh(protected=(), writable_root=tmp_path)
+    assert bench.run(code).reason == ""
+    assert all((bench.workspace / path).is_file() for path in PLANTED)
+
+
+def test_without_covers_hidden_files_and_the_machine_s_keys_are_read(
+    fresh: Fresh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bubblewrap, "covered_entries", lambda *_arguments: [])
+    monkeypatch.setattr(bubblewrap, "MASKED_PROC_FILES", ())
+    bench = fresh()
+    (bench.workspace / ".env").write_text("secret")
+    shown = bench.output("print(open('.env').read(), len(open('/proc/kallsyms').readline()) > 0)")
+    assert shown == "secret True\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root owns devices")
+def test_without_nodes_of_their_own_sandboxes_change_those_of_the_machine(
+    fresh: Fresh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = Path("/dev/full").stat()
+    monkeypatch.setattr(bubblewrap, "own_nodes", lambda _folder: [])
+    fresh().output("os.utime('/dev/full', (1, 1))")
+    assert Path("/dev/full").stat().st_mtime == 1
+    os.utime("/dev/full", ns=(before.st_atime_ns, before.st_mtime_ns))
