@@ -55,7 +55,7 @@ async def value_of(core: Core, text: str, actor: Actor = ANN) -> Any:
     run = await say(core, text, actor)
     content = run.tool_calls[0].content
     assert run.tool_calls[0].status == "succeeded", content
-    return json.loads(content.split("\n", 1)[1])
+    return json.loads(content.split("\n", 1)[-1])
 
 
 def is_alive(pid: int) -> bool:

@@ -104,7 +104,7 @@ async def test_M02_what_a_program_does_wrong_ends_the_call_and_not_more(real_cor
     run = await say(real_core, "/plain__flood")
     assert run.tool_calls[0].status == "failed"
     run = await say(real_core, "/plain__echo text=again")
-    assert run.tool_calls[0].content.endswith("\nagain")
+    assert run.tool_calls[0].content.endswith("again")
     answers = await value_of(real_core, "/plain__ask_back")
     # M08: no model, no folders and no questions for servers.
     assert all("error" in answer for answer in answers)
@@ -210,7 +210,7 @@ async def main():
     now = datetime.now(UTC)
     server = ToolServer(
         id="s", owner_id="u", name="p", slug="p", kind="stdio", command=sys.executable,
-        args=(sys.argv[2],), created_at=now, updated_at=now,
+        args=(sys.argv[2],), is_trusted=True, created_at=now, updated_at=now,
     )
     found = {tool.tool: tool for tool in await host.tools(server, "u")}
     call = ToolInvocation(
