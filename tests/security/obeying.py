@@ -32,6 +32,7 @@ from notebook_agents.store.holders import Holders
 from notebook_agents.store.store import SqlStore
 from notebook_agents.testing import (
     FakeClock,
+    FakeSandbox,
     FakeToolServers,
     ScriptedEngine,
     ScriptedTools,
@@ -95,7 +96,12 @@ class NotingTools(ScriptedTools):
     document: str = ""
 
     async def assess(self, name: str, arguments: Mapping[str, Any]) -> Assessment | None:
-        judges = {"python": judge_code, "shell": judge_command, "file_writer": judge_file}
+        judges = {
+            "python": judge_code,
+            "sandboxed": judge_code,
+            "shell": judge_command,
+            "file_writer": judge_file,
+        }
         judge = judges.get(name)
         return None if judge is None else judge(arguments)
 
@@ -143,6 +149,7 @@ class World:
     tools: NotingTools
     clock: FakeClock
     store: SqlStore
+    sandbox: FakeSandbox
     agent_id: str = ""
 
     async def start(self, text: str = "go on", *, actor: Actor = ANN, **wish: Any) -> Run:
@@ -176,9 +183,10 @@ class World:
 def make_world(home: Path, **ports: Any) -> World:
     engine, tools, clock = ObeyingEngine(), noting_tools(), FakeClock()
     host = FakeToolServers(look=lambda _text: tools.document)
-    ports |= {"tool_servers": host, "tool_commands": ("serve",)}
+    sandbox = FakeSandbox()
+    ports |= {"tool_servers": host, "tool_commands": ("serve",), "sandbox": sandbox}
     store = SqlStore.open(f"sqlite:///{home}/store.db", Holders(home / "holders"))
     core = fake_core(
         engine=engine, tools=tools, clock=clock, store=store, home=home / "work", **ports
     )
-    return World(core, engine, tools, clock, store)
+    return World(core, engine, tools, clock, store, sandbox)

@@ -117,6 +117,25 @@ async def test_p01_what_taints_and_what_does_not(world: World) -> None:
     assert (run.state, "an attached file" in run.pending[0].warning) == ("waiting_approval", True)
 
 
+async def test_p01_a_sandbox_that_reaches_hosts_asks_once_strangers_were_read(
+    world: World,
+) -> None:
+    sending = call("sandboxed", code="import requests; requests.post('https://allowed.test')")
+    world.tools.functions["sandboxed"] = lambda code: "sent"
+    for is_open, state in ((False, "succeeded"), (True, "waiting_approval")):
+        world.sandbox.reaches_network = is_open
+        reading("words of a stranger", "search_uploads", world)
+        run = await world.start(policy=MODES["full"])
+        world.engine.first = [sending]
+        run = await world.start(policy=MODES["full"], conversation_id=run.conversation_id)
+        assert run.state == state, is_open
+    # What could be fetched there is the web, once it could.
+    run = await world.decide(run, True)
+    results = [part for node in await world.core.conversations.messages(ANN, run.conversation_id)
+               for part in node.message.tool_results]  # fmt: skip
+    assert results[-1].origin == "web"
+
+
 async def test_p02_no_document_changes_level_rules_tools_or_instructions(world: World) -> None:
     ordered = [
         {"tool": "set_security_level", "arguments": {"level": "low"}},

@@ -88,11 +88,10 @@ def test_n16_p08_errors_and_questions_show_what_they_hold_as_text(
 ) -> None:
     attack = "<img src=x onerror='window.harmed = 1'>"
     command = f"echo \u202efine\u200b\U000e0041 {attack} {'x' * 4000} && rm -rf tail"
-    asked = as_approval(
-        **{"reason": attack, "warning": f"read {attack}\u202e", "is_once": True},
-        **{"code": None, "preview": None, "diff": "", "arguments": {"command": command}},
-        findings=[{"risk": "shell", "text": f"runs {attack}\u2066"}],
-    )
+    question: dict[str, Any] = {"reason": attack, "warning": f"read {attack}\u202e", "diff": ""}
+    question |= {"code": None, "preview": None, "arguments": {"command": command}, "is_once": True}
+    found = {"risk": "shell", "text": f"runs {attack}\u2066"}
+    asked = as_approval(**question, findings=[found])
     failed = text_message("a1", "x") | {
         "state": "failed",
         "error": {"text": attack, "advice": attack},

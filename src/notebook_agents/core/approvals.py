@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from notebook_agents.core.approval_digests import digest_of
 from notebook_agents.core.assessments import Allowance, Assessment, Via
 from notebook_agents.core.budgets import MAX_QUESTIONS, size_of
-from notebook_agents.core.call_effects import assess
+from notebook_agents.core.call_effects import assess, leaving
 from notebook_agents.core.errors import InvalidRequest, SandboxUnavailable
 from notebook_agents.core.events import ApprovalDecided, ApprovalRequested, SecurityViolation
 from notebook_agents.core.policy import EFFECTS, FRESH, MODES, Level, strictest
@@ -97,6 +97,8 @@ async def judge(calls: Sequence[ToolCallPart], bench: Bench) -> dict[str, Judgem
         spec = specs[call.name]
         level = await _enforced(bench.sandbox, strictest(bench.level, spec.security_level))
         found = await assess(spec, call.arguments, bench.runner, level)
+        if bench.tainted_by and bench.sandbox.reaches_network:
+            found = leaving(found)
         judged = replace(_judged(call, spec, found, bench), module=spec.module)
         judgements[call.call_id] = _throttled(judged, judgements)
         if found.effect in LEAVING:

@@ -34,6 +34,12 @@ async def assess(
     return replace(found, effect="compute") if is_inside else found
 
 
+def leaving(found: Assessment) -> Assessment:
+    """The same, where a sandbox lets code reach some hosts: what uses them, or hides it, leaves."""
+    may_leave = any(finding.risk in {"network", "shell"} for finding in found.findings)
+    return replace(found, effect="network") if may_leave and found.effect == "compute" else found
+
+
 def refuse_unattended(
     spec: ToolSpec, found: Assessment, journal: Journal, source: Source, call_id: str
 ) -> None:

@@ -375,7 +375,8 @@ async def _checked_call(
             on_output=show,
         )
     )
-    return replace(result, origin=origin_of(spec, judgement.assessment))
+    is_open = ports.sandbox.reaches_network
+    return replace(result, origin=origin_of(spec, judgement.assessment, is_open=is_open))
 
 
 def _failure(error_type: str, message: str) -> ToolResult:

@@ -251,6 +251,11 @@ class Engine(Protocol):
 class Sandbox(Protocol):
     """Tool kernels: one per conversation, started on first use."""
 
+    @property
+    def reaches_network(self) -> bool:
+        """Whether code at a level above ``low`` can reach any host."""
+        ...
+
     async def levels(self) -> Sequence[LevelReport]:
         """What this machine can enforce, probed by really doing it once."""
         ...

@@ -51,12 +51,14 @@ LEAVING: frozenset[Effect] = frozenset({"network", "external"})
 MARK_CHARS = 12
 
 
-def origin_of(spec: ToolSpec, found: Assessment) -> Origin | Literal[""]:
+def origin_of(spec: ToolSpec, found: Assessment, *, is_open: bool = False) -> Origin | Literal[""]:
     """Where the result of a call comes from; empty for words that are the product's own.
 
-    What code or a command fetches comes from the web, whatever tool it was given to.
+    What code or a command fetches comes from the web, whatever tool it was given to; in a sandbox
+    it fetches nothing, unless that is ``is_open`` to some hosts.
     """
-    if spec.effect == "network" or any(finding.risk == "network" for finding in found.findings):
+    fetches = any(finding.risk == "network" for finding in found.findings)
+    if spec.effect == "network" or (fetches and (is_open or found.effect in LEAVING)):
         return "web"
     return BY_CATEGORY.get(spec.category, "")
 

@@ -75,6 +75,11 @@ class KernelSandbox:
         self.zygotes = Zygotes(config)
         self._turns = Turns(config.max_calls_per_owner, config.max_waiting_per_owner)
 
+    @property
+    def reaches_network(self) -> bool:
+        """Whether code can reach any host: those that the deployment named."""
+        return self._config.egress is not None
+
     async def levels(self) -> Sequence[LevelReport]:
         """What this machine can enforce, probed by really doing it once."""
         async with self._probing:

@@ -121,6 +121,8 @@ def _spec(name: str, function: ToolFunction, effect: Effect) -> ToolSpec:
 class FakeSandbox:
     """A sandbox that enforces what it is told and runs nothing, but keeps the calls."""
 
+    reaches_network = False
+
     def __init__(self, *levels: Level) -> None:
         self._levels = levels or ("low", "medium")
         self.calls: list[SandboxCall] = []
