@@ -32,7 +32,8 @@ class Slow(asyncio.Event):
 
 engine = ScriptedEngine()
 tools = ScriptedTools(
-    {"python_executor": lambda code: f"ran: {code}", "file_writer": lambda path, content="": f"wrote {path}",
+    {"python_executor": lambda code: f"ran: {code}",
+     "file_writer": lambda path, content="": f"wrote {path}",
      "file_editor": lambda path, old_text, new_text: f"edited {path}"},
     effects={"file_writer": "write", "file_editor": "write"},
 )

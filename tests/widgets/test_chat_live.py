@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.widgets.chat_front import Front, View
 
 pytestmark = pytest.mark.slow
@@ -24,6 +26,7 @@ def test_a_card_shows_what_a_dry_run_found_and_nothing_has_happened(front: Front
     assert "was here" in preview["output"]
     assert [file["path"] for file in preview["files"]] == ["w.txt"]
     assert (card["effect"], card["risk"]) == ("write", "writes_files")
+    assert card["where"] == "in this notebook, on your variables"
     assert front.run("print(n, Path('w.txt').exists())").split() == ["1", "False"]
     answer(front, comm, "once")
     assert front.run("print(n, Path('w.txt').exists())").split() == ["2", "True"]
@@ -54,7 +57,7 @@ def test_cards_show_what_would_change_in_files(front: Front) -> None:
     comm = front.chat(PANEL, cell="diffs")
     front.ask(comm, "send", text="go")
     for n_cards, change in ((1, [" one", "-two", "+three"]), (2, ["-one", "+1"])):
-        view = front.wait(comm, lambda view, n=n_cards: n_open(view) and n_all(view) == n)
+        view = front.wait(comm, has_asked(n_cards))
         card = view.blocks("approval")[-1]
         assert card["diff"].splitlines()[3:] == change
         front.ask(comm, "decide", call_id=card["call_id"], decision="once")
@@ -62,12 +65,14 @@ def test_cards_show_what_would_change_in_files(front: Front) -> None:
     assert [bool(block["diff"]) for block in view.blocks("tool")] == [False, True]
 
 
-def n_open(view: View) -> int:
-    return sum(card["decision"] is None for card in view.blocks("approval"))
+def has_asked(n_cards: int) -> Callable[[View], bool]:
+    """Whether so many questions have come, and the last one waits."""
 
+    def is_so(view: View) -> bool:
+        cards = view.blocks("approval")
+        return len(cards) == n_cards and cards[-1]["decision"] is None
 
-def n_all(view: View) -> int:
-    return len(view.blocks("approval"))
+    return is_so
 
 
 def test_code_that_the_person_changed_runs_and_is_what_the_panel_shows(front: Front) -> None:

@@ -37,9 +37,7 @@ def _diff(path: Any, before: Any, after: Any) -> str:
         return ""
     if max(len(before), len(after)) > MAX_CHARS:
         return ""
-    lines = difflib.unified_diff(
-        _lines(before), _lines(after), str(path), str(path), lineterm=""
-    )
+    lines = difflib.unified_diff(_lines(before), _lines(after), str(path), str(path), lineterm="")
     return "\n".join(lines)
 
 

@@ -15,6 +15,7 @@ from notebook_agents.core.assessments import RISKS
 from notebook_agents.core.events import ApprovalDecided, ApprovalRequested, EventBody
 from notebook_agents.core.figures import PLOTLY, Figure
 from notebook_agents.core.policy import FRESH
+from notebook_agents.live import notebook_tools
 from notebook_agents.magics.markdown import brief_arguments
 from notebook_agents.magics.transcript import TextBlock, ToolBlock, Transcript
 from notebook_agents.widgets.chat_diffs import edit_diff
@@ -30,6 +31,7 @@ NOT_DRAWN = (
     "This front end draws no interactive figures in a panel. Where panel = agents.chat() shows this"
     " conversation: plotly.graph_objects.Figure(panel.figures[-1])"
 )
+IN_SANDBOX = frozenset({notebook_tools.PYTHON, "shell"})
 LATE = "nobody answered within"
 """How the answer begins that a question gets when nobody gives one."""
 LABELS = {
@@ -165,6 +167,7 @@ def _approval(question: Question, *, is_over: bool) -> Record:
         "call_id": asked.call_id,
         "name": asked.name,
         "label": label_of(asked.name),
+        "where": _where(asked),
         "risk": max((f.risk for f in asked.findings), key=RISKS.index, default=""),
         "effect": asked.effect,
         "reason": asked.reason,
@@ -181,6 +184,13 @@ def _approval(question: Question, *, is_over: bool) -> Record:
         "is_edited": question.edited is not None,
         "feedback": question.feedback,
     }
+
+
+def _where(asked: ApprovalRequested) -> str:
+    """Where the code of a call would run; empty where the tool says it all."""
+    if asked.module == notebook_tools.__name__:
+        return "in this notebook, on your variables"
+    return "in a sandbox, apart from your variables" if asked.name in IN_SANDBOX else ""
 
 
 def _figure(figure: Figure, id: str) -> Record:

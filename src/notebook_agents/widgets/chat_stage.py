@@ -70,7 +70,9 @@ class ChatScreen:
         for asked in transcript.pending:
             if asked.call_id not in self.questions:
                 expires_at = time.time() + self.timeout_s
-                self.questions[asked.call_id] = Question(asked=asked, expires_at=expires_at)
+                diff = write_diff(asked.name, asked.arguments, Path.cwd())
+                question = Question(asked=asked, expires_at=expires_at, diff=diff)
+                self.questions[asked.call_id] = question
         self.board.put_blocks(self.key, blocks_of(transcript, self.questions, self.key))
         self.board.set(run=self._run(transcript))
 
@@ -147,8 +149,6 @@ class CardAsker:
     def _look_ahead(self, asked: Sequence[Question]) -> Waits[None]:
         """Put on the cards what the calls would do."""
         for question in asked:
-            question.diff = write_diff(question.asked.name, question.asked.arguments, Path.cwd())
-            self._show()
             found = yield from self._tried(question)
             told = found.as_dict() if found is not None else {"preview": None, "not_saved": []}
             question.preview, question.not_saved = told["preview"], told["not_saved"]
