@@ -248,8 +248,8 @@ def _with_tasks(config: BuildConfig, ports: CorePorts) -> CorePorts:
     """The same ports with what executes tasks, where papermill is installed."""
     if find_spec("papermill") is None:
         return ports
-    told = ("default_model", "models", "sandbox_level", "sandbox_fallback", "tools", "personas_dir")
-    told += ("sandbox_allow_soft_memory", "sandbox_disk_bytes")
+    told: tuple[str, ...] = ("default_model", "models", "sandbox_level", "sandbox_fallback")
+    told += ("tools", "personas_dir", "sandbox_allow_soft_memory", "sandbox_disk_bytes")
     engine = ("engine_url", "engine_token", "engine_certificate", "engine_device", "engine_threads")
     environment = {HOME_VARIABLE: str(config.home), OUTBOUND_VARIABLE: config.outbound.written()}
     if config.database_url:
@@ -362,6 +362,9 @@ def _sandbox_config(config: BuildConfig) -> SandboxConfig:
         allow_soft_memory=config.sandbox_allow_soft_memory,
         max_calls_per_owner=config.sandbox_calls_per_user,
         max_disk_bytes=config.sandbox_disk_bytes,
+        zygote=config.sandbox_zygote,
+        remote=config.sandbox_remote,
+        remote_level=config.sandbox_remote_level,
         egress=WaysOut(config.outbound).of_sandboxes(),
     )
 

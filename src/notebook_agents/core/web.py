@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Protocol
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Protocol
 
 WEB_PORTS = (80, 443)
 SANDBOX_NETWORK_BYTES = 64 << 20
@@ -35,8 +35,9 @@ class OutboundConfig:
     @classmethod
     def read(cls, text: str) -> OutboundConfig:
         """What was written."""
-        told = json.loads(text or "{}")
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in told.items()})
+        told: dict[str, Any] = json.loads(text or "{}")
+        given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in told.items()}
+        return replace(cls(), **given)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
