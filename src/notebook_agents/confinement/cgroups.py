@@ -101,13 +101,15 @@ class ControlGroups:
             OSError: the group cannot be made or limited.
         """
         group = Group(tuple(parent / f"{PREFIX}{name}" for parent in self.parents), self.is_unified)
+        made: list[Path] = []
         try:
             for folder in group.folders:
                 folder.mkdir()
+                made.append(folder)
             for file, value in settings(self.is_unified, memory_bytes, max_tasks).items():
                 self._set(group, file, value)
         except OSError:
-            group.remove()
+            Group(tuple(made), self.is_unified).remove()
             raise
         return group
 
