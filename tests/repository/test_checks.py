@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import runpy
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -87,3 +89,45 @@ def test_hooks_are_local_programs_of_the_environment(
         assert hook["entry"].startswith(".venv/bin/")
         scripts = [word for word in hook["entry"].split() if word.startswith(".ci/")]
         assert [script for script in scripts if not (root / script).is_file()] == []
+
+
+PACKAGE = {"name": "a", "version": "1", "vulns": []}
+ADVISORY = {"id": "PYSEC-1", "aliases": ["CVE-1"], "fix_versions": ["2"]}
+
+
+@pytest.mark.parametrize(
+    ("told", "said", "outcome"),
+    [
+        ("", "no route to host", ("not audited: no route to host", 0)),
+        ({"dependencies": [PACKAGE]}, "", ("no known vulnerability in 1 packages", 0)),
+        (
+            {"dependencies": [{"name": "a", "skip_reason": "not found"}]},
+            "",
+            ("not audited: the index knows none of 1 packages", 0),
+        ),
+        (
+            {"dependencies": [PACKAGE, PACKAGE | {"vulns": [ADVISORY]}]},
+            "",
+            ("a 1: PYSEC-1, fixed in 2", 1),
+        ),
+    ],
+    ids=["offline", "clean", "unknown", "vulnerable"],
+)
+def test_only_a_known_vulnerability_fails_the_audit(
+    root: Path, told: Any, said: str, outcome: tuple[str, int]
+) -> None:
+    audit = runpy.run_path(str(root / ".ci" / "audit.py"))
+    assert audit["verdict"](told and json.dumps(told), said) == outcome
+
+
+def test_rules_of_security_are_on_and_nowhere_left_out_whole(root: Path) -> None:
+    lint = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["ruff"]["lint"]
+    assert "S" in lint["select"]
+    assert not {"S", "S1", "S3", "S6"} & set(lint["ignore"])
+    assert [rule for rule in lint["ignore"] if rule.startswith("S")] == ["S101"]
+    product = {
+        folder: [rule for rule in rules if rule.startswith("S")]
+        for folder, rules in lint["per-file-ignores"].items()
+        if not folder.startswith("tests/")
+    }
+    assert not any(product.values())
