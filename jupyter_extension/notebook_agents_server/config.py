@@ -19,7 +19,6 @@ from traitlets import (
     Dict,
     Enum,
     Float,
-    HasTraits,
     Int,
     TraitError,
     Unicode,
@@ -40,16 +39,16 @@ from notebook_agents.build import (
 )
 from notebook_agents.core.errors import InvalidRequest
 from notebook_agents.core.models import BUNDLED_MODEL
-from notebook_agents.core.policy import LEVELS
 from notebook_agents_server.authorizer import HUB_PREFIX_ENV
 from notebook_agents_server.kernels import OAUTH_SECRET_ENV
 from notebook_agents_server.limits import Policy
 from notebook_agents_server.list_trait import Listing
 from notebook_agents_server.mounts import DIALECT_NAMES, LIMITS
 from notebook_agents_server.oauth import GOOGLE, OAuthSettings
+from notebook_agents_server.sandbox_settings import SandboxSettings
 
 
-class ServerSettings(HasTraits):
+class ServerSettings(SandboxSettings):
     """The traits of `NotebookAgentsApp`."""
 
     home = Unicode(
@@ -88,32 +87,6 @@ class ServerSettings(HasTraits):
     )
     engine_threads = Int(
         0, min=0, help="CPU threads of the engine worker; 0 leaves one core to everybody else."
-    ).tag(config=True)
-    sandbox_level = Enum(
-        LEVELS, "medium", help="The least level at which tools run; low is not a sandbox."
-    ).tag(config=True)
-    sandbox_fallback = Enum(
-        ("", *LEVELS),
-        "",
-        help="Level to use where another cannot be enforced; empty refuses the call instead.",
-    ).tag(config=True)
-    sandbox_protected = Listing(
-        Unicode(),
-        default_value=None,
-        allow_none=True,
-        help="Names in writable working folders that code may neither make nor change.",
-    ).tag(config=True)
-    sandbox_allow_soft_memory = Bool(
-        True,
-        help="""Whether medium may run where memory is only watched from outside, which takes a
-        tenth of a second to notice: on a laptop without writable control groups. High never may.
-        """,
-    ).tag(config=True)
-    sandbox_calls_per_user = Int(
-        8, min=1, help="Tool calls of one user that run at once; 64 more wait, others are refused."
-    ).tag(config=True)
-    sandbox_disk_bytes = Int(
-        1 << 30, min=1, help="What one tool kernel may write into its workspace, in bytes."
     ).tag(config=True)
     tools = Listing(
         Unicode(),
@@ -215,7 +188,7 @@ class ServerSettings(HasTraits):
         default. Nothing at level high and without network namespaces.""",
     ).tag(config=True)
     sandbox_network_bytes = Int(
-        64 << 20, min=0, help="What one tool kernel may exchange with those hosts, in bytes."
+        64 << 20, min=0, help="What a conversation may exchange with them in an hour, in bytes."
     ).tag(config=True)
     root_dialects = Listing(
         Enum(DIALECT_NAMES),

@@ -183,6 +183,9 @@ ask("CONNECT allowed.test:{port} HTTP/1.1")
     outcome = await bench.run(ASK + much)
     assert outcome.output.split()[-1] == "403", outcome
     assert "all it may" in "\n".join(outcome.security_events)
+    assert (await bench.run("import os; os._exit(1)")).reason == "KERNEL_LOST"
+    outcome = await bench.run(ASK + f"ask('CONNECT allowed.test:{port} HTTP/1.1')")
+    assert outcome.output.split() == ["403"], "a new kernel has no new budget"
 
 
 async def test_d11_without_the_proxy_nothing_is_reached_and_other_walls_say_so(

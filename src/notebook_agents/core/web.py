@@ -26,7 +26,7 @@ class OutboundConfig:
     sandbox_hosts: tuple[str, ...] = ()
     """Hosts that code in tool kernels may reach; none where empty."""
     sandbox_network_bytes: int = SANDBOX_NETWORK_BYTES
-    """What one tool kernel may exchange with them."""
+    """What the kernels of one conversation may exchange with them in an hour."""
 
     def written(self) -> str:
         """For the environment of processes that are built alike; empty where nothing is decided."""

@@ -3,7 +3,7 @@
 One form of a name is judged, looked up and connected to; whatever is not in that form already is
 refused, so that no two parsers can disagree on it. Only ``CONNECT`` is answered: what travels
 inside is between the code and the host. Every decision is told and logged, and all connections of
-a kernel together have a budget of bytes.
+a conversation together have a budget of bytes for each hour.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import contextlib
 import logging
 import re
 import socket
+import time
+from collections import OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +28,9 @@ CONNECT_TIMEOUT_S = 5.0
 IDLE_TIMEOUT_S = 120.0
 MAX_CONNECTIONS = 32
 MAX_EVENTS = 100
+MAX_BUDGETS = 10_000
+"""Conversations whose budgets are known; of more, the oldest begin anew."""
+BUDGET_S = 3600.0
 MAX_SHOWN = 120
 PIECE_BYTES = 1 << 16
 _REQUEST = re.compile(
@@ -57,13 +62,40 @@ class EgressProxy:
         self._guard = guard
         self._hosts = frozenset(parse_target(f"https://{host}/").host for host in hosts)
         self._most_bytes = most_bytes
+        self._budgets: OrderedDict[str, Budget] = OrderedDict()
 
     async def open(self, path: Path, label: str) -> Way:
         """Listen for one kernel."""
-        way = Way(self._guard, self._hosts, self._most_bytes, label)
+        way = Way(self._guard, self._hosts, self._budget(label), label)
         bound = await asyncio.to_thread(_bound, path)
         way.server = await asyncio.start_unix_server(way.serve, sock=bound, limit=MAX_HEAD_BYTES)
         return way
+
+    def _budget(self, label: str) -> Budget:
+        """The same for every kernel of a conversation: a new one begins with what is left."""
+        found = self._budgets.setdefault(label, Budget(self._most_bytes))
+        self._budgets.move_to_end(label)
+        while len(self._budgets) > MAX_BUDGETS:
+            self._budgets.popitem(last=False)
+        return found
+
+
+@dataclass(slots=True)
+class Budget:
+    """The bytes of an hour."""
+
+    most: int
+    left: int = 0
+    until: float = 0.0
+
+    def spend(self, n_bytes: int) -> None:
+        """Denied when there are not that many left, or none at all."""
+        now = time.monotonic()
+        if now >= self.until:
+            self.left, self.until = self.most, now + BUDGET_S
+        self.left -= n_bytes
+        if self.left <= 0:
+            raise Denied(403, "this conversation has exchanged all it may within an hour")
 
 
 @dataclass(slots=True)
@@ -75,11 +107,11 @@ class _Traffic:
 class Way:
     """The way out of one kernel."""
 
-    def __init__(self, guard: Guard, hosts: frozenset[str], most_bytes: int, label: str) -> None:
+    def __init__(self, guard: Guard, hosts: frozenset[str], budget: Budget, label: str) -> None:
         self.server: asyncio.Server | None = None
         self._guard = guard
         self._hosts = hosts
-        self._left = most_bytes
+        self._budget = budget
         self._label = label
         self._events: list[str] = []
         self._serving: set[asyncio.Task[None]] = set()
@@ -140,8 +172,7 @@ class Way:
         host, port = found[1].decode().lower(), int(found[2])
         if not _NAME.fullmatch(host) or host not in self._hosts:
             raise Denied(403, "the host is not among those that may be reached")
-        if self._left <= 0:
-            raise Denied(403, "this kernel has exchanged all it may")
+        self._budget.spend(0)
         return Target(scheme="https", host=host, port=port, path="/")
 
     async def _connect(self, target: Target) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -194,9 +225,7 @@ class Way:
                 piece = await reader.read(PIECE_BYTES)
             if not piece:
                 break
-            self._left -= len(piece)
-            if self._left < 0:
-                raise Denied(403, "this kernel has exchanged all it may")
+            self._budget.spend(len(piece))
             if is_sent:
                 traffic.n_sent += len(piece)
             else:
