@@ -100,6 +100,12 @@ class BuildConfig:
     """Tool calls of one user that run at once."""
     sandbox_disk_bytes: int = 1 << 30
     """What one tool kernel may write into its workspace."""
+    sandbox_zygote: Literal["off", "on", "auto"] = "auto"
+    """Whether tool kernels are forked from a process that has imported what they need."""
+    sandbox_remote: str = ""
+    """The name of a kernel provisioner for tool kernels; empty starts them here."""
+    sandbox_remote_level: Level = "low"
+    """Up to which level it is declared to confine."""
     """Names of the tools to offer; None offers every installed one."""
     price_catalogue: str = ""
     """TOML file of GPU prices; empty is ``price_catalogue.toml`` in ``home``, else the shipped."""

@@ -28,7 +28,7 @@ def first_cells(text: str) -> set[str]:
 
 def test_every_setting_is_in_the_readme_and_no_other() -> None:
     table = README.split("## Settings")[1].split("\n## ")[0]
-    assert first_cells(table) == set(ServerSettings.class_own_traits())
+    assert first_cells(table) == set(ServerSettings.class_traits())
 
 
 def test_every_event_view_and_column_is_described_and_no_other() -> None:

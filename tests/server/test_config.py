@@ -45,7 +45,7 @@ def default_of(name: str) -> Any:
 
 
 def test_settings_and_build_config_have_the_same_names_and_defaults() -> None:
-    names = set(ServerSettings.class_own_traits())
+    names = set(ServerSettings.class_traits())
     assert names - SERVER_ONLY == {f.name for f in fields(BuildConfig)}
     built = ServerSettings().build_config()
     for name in names - SERVER_ONLY:
@@ -54,15 +54,15 @@ def test_settings_and_build_config_have_the_same_names_and_defaults() -> None:
 
 def test_every_setting_is_configurable_and_explained() -> None:
     for name, trait in NotebookAgentsApp.class_traits(config=True).items():
-        if name in ServerSettings.class_own_traits():
+        if name in ServerSettings.class_traits():
             assert len(trait.help) > 20, name
-    assert set(ServerSettings.class_own_traits()) <= set(
+    assert set(ServerSettings.class_traits()) <= set(
         NotebookAgentsApp.class_traits(config=True)
     )
 
 
 def test_units_are_in_the_names_or_the_help() -> None:
-    for name, trait in ServerSettings.class_own_traits().items():
+    for name, trait in ServerSettings.class_traits().items():
         if name.endswith("_s"):
             assert "seconds" in trait.help
         if name.endswith("_bytes"):
