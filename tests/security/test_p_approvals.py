@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from tests.security.obeying import ANN, BOB, ORDER, World, make_world
 
-from notebook_agents.core.agents import AgentChanges
+from notebook_agents.core.agents import AgentChanges, CreateAgent
 from notebook_agents.core.approval_digests import canonical
 from notebook_agents.core.assessments import Allowance
 from notebook_agents.core.budgets import MAX_QUESTIONS
-from notebook_agents.core.conversations import MessageNode
+from notebook_agents.core.conversations import MessageNode, StartConversation
 from notebook_agents.core.errors import ApprovalInvalid, Conflict, NotFound, NotPermitted
 from notebook_agents.core.events import (
     ApprovalDecided,
@@ -24,7 +24,7 @@ from notebook_agents.core.events import (
     SecurityViolation,
     event_to_json,
 )
-from notebook_agents.core.messages import AttachmentPart, user_message
+from notebook_agents.core.messages import AttachmentPart, assistant_message, user_message
 from notebook_agents.core.policy import HEADLESS_POLICY, MODES, PLAN_POLICY, unattended
 from notebook_agents.core.ports import Query, Replace
 from notebook_agents.core.runs import ApprovalDecision, Limits, Run
@@ -115,6 +115,25 @@ async def test_p01_what_taints_and_what_does_not(world: World) -> None:
     given = AttachmentPart(kind="text", name="given.txt", content="words")
     run = await world.start(policy=MODES["full"], message=user_message("see", [given]))
     assert (run.state, "an attached file" in run.pending[0].warning) == ("waiting_approval", True)
+
+
+async def test_p01_uploads_and_loaded_conversations_taint_before_they_are_read(
+    world: World,
+) -> None:
+    core, send = world.core, call("webhook", url="https://a.test")
+    agent = await core.agents.ensure(ANN, CreateAgent(name="a"))
+    start = StartConversation(agent_id=agent.id)
+    loaded = await core.transcripts.begin(ANN, start, [user_message("a"), assistant_message("b")])
+    filled = await core.conversations.start(ANN, start)
+    receiving = await core.attachments.receive(ANN)
+    await receiving.write(b"words")
+    await core.attachments.add(ANN, filled.id, receiving, "given.txt")
+    plain = await core.conversations.start(ANN, start)
+    for conversation, words in ((loaded, "loaded from a file"), (filled, "uploaded"), (plain, "")):
+        world.engine.first = [send]
+        run = await world.start(policy=MODES["full"], conversation_id=conversation.id)
+        assert run.state == ("waiting_approval" if words else "succeeded")
+        assert not words or words in run.pending[0].warning
 
 
 async def test_p01_a_sandbox_that_reaches_hosts_asks_once_strangers_were_read(
