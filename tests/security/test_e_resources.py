@@ -16,10 +16,18 @@ import pytest
 from notebook_agents.confinement import cgroups
 from notebook_agents.core.errors import LimitExceeded, SandboxUnavailable
 from notebook_agents.core.folders import remove_folder
-from notebook_agents.core.tools import SandboxOutcome
+from notebook_agents.core.tools import (
+    ExecuteTool,
+    SandboxOutcome,
+    ToolInvocation,
+    ToolResult,
+)
+from notebook_agents.core.users import Actor
 from notebook_agents.sandbox.limits import require_hard_memory
 from notebook_agents.sandbox.plan import LaunchPlan
 from notebook_agents.sandbox.turns import Turns
+from notebook_agents.testing import ScriptedTools, fake_core
+from notebook_agents.testing.core import python_executor
 
 from .conftest import MakeBench
 from .walls import MIB, Bench
@@ -269,6 +277,21 @@ async def test_e18_places_are_given_back() -> None:
                     pass
                 with turns.wait("b"):
                     pass
+
+
+async def test_e18_a_direct_call_beyond_the_bound_is_refused_as_too_many(tmp_path: Path) -> None:
+    core = fake_core(home=tmp_path, tools=FullTools({"python_executor": python_executor}))
+    wish = ExecuteTool(name="python_executor", arguments={"code": "1"})
+    with pytest.raises(LimitExceeded, match="let some end first"):
+        await core.tools.execute(Actor(user_id="ann", username="ann"), wish)
+
+
+class FullTools(ScriptedTools):
+    """Tools whose sandbox has as many calls of everybody as may wait."""
+
+    async def run(self, invocation: ToolInvocation) -> ToolResult:
+        told = {"error": "8 tool calls of yours run or wait already; let some end first"}
+        return ToolResult(status="failed", content="Error", value=told, error_type="sandbox_calls")
 
 
 def test_e19_libraries_of_data_work_within_512_mib(confined: Bench) -> None:

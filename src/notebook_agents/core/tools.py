@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from notebook_agents.core.assessments import Assessment
 from notebook_agents.core.call_effects import assess, refuse_unattended
-from notebook_agents.core.errors import InvalidRequest, NotFound
+from notebook_agents.core.errors import InvalidRequest, LimitExceeded, NotFound
 from notebook_agents.core.events import SYSTEM_STREAM, ToolStarted
 from notebook_agents.core.figures import Figure
 from notebook_agents.core.ids import new_id
@@ -119,6 +119,9 @@ class ToolCall:
     duration_ms: float = 0.0
     error_type: str = ""
 
+
+SANDBOX_CALLS = "sandbox_calls"
+"""The limit of what one user's calls may occupy: running and waiting ones."""
 
 SandboxReason: TypeAlias = Literal[
     "",
@@ -326,7 +329,8 @@ class Tools:
         """Use a tool in a kernel of its own; returns the execution's id and the result.
 
         Raises NotFound, InvalidRequest on the arguments, NotPermitted when policy forbids it and
-        SandboxUnavailable when the level cannot be enforced. A tool that fails is a result.
+        SandboxUnavailable when the level cannot be enforced; LimitExceeded when too many calls of
+        theirs wait. A tool that fails is a result.
         """
         ports = self._ports
         spec = await self._outside(actor, wish.name) or self.get(wish.name)
@@ -351,7 +355,10 @@ class Tools:
             timeout_s=min(wish.timeout_s or spec.timeout_s, spec.timeout_s),
             memory_bytes=wish.memory_bytes,
         )
-        return execution_id, await self._run(invocation, source, found)
+        result = await self._run(invocation, source, found)
+        if result.error_type == SANDBOX_CALLS:
+            raise LimitExceeded(result.value["error"], limit=SANDBOX_CALLS, retry_after_s=1.0)
+        return execution_id, result
 
     def _with_lent(self, runner: ToolRunner, conversation_id: str = "") -> ToolRunner:
         for key in dict.fromkeys(("", conversation_id)):

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 
 from notebook_agents.core.errors import LimitExceeded
+from notebook_agents.core.tools import SANDBOX_CALLS
 
 RETRY_SECONDS = 5.0
 
@@ -37,7 +38,7 @@ class Turns:
         if owner.n_calls >= self._n_running + self._n_waiting:
             raise LimitExceeded(
                 f"{owner.n_calls} tool calls of yours run or wait already; let some end first",
-                limit="sandbox_calls",
+                limit=SANDBOX_CALLS,
                 retry_after_s=RETRY_SECONDS,
             )
         self._owners[owner_id] = owner

@@ -15,6 +15,7 @@ from typing import Any
 
 from notebook_agents.core.assessments import Assessment
 from notebook_agents.core.errors import (
+    LimitExceeded,
     NotebookAgentsError,
     NotFound,
     SandboxUnavailable,
@@ -123,6 +124,8 @@ async def _guarded(tool: Tool, context: ToolContext) -> ToolOutput:
         return _failure(error.reason or "ToolFailed", error.message)
     except SandboxUnavailable:
         raise
+    except LimitExceeded as error:
+        return _failure(str(error.details.get("limit") or type(error).__name__), error.message)
     except NotebookAgentsError as error:
         return _failure(type(error).__name__, error.message)
     except Exception as error:  # noqa: BLE001 - the code of a plugin may fail in any way
