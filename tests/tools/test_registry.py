@@ -24,7 +24,8 @@ from .conftest import ToolBench
 
 BUILT_IN = [
     "code_analyzer", "database_query", "file_editor", "file_reader", "file_writer",
-    "inspect_variable", "list_files", "python_executor", "search_files", "shell", "text_compare", "text_statistics", "think",
+    "inspect_variable", "list_files", "python_executor", "search_files", "shell",
+    "text_compare", "text_statistics", "think",
 ]  # fmt: skip
 PLUGIN = """
 from notebook_agents.tools.definition import define_tool
