@@ -226,4 +226,7 @@ def _file_name(given: bytes | None, disposition: bytes) -> str:
         return given.decode("utf-8", "replace")
     header = Message()
     header["Content-Disposition"] = disposition.decode("utf-8", "replace")
-    return header.get_filename("")
+    try:
+        return header.get_filename("")
+    except ValueError:  # a character set that is none
+        raise InvalidRequest("the name of the file cannot be read", field=FILE_FIELD) from None

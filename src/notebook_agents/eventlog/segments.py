@@ -94,5 +94,5 @@ def event_of(line: bytes) -> Event | None:
         fields: dict[str, Any] = json.loads(line)
         body = fields.pop("payload") | {"type": fields.pop("type")}
         return event_from_json(json.dumps(fields | {"body": body}).encode())
-    except (ValueError, KeyError, TypeError, ValidationError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, ValidationError):
         return None
