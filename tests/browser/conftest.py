@@ -61,9 +61,8 @@ class Lab:
         """How many events of a kind are recorded so far."""
         texts = (path.read_text() for path in (self.home / "events").rglob("*.jsonl"))
         lines = (line for text in texts for line in text.splitlines() if type in line)
-        bodies = (json.loads(line)["body"] for line in lines)
-        wanted = {"type": type} | fields
-        return sum(wanted.items() <= body.items() for body in bodies)
+        rows = (row for line in lines if (row := json.loads(line))["type"] == type)
+        return sum(all(row["payload"][name] == fields[name] for name in fields) for row in rows)
 
 
 @dataclass

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import urllib.request
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.browser.conftest import request
 from tests.widgets.chat_front import SETUP
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def test_a_conversation_in_the_panel_survives_reload_restart_and_the_end_of_the_
     _decide(page, field)
     _draw(page, field)
     _stop(page, field)
+    _insert_and_drop(page)
     assert page.page.screenshot(path=str(tmp_path / "panel.png"))
     _save(page)
     assert "It is written." in _transcript(path)
@@ -77,8 +79,8 @@ def test_a_conversation_in_the_panel_survives_reload_restart_and_the_end_of_the_
     expect(log.get_by_text("It is written.", exact=True)).to_have_count(1)
     _save(page)
 
-    [session] = _request(lab, "sessions", "GET")
-    _request(lab, f"sessions/{session['id']}", "DELETE")
+    [session] = request(lab, "api/sessions")
+    request(lab, f"api/sessions/{session['id']}", "DELETE")
     page.open(lab, "chat.ipynb")
     static = page.page.locator("details.notebook-agents-transcript").first
     expect(static).to_be_visible(timeout=PATIENCE_MS)
@@ -102,7 +104,7 @@ def _stream(page: Page, field: Any) -> None:
     expect(_send(page)).to_be_visible(timeout=PATIENCE_MS)
 
 
-ANSWERS = {"Allow Write a file once": "It is written.", "Deny Write a file": "I may not."}
+ANSWERS = {"Allow once: Write a file": "It is written.", "Deny: Write a file": "I may not."}
 """By the button that answers a question, what the model says then."""
 
 
@@ -128,7 +130,7 @@ def _draw(page: Page, field: Any) -> None:
     field.fill("Draw it")
     field.press("Enter")
     expect(page.page.locator(".na-preview")).to_contain_text("made", timeout=PATIENCE_MS)
-    page.page.get_by_role("button", name="Allow Run in the notebook once", exact=True).click()
+    page.page.get_by_role("button", name="Allow once: Run in the notebook", exact=True).click()
     expect(_send(page)).to_be_visible(timeout=PATIENCE_MS)
     expect(_panel(page).locator(".is-plot .main-svg").first).to_be_visible(timeout=PATIENCE_MS)
     _panel(page).get_by_role("button", name="Undo 1 change").press("Enter")
@@ -151,17 +153,47 @@ def _stop(page: Page, field: Any) -> None:
     expect(_panel(page)).not_to_contain_text("long150 ")
 
 
+def _insert_and_drop(page: Page) -> None:
+    """Code goes into a new cell above, and a cell that is dragged goes with the next message."""
+    from playwright.sync_api import expect
+
+    cells = page.page.locator(".jp-CodeCell")
+    n = cells.count()
+    card = _panel(page).locator(".na-tool", has_text="Run in the notebook").first
+    card.locator("summary").first.click()
+    card.get_by_role("button", name="Insert above").click()
+    expect(cells).to_have_count(n + 1)
+    expect(cells.nth(1)).to_contain_text("made = 41 + 1")
+    page.page.keyboard.press("Escape")
+    dragged = cells.nth(3).locator(".jp-InputPrompt")
+    field = _panel(page, 2).locator(".na-composer")
+    field.scroll_into_view_if_needed()
+    dragged.hover()
+    page.page.mouse.down()
+    page.page.mouse.move(*_middle(field), steps=20)
+    expect(field).to_have_class(re.compile("is-target"))
+    page.page.mouse.up()
+    _panel(page, 2).get_by_role("button", name="Remove @cell:").click(timeout=PATIENCE_MS)
+    cells.nth(1).locator(".jp-InputPrompt").click()
+    page.page.keyboard.type("dd")
+    expect(cells).to_have_count(n)
+
+
+def _middle(place: Any) -> tuple[float, float]:
+    box = place.bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
 def _send(page: Page) -> Any:
     return page.page.get_by_role("button", name="Send", exact=True).first
 
 
-def _panel(page: Page) -> Any:
-    return page.page.locator(".jp-CodeCell").nth(1).locator(".jp-OutputArea").first
+def _panel(page: Page, place: int = 1) -> Any:
+    return page.page.locator(".jp-CodeCell").nth(place).locator(".jp-OutputArea").first
 
 
 def _run(page: Page, number: int) -> None:
-    page.page.locator(".jp-CodeCell").nth(number).locator(".cm-content").first.click()
-    page.page.keyboard.press("Shift+Enter")
+    page.execute(page.page.locator(".jp-CodeCell").nth(number))
 
 
 def _save(page: Page) -> None:
@@ -175,13 +207,6 @@ def _save(page: Page) -> None:
 def _transcript(path: Path) -> str:
     outputs = json.loads(path.read_text())["cells"][1]["outputs"]
     return "".join("".join(output["data"].get("text/html", "")) for output in outputs)
-
-
-def _request(lab: Lab, path: str, method: str) -> Any:
-    url = f"{lab.url}/api/{path}?token={lab.token}"
-    with urllib.request.urlopen(urllib.request.Request(url, method=method)) as reply:  # noqa: S310
-        content = reply.read()
-    return json.loads(content) if content else None
 
 
 def _notebook(cells: list[str]) -> dict[str, Any]:
