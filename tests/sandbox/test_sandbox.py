@@ -112,7 +112,14 @@ async def test_beyond_the_limit_the_longest_idle_kernel_ends(make_bench: MakeBen
     assert (await bench.run("x", key="b")).error_name == "NameError"
 
 
-async def test_high_is_refused_and_says_why(make_bench: MakeBench) -> None:
+UNSEALED = "notebook_agents.sandbox.probe.SEAL_CHECK"
+"""What the probe runs to see whether the second filter holds."""
+
+
+async def test_high_is_refused_and_says_why(
+    make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(UNSEALED, "/dev/null")
     sandbox = make_bench().sandbox
     with pytest.raises(SandboxUnavailable) as caught:
         await sandbox.resolve("high")
@@ -123,14 +130,15 @@ async def test_high_is_refused_and_says_why(make_bench: MakeBench) -> None:
 
 
 async def test_high_never_falls_to_low(make_bench: MakeBench) -> None:
-    sandbox = make_bench(fallback="low").sandbox
+    sandbox = make_bench(fallback="low", backends=()).sandbox
     with pytest.raises(SandboxUnavailable):
         await sandbox.resolve("high")
 
 
 async def test_high_may_fall_to_medium_and_the_outcome_says_so(
-    make_bench: MakeBench, medium_works: None
+    make_bench: MakeBench, medium_works: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(UNSEALED, "/dev/null")
     bench = make_bench("high", fallback="medium")
     outcome = await bench.run("1")
     assert outcome.enforced_level == "medium"
@@ -150,7 +158,7 @@ async def test_an_unknown_level_is_an_invalid_request(make_bench: MakeBench, lev
 async def test_without_bubblewrap_medium_is_refused_and_nothing_runs(
     make_bench: MakeBench, workspace: Path
 ) -> None:
-    bench = make_bench("medium", bwrap="no-such-bwrap")
+    bench = make_bench("medium", bwrap="no-such-bwrap", backends=("namespaces",))
     with pytest.raises(SandboxUnavailable) as caught:
         await bench.run("open('marker', 'w')")
     assert caught.value.details["missing"] == ["bubblewrap"]
@@ -161,7 +169,7 @@ async def test_without_bubblewrap_medium_is_refused_and_nothing_runs(
 async def test_without_bubblewrap_a_fallback_runs_at_low_with_a_warning(
     make_bench: MakeBench,
 ) -> None:
-    bench = make_bench("medium", bwrap="no-such-bwrap", fallback="low")
+    bench = make_bench("medium", fallback="low", backends=())
     outcome = await bench.run("1")
     assert outcome.enforced_level == "low"
     assert "medium was asked for" in outcome.security_events[0]

@@ -96,7 +96,8 @@ class Bench:
     def run(self, code: str = "", **changes: Any) -> SandboxOutcome:
         """Run code, or a function, as one call."""
         call = replace(self.call, code=PRELUDE + code if code else "", **changes)
-        return self.wait(self.sandbox.execute(call))
+        outcome: SandboxOutcome = self.wait(self.sandbox.execute(call))
+        return outcome
 
     def output(self, code: str, **changes: Any) -> str:
         """What code prints; a failure of the code itself fails the case."""

@@ -29,6 +29,7 @@ REMEDY_NAMESPACES = (
     "allow unprivileged user namespaces: on Ubuntu load the AppArmor profile "
     "bwrap-userns-restrict, in a pod use hostUsers: false with procMount: Unmasked"
 )
+REMEDY_PROC = "not needed where the next mechanism works; in a pod use procMount: Unmasked"
 REMEDY_LANDLOCK = "use Linux 6.2 or later with Landlock switched on (lsm=landlock,… at its start)"
 REMEDY_SECCOMP = "let the container install filters of system calls (seccomp)"
 REMEDY_LINUX = "run the server on Linux, or in WSL2 on Windows"
@@ -141,6 +142,8 @@ def _try(config: SandboxConfig, backend: str) -> Trial:
         lines = completed.stderr.decode(errors="replace").strip().splitlines()
         if is_bwrap:
             evidence = (lines or ["bubblewrap failed"])[0]
+            if "mount proc" in evidence:
+                return Trial(backend, "/proc of its own", evidence, REMEDY_PROC)
             return Trial(backend, "user namespaces", evidence, REMEDY_NAMESPACES)
         return Trial(backend, "landlock", (lines or ["it failed"])[-1], REMEDY_LANDLOCK)
     return Trial(backend, is_sealed=completed.stdout.strip() == b"sealed")
