@@ -52,6 +52,7 @@ from notebook_agents_server.users_app import UsersApp
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
+    from notebook_agents.build import BuildConfig
     from notebook_agents.core.core import Core
 
 DEFAULT_PORT = 8000
@@ -263,11 +264,7 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
             hub_owner=os.environ.get(HUB_USER_ENV, ""),
             open_dialects=frozenset({"agent_c"} if self.agent_c_open else ()),
         )
-        environment = {HOME_ENV: str(config.home), **way_to(serverapp)}
-        if config.database_url:
-            environment[DATABASE_ENV] = config.database_url
-        if opened := config.outbound.written():
-            environment[OUTBOUND_ENV] = opened
+        environment = _told_to_kernels(config, serverapp)
         own = {**environment, TASK_FOLDER_ENV: config.task_folder}
         equip_kernels(serverapp.kernel_manager, kernel_tokens, own)
         core.executions.lead_kernels(KernelLead(kernel_tokens, environment))
@@ -312,6 +309,16 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
     def current_activity(self) -> bool:
         """Whether something works or soon will, so that the server must not be culled."""
         return self.activity is not None and self.activity.is_busy()
+
+
+def _told_to_kernels(config: BuildConfig, serverapp: ServerApp) -> dict[str, str]:
+    """What kernels and executions find in their environment of this server."""
+    told = {HOME_ENV: str(config.home), **way_to(serverapp)}
+    if config.database_url:
+        told[DATABASE_ENV] = config.database_url
+    if opened := config.outbound.written():
+        told[OUTBOUND_ENV] = opened
+    return told
 
 
 def _handlers_of(*logs: Any) -> set[logging.Handler]:
