@@ -235,6 +235,7 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
         hasher = Argon2Hasher()
         build = partial(self.core_factory, config, hasher=hasher, secret_keys=keyring.secrets)
         core = await loop.run_in_executor(None, build)
+        self._redact(core, keyring, serverapp)
         try:
             await core.start()
             await self._open(services, core, keyring, serverapp)
@@ -268,14 +269,12 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
         own = {**environment, TASK_FOLDER_ENV: config.task_folder}
         equip_kernels(serverapp.kernel_manager, kernel_tokens, own)
         core.executions.lead_kernels(KernelLead(kernel_tokens, environment))
-        self._redact(core, keyring, serverapp)
         services.core = core
         services.meters.publish()
         # A machine of its own, so that what it reads covers the time between two samples.
         sampler = Sampler(core, Machine(config.home), interval_s=self.sample_interval_s)
         core.spawn(sampler.run(), name="sampling the machine")
-        looking = services.guests.look_on(core, self.heartbeat_s)
-        core.spawn(looking, name="looking at credentials again")
+        core.spawn(services.guests.look_on(core, self.heartbeat_s), name="checking credentials")
         self.activity = Activity(
             core,
             serverapp.web_app.settings["last_activity_times"],

@@ -115,7 +115,7 @@ HARMLESS = re.compile(
 )
 
 
-def core_routes(serverapp: ServerApp) -> Iterator[tuple[str, type[RequestHandler]]]:
+def core_routes(serverapp: ServerApp) -> Iterator[tuple[str, Any]]:
     """Jupyter's routes: a path that each matches, and its handler."""
     for rule in serverapp.web_app.wildcard_router.rules:
         pattern = getattr(rule.matcher, "regex", None)
