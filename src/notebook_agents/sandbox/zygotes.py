@@ -28,7 +28,7 @@ from typing import Any
 
 from notebook_agents.core.errors import SandboxUnavailable
 from notebook_agents.sandbox import proctree
-from notebook_agents.sandbox.config import SandboxConfig
+from notebook_agents.sandbox.config import MIB, SandboxConfig
 from notebook_agents.sandbox.fileview import SYSTEM, import_paths, interpreter_folders
 from notebook_agents.sandbox.plan import LAUNCHER, Launch, LaunchPlan, guarded
 
@@ -52,6 +52,7 @@ ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "2",
 }
 N_FAILURES = 3
+MIN_BYTES = 256 * MIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,8 +263,12 @@ class Zygotes:
 
 
 def may_join(plan: LaunchPlan) -> bool:
-    """Whether the mechanism of a plan makes name spaces, which a fork can join."""
-    return plan.mechanism.startswith("namespaces")
+    """Whether the mechanism of a plan makes name spaces, which a fork can join.
+
+    Without a control group the limit is one of address space, of which a fork has some already.
+    """
+    has_room = plan.groups is not None or plan.memory_bytes >= MIN_BYTES
+    return plan.mechanism.startswith("namespaces") and has_room
 
 
 def hold_command(end: Path) -> list[str]:
