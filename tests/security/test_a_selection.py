@@ -130,7 +130,7 @@ def test_a05_a_lower_level_than_the_floor_is_raised_and_nonsense_refused(
 @pytest.fixture
 def shadowing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A user's folder of kernel specifications that takes every name of ours."""
-    for name in ("notebook-agents-sandbox", "notebook-agents", "python3"):
+    for name in ("notebook_agents.sandbox", "notebook-agents", "python3"):
         folder = tmp_path / "kernels" / name
         folder.mkdir(parents=True)
         spec = {"argv": ["/bin/false"], "display_name": name, "language": "python"}
@@ -154,7 +154,7 @@ def test_a07_configuration_in_a_specification_is_not_taken(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for config in ({}, {"plan": None}, {"network": True, "seccomp": False, "binds": ["/etc"]}):
-        stanza = {"provisioner_name": "notebook-agents-sandbox", "config": config}
+        stanza = {"provisioner_name": "notebook_agents.sandbox", "config": config}
         manager = KernelManager()
         manager._kernel_spec = KernelSpec(
             argv=["/bin/false"], env={"SECRET": "x"}, display_name="x", language="python",

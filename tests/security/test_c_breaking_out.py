@@ -207,6 +207,17 @@ attempt('remove', os.unlink, 'sitecustomize.py')
     assert (bench.workspace / "sitecustomize.py").read_text() == "mine"
 
 
+def test_c11_tools_that_write_refuse_protected_names_too(bench: Bench) -> None:
+    for path in ("sitecustomize.py", "evil.pth", "sub/usercustomize.py", ".envrc"):
+        outcome = bench.run(
+            function="notebook_agents.tools.writing:write_file",
+            arguments={"root": str(bench.workspace), "path": path, "content": "evil"},
+            may_write=True,
+        )
+        assert outcome.error_name == "PathDenied", outcome
+        assert not (bench.workspace / path).exists()
+
+
 @every_backend
 def test_c12_a_read_only_workspace_stays_as_it_is(bench: Bench) -> None:
     file = bench.workspace / "a.txt"

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from notebook_agents.confinement.protected import is_protected
 from notebook_agents.tools.beneath import (
     FileMissing,
     FileUnreadable,
@@ -132,6 +133,8 @@ def _named(root: str, path: str) -> list[str]:
     parts = checked_parts(path)
     if not parts:
         raise PathDenied(f"{path!r} is a folder")
+    if any(is_protected(part) for part in parts):
+        raise PathDenied(f"{path!r} is protected: interpreters and editors run it by themselves")
     root_fd = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         return identified(root_fd, parts)
