@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 pytestmark = pytest.mark.timeout(120)
-SCRIPT = Path(__file__).with_name("full_disk.py")
+SCRIPT = Path(__file__).with_name("scripted_server.py")
 PRIVATE_MOUNTS = ("unshare", "--user", "--map-root-user", "--mount")
 
 
@@ -30,7 +30,7 @@ def test_a_full_disk_refuses_and_what_was_caught_by_it_comes_to_an_end(
     tmp_path: Path, mounting: None
 ) -> None:
     done = subprocess.run(
-        [*PRIVATE_MOUNTS, sys.executable, str(SCRIPT), str(tmp_path)],
+        [*PRIVATE_MOUNTS, sys.executable, str(SCRIPT), "full-disk", str(tmp_path)],
         capture_output=True,
         text=True,
         env=os.environ,

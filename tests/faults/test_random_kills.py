@@ -43,7 +43,9 @@ class Acknowledged:
 def kill_after(home: Path, n_lines: int, acknowledged: Acknowledged) -> None:
     """Start a server, listen to so many lines of it, and kill it."""
     server = subprocess.Popen(
-        [sys.executable, str(SERVER), str(home), str(RUNS_EACH)], stdout=subprocess.PIPE, text=True
+        [sys.executable, str(SERVER), "runs", str(home), str(RUNS_EACH)],
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert server.stdout is not None
     for _ in range(n_lines):

@@ -17,6 +17,7 @@ from notebook_agents.core import run_ends
 from notebook_agents.core.approval_answers import rules_in_force
 from notebook_agents.core.approvals import pending
 from notebook_agents.core.begun_calls import BegunCalls
+from notebook_agents.core.clock import SteadyClock
 from notebook_agents.core.conversation_states import OPEN_STATES
 from notebook_agents.core.conversations import Conversation, MessageNode
 from notebook_agents.core.edited_calls import edited
@@ -110,6 +111,7 @@ class RunWorker:
         self._results: list[ToolResultPart] = []
         self._begun = BegunCalls(ports.loop.clock)
         self._pending: list[PendingApproval] = []
+        self._clock = SteadyClock(ports.loop.clock, since=run.created_at)
 
     def record(self, body: EventBody) -> None:
         """Keep and show the next event of the run."""
@@ -180,7 +182,7 @@ class RunWorker:
                 await interrupt(active, self._ports.store, self._ports.journal)
 
     async def _begin(self) -> None:
-        store, now = self._ports.store, self._ports.loop.clock.now()
+        store, now = self._ports.store, self._clock.now()
         conversation = await self._conversation()
         history = [node.message for node in await store.chain(conversation.tip_id)]
         changes: list[Change] = []
@@ -376,7 +378,7 @@ class RunWorker:
             await self._absorb(body)
         if self._open:
             await self._settle()
-        now = self._ports.loop.clock.now()
+        now = self._clock.now()
         self.run = replace(
             advance(self.run, end.state),
             pending=(),
