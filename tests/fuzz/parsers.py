@@ -93,9 +93,10 @@ def cron(data: bytes) -> None:
 
 
 def multipart(data: bytes) -> None:
-    """A form is refused, or says the same in whatever pieces it comes."""
-    whole = form([data])
-    assert form([data[i : i + 1] for i in range(len(data))]) == whole
+    """In whatever pieces a form comes: it is refused, or says the same."""
+    readings = (form([data]), form([data[i : i + 1] for i in range(len(data))]))
+    told = [reading for reading in readings if reading is not None]
+    assert told[:1] == told[1:] or len(told) < len(readings)
 
 
 def form(pieces: list[bytes]) -> object:
