@@ -72,13 +72,14 @@ class NamespaceBackend:
             raise SandboxUnavailable("bubblewrap is not installed", missing=["bubblewrap"])
         args_fd = _memory_file("\0".join(self._arguments(plan)).encode())
         info_fd, info_write = os.pipe()
+        filter_fd = _memory_file(assemble(EARLY))
         argv = [bwrap, "--args", str(args_fd), "--info-fd", str(info_write)]
-        fds: tuple[int, ...] = (args_fd, info_write)
-        if not plan.is_nest:
-            filter_fd = _memory_file(assemble(EARLY))
-            argv += ["--seccomp", str(filter_fd)]
-            fds = (*fds, filter_fd)
-        return Launch(argv=[*argv, "--", *command], env={}, fds=fds, info_fd=info_fd)
+        return Launch(
+            argv=[*argv, "--seccomp", str(filter_fd), "--", *command],
+            env={},
+            fds=(args_fd, info_write, filter_fd),
+            info_fd=info_fd,
+        )
 
     def find_kernel(self, launch: Launch, guard_pid: int) -> int | None:  # noqa: ARG002
         """The first child of the namespace's process 1, which bubblewrap reports."""

@@ -64,8 +64,6 @@ class LaunchPlan:
     start_timeout_s: float = 30.0
     backend: str = ""
     """The mechanism to use; empty takes the first one of the level."""
-    is_nest: bool = False
-    """Whether what runs makes namespaces of its own and puts them under the early filter itself."""
     is_ours: bool = False
     """Whether the workspace is a folder of ours, made for one conversation, in which code writes.
     In a writable one that is not, only functions of ours run."""
