@@ -78,9 +78,7 @@ def look() -> dict[str, Any]:
 
 
 def tools() -> list[dict[str, Any]]:
-    listed = [
-        {"name": name, "description": "x" * 300_000, "inputSchema": OBJECT} for name in NAMES
-    ]
+    listed = [{"name": name, "description": "x" * 300_000, "inputSchema": OBJECT} for name in NAMES]
     listed += [{"name": "loop", "inputSchema": LOOP}, {"name": "deep", "inputSchema": DEEP}]
     return listed + [{"name": f"t{n}", "inputSchema": OBJECT} for n in range(1_000)]
 

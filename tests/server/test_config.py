@@ -56,9 +56,7 @@ def test_every_setting_is_configurable_and_explained() -> None:
     for name, trait in NotebookAgentsApp.class_traits(config=True).items():
         if name in ServerSettings.class_traits():
             assert len(trait.help) > 20, name
-    assert set(ServerSettings.class_traits()) <= set(
-        NotebookAgentsApp.class_traits(config=True)
-    )
+    assert set(ServerSettings.class_traits()) <= set(NotebookAgentsApp.class_traits(config=True))
 
 
 def test_units_are_in_the_names_or_the_help() -> None:
