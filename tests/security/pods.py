@@ -2,7 +2,9 @@
 
 `restricted` is the shape of the Pod Security Standard of that name: an ordinary user, no
 capabilities, no new privileges, the container default's filter of system calls. `unconfined` is the
-same without the filter, as a pod without a ``seccompProfile`` has it; its ``/proc`` is masked.
+same without the filter, as a pod without a ``seccompProfile`` has it; its ``/proc`` is masked. In
+`unmasked` it is not, as with ``procMount: Unmasked``: there an ordinary user has what a machine of
+its own would give.
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ WITHOUT_HYBRID = (
 )
 """Older versions of crun refuse machines with both versions of control groups mounted."""
 
-Pod = Literal["restricted", "unconfined"]
+Pod = Literal["restricted", "unconfined", "unmasked"]
 
 
 def is_available() -> bool:
@@ -74,11 +76,10 @@ def run(pod: Pod, command: Sequence[str], folder: Path) -> subprocess.CompletedP
 
 
 def _config(pod: Pod, command: Sequence[str]) -> dict[str, Any]:
-    linux: dict[str, Any] = {
-        "namespaces": [{"type": name} for name in NAMESPACES],
-        "maskedPaths": [f"/proc/{name}" for name in MASKED],
-        "readonlyPaths": [f"/proc/{name}" for name in READ_ONLY],
-    }
+    linux: dict[str, Any] = {"namespaces": [{"type": name} for name in NAMESPACES]}
+    if pod != "unmasked":
+        linux["maskedPaths"] = [f"/proc/{name}" for name in MASKED]
+        linux["readonlyPaths"] = [f"/proc/{name}" for name in READ_ONLY]
     if pod == "restricted":
         linux["seccomp"] = _filter()
     return {

@@ -1,6 +1,7 @@
 """The first set of abuse cases in containers as Kubernetes makes them, run by an ordinary user.
 
-S3 is the shape of a restricted pod, S4 that of a pod without a seccomp profile; see `pods`.
+S3 is the shape of a restricted pod, S4 that of a pod without a seccomp profile; the third is an
+ordinary user of a machine. See `pods`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,12 @@ print(*(f"{each.level}={each.backend}" for each in probe(SandboxConfig(Path(mkdt
 
 
 @pytest.mark.parametrize(
-    ("pod", "backend"), [("restricted", "landlock"), ("unconfined", "namespaces-noproc")]
+    ("pod", "backend"),
+    [
+        ("restricted", "landlock"),
+        ("unconfined", "namespaces-noproc"),
+        ("unmasked", "namespaces"),
+    ],
 )
 def test_the_first_set_holds_in_a_pod(pod: pods.Pod, backend: str, tmp_path: Path) -> None:
     if not pods.is_available():
