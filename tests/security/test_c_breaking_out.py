@@ -187,6 +187,8 @@ open('ordinary.txt', 'w').write('kept')
     left = [path for path in PLANTED if (writable.workspace / path).is_file()]
     assert left == []
     assert any("evil.pth" in event for event in outcome.security_events)
+    writable.wait(writable.sandbox.close("conversation"))
+    assert [entry.name for entry in writable.workspace.iterdir()] == ["ordinary.txt"]
 
 
 def test_c11_what_was_there_before_stays_as_it_is(

@@ -92,13 +92,6 @@ def guarded_entries(workspace: Path, protected: Iterable[str]) -> list[Path]:
     )
 
 
-def occupy(workspace: Path, protected: Iterable[str]) -> None:
-    """Put an empty folder where a protected hidden entry could be made: covered, it stays empty."""
-    for name in protected:
-        if name.startswith(".") and "*" not in name and not os.path.lexists(workspace / name):
-            (workspace / name).mkdir(mode=0o700)
-
-
 def protected_entries(workspace: Path, protected: Iterable[str]) -> frozenset[str]:
     """The names of the protected entries of a workspace that hold something."""
     patterns = tuple(protected)

@@ -25,6 +25,7 @@ from notebook_agents.sandbox.egress import Pass, lacks_way, with_way
 from notebook_agents.sandbox.fileview import import_paths
 from notebook_agents.sandbox.kernel import ToolKernel, describe_loss, finish
 from notebook_agents.sandbox.limits import require_hard_memory
+from notebook_agents.sandbox.places import Places
 from notebook_agents.sandbox.plan import REMOTE, LaunchPlan
 from notebook_agents.sandbox.probe import probe
 from notebook_agents.sandbox.provisioner import Remains, SandboxProvisioner, provisioner_of
@@ -32,7 +33,7 @@ from notebook_agents.sandbox.remote import RemoteKernel, remote_reports
 from notebook_agents.sandbox.rundir import RunDir
 from notebook_agents.sandbox.turns import Turns
 from notebook_agents.sandbox.warden import Warden
-from notebook_agents.sandbox.worksite import inside, prepare, review
+from notebook_agents.sandbox.worksite import inside, prepare, put_away, review
 from notebook_agents.sandbox.zygotes import Zygotes, may_join
 
 DOC = "docs/security.md"
@@ -72,6 +73,7 @@ class KernelSandbox:
         self._warden = Warden()
         self._endings: set[asyncio.Future[Remains]] = set()
         self._groups: ControlGroups | None = None
+        self._places = Places()
         self.zygotes = Zygotes(config)
         self._turns = Turns(config.max_calls_per_owner, config.max_waiting_per_owner)
 
@@ -184,8 +186,7 @@ class KernelSandbox:
         if self._context is None:
             self._context = zmq.asyncio.Context()
         self._make_room()
-        plan = await finish(self._plan, run_dir, call)
-        plan, slot.way = await with_way(plan, call, self._config.egress)
+        plan, slot.way = await self._planned(run_dir, call)
         kernel = ToolKernel(plan, self._budget, self._provisioner(plan, call.owner_id))
         slot.kernel = kernel
         try:
@@ -198,6 +199,17 @@ class KernelSandbox:
         assert kernel.watched is not None
         self._warden.watch(kernel.watched)
         return kernel
+
+    async def _planned(self, run_dir: RunDir, call: SandboxCall) -> tuple[LaunchPlan, Pass | None]:
+        """The plan of a kernel and its way out; nothing is left of them when this is cancelled."""
+        made: list[LaunchPlan] = []
+        try:
+            await finish(lambda: made.append(self._plan(run_dir, call)))
+            return await with_way(made[0], call, self._config.egress)
+        except BaseException:
+            for plan in made:
+                await finish(put_away, plan, self._places)
+            raise
 
     def _provisioner(self, plan: LaunchPlan, owner: str) -> SandboxProvisioner | RemoteKernel:
         if plan.mechanism == REMOTE:
@@ -252,7 +264,7 @@ class KernelSandbox:
         )
         try:
             require_hard_memory(plan, allow_soft=config.allow_soft_memory)
-            return prepare(plan, config)
+            return prepare(plan, config, self._places)
         except BaseException:
             remove_folder(plan.run_dir)
             raise
@@ -302,10 +314,16 @@ class KernelSandbox:
         if kernel.watched is not None:
             self._warden.forget(kernel.watched)
         kernel.close()
-        ending = asyncio.get_running_loop().run_in_executor(None, kernel.discard)
+        ending = asyncio.get_running_loop().run_in_executor(None, self._discard, kernel)
         self._endings.add(ending)
         ending.add_done_callback(self._endings.discard)
         return ending
+
+    def _discard(self, kernel: ToolKernel) -> Remains:
+        try:
+            return kernel.discard()
+        finally:
+            put_away(kernel.plan, self._places)
 
     async def _close(self, places: list[Key]) -> None:
         """End the kernels of some slots; a call that runs ends as lost, those waiting fail."""
