@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from notebook_agents.confinement import cgroups
 from notebook_agents.core.errors import SandboxUnavailable
 from notebook_agents.sandbox.config import SandboxConfig
 from notebook_agents.sandbox.probe import probe
+from notebook_agents.sandbox.promises import MEMORY, SOFT_MEMORY
 
 from .conftest import MakeBench
 
@@ -105,3 +107,31 @@ def test_reports_name_what_is_missing(medium_works: None) -> None:
     for report in probe(SandboxConfig(Path("unused"))):
         assert report.missing
         assert report.is_available == bool(report.enforces)
+
+
+def test_the_limit_of_memory_is_told_as_it_is_kept(
+    tmp_path: Path, medium_works: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = SandboxConfig(tmp_path, backends=("namespaces",))
+    monkeypatch.setattr(cgroups, "find", lambda: cgroups.ControlGroups((tmp_path,)))
+    for report in probe(config):
+        assert MEMORY["cgroup"] in report.enforces
+        assert (SOFT_MEMORY in report.missing, report.remedy) == (False, "")
+    monkeypatch.setattr(cgroups, "find", lambda: None)
+    low, medium, high = probe(config)
+    for report in (low, medium):
+        assert SOFT_MEMORY in report.missing
+        assert "control group" in report.remedy
+        assert not set(MEMORY.values()) & set(report.enforces)
+    assert MEMORY["sealed-rlimit"] in high.enforces
+    assert (SOFT_MEMORY in high.missing, high.remedy) == (False, "")
+
+
+def test_where_memory_must_be_hard_the_sealed_mechanism_takes_the_place(
+    tmp_path: Path, medium_works: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cgroups, "find", lambda: None)
+    _, medium, high = probe(SandboxConfig(tmp_path, allow_soft_memory=False))
+    assert (medium.backend, high.backend) == ("landlock", "namespaces")
+    assert medium.mechanisms[0].missing == ("hard memory limit",)
+    assert "sandbox_allow_soft_memory" in medium.mechanisms[0].remedy

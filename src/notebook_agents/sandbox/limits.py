@@ -11,10 +11,11 @@ from notebook_agents.sandbox.plan import REMOTE, LaunchPlan
 TASKS_AROUND_KERNEL = 8
 """What the mechanism itself may add to the processes of a kernel."""
 TASKS_WITHOUT_NAMESPACE = 512
-REMEDY = (
-    "let the server write to its control group (systemd: Delegate=memory pids), "
-    "or allow the watchdog with sandbox_allow_soft_memory"
+REMEDY_GROUPS = (
+    "let the server write to its control group "
+    "(systemd 254 or later: Delegate=memory pids and DelegateSubgroup=server)"
 )
+REMEDY = f"{REMEDY_GROUPS}, or allow the watchdog with sandbox_allow_soft_memory"
 
 
 def memory_enforcement(plan: LaunchPlan) -> str:

@@ -1,7 +1,8 @@
 """Finds out which levels this machine can enforce, by really doing it once.
 
 Version numbers and kernel options lie; starting an interpreter behind the real walls does not. The
-mechanisms are tried in the order of the configuration until one works, or all for a doctor.
+mechanisms are tried in the order of the configuration until one works, or all for a doctor. So are
+control groups: without them some mechanisms have no hard limit of memory.
 """
 
 from __future__ import annotations
@@ -14,13 +15,20 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from notebook_agents.confinement import cgroups
+from notebook_agents.confinement.cgroups import ControlGroups
 from notebook_agents.core.errors import SandboxUnavailable
 from notebook_agents.core.policy import Level
 from notebook_agents.core.tools import LevelReport, MechanismReport
 from notebook_agents.sandbox.backends import BACKENDS
 from notebook_agents.sandbox.config import SandboxConfig
+from notebook_agents.sandbox.limits import (
+    REMEDY_GROUPS,
+    memory_enforcement,
+    require_hard_memory,
+)
 from notebook_agents.sandbox.plan import Launch, LaunchPlan
-from notebook_agents.sandbox.promises import LOW_ENFORCES, LOW_MISSING, enforced, left_open
+from notebook_agents.sandbox.promises import MEMORY, enforced, left_open
 
 PROBE_SECONDS = 20.0
 SEAL_CHECK = str(Path(__file__).resolve().with_name("seal_check.py"))
@@ -58,30 +66,41 @@ def probe(config: SandboxConfig, *, everything: bool = False) -> tuple[LevelRepo
 
     Mechanisms behind the first one that works are tried only when everything is asked for.
     """
-    trials: list[Trial] = []
+    groups = cgroups.find()
+    medium: list[MechanismReport] = []
+    high: list[MechanismReport] = []
     for name in config.backends:
-        trials.append(_try(config, name))
-        if trials[-1].works_for("high") and not everything:
+        trial = _try(config, name)
+        medium.append(_mechanism(config, groups, "medium", trial))
+        high.append(_mechanism(config, groups, "high", trial))
+        if medium[-1].is_available and high[-1].is_available and not everything:
             break
-    return (_low(), _report("medium", trials), _report("high", trials))
+    return (_low(config, groups), _report("medium", medium), _report("high", high))
 
 
-def _low() -> LevelReport:
-    is_available = hasattr(os, "pidfd_open")
+def _low(config: SandboxConfig, groups: ControlGroups | None) -> LevelReport:
+    if not hasattr(os, "pidfd_open"):
+        return LevelReport(
+            level="low",
+            is_available=False,
+            missing=("pidfd",),
+            evidence=f"platform {sys.platform!r} has no pidfd",
+            remedy=REMEDY_LINUX,
+        )
+    memory = memory_enforcement(_plan(config, "low", "process", groups))
     return LevelReport(
         level="low",
-        is_available=is_available,
-        backend="process" if is_available else "",
-        enforces=LOW_ENFORCES if is_available else (),
-        missing=LOW_MISSING if is_available else ("pidfd",),
-        evidence="" if is_available else f"platform {sys.platform!r} has no pidfd",
-        remedy="" if is_available else REMEDY_LINUX,
+        is_available=True,
+        backend="process",
+        enforces=enforced("low", "process", memory),
+        missing=left_open("low", "process", memory),
+        remedy="" if memory in MEMORY else REMEDY_GROUPS,
     )
 
 
-def _report(level: Level, trials: list[Trial]) -> LevelReport:
-    mechanisms = tuple(_mechanism(level, trial) for trial in trials)
-    chosen = next((found for found in mechanisms if found.is_available), None)
+def _report(level: Level, found: list[MechanismReport]) -> LevelReport:
+    mechanisms = tuple(found)
+    chosen = next((each for each in mechanisms if each.is_available), None)
     if chosen is None:
         return LevelReport(
             level=level,
@@ -98,19 +117,30 @@ def _report(level: Level, trials: list[Trial]) -> LevelReport:
         has_children=level != "high" and chosen.backend != "landlock",
         enforces=chosen.enforces,
         missing=chosen.missing,
+        remedy=chosen.remedy,
         mechanisms=mechanisms,
     )
 
 
-def _mechanism(level: Level, trial: Trial) -> MechanismReport:
+def _mechanism(
+    config: SandboxConfig, groups: ControlGroups | None, level: Level, trial: Trial
+) -> MechanismReport:
     if trial.works_for(level):
-        return MechanismReport(
-            backend=trial.backend,
-            is_available=True,
-            enforces=enforced(level, trial.backend),
-            missing=left_open(level, trial.backend),
-            evidence="an interpreter was started behind its walls",
-        )
+        plan = _plan(config, level, trial.backend, groups)
+        memory = memory_enforcement(plan)
+        try:
+            require_hard_memory(plan, allow_soft=config.allow_soft_memory)
+        except SandboxUnavailable as refusal:
+            trial = _refused(trial, refusal)
+        else:
+            return MechanismReport(
+                backend=trial.backend,
+                is_available=True,
+                enforces=enforced(level, trial.backend, memory),
+                missing=left_open(level, trial.backend, memory),
+                evidence="an interpreter was started behind its walls",
+                remedy="" if memory in MEMORY else REMEDY_GROUPS,
+            )
     return MechanismReport(
         backend=trial.backend,
         is_available=False,
@@ -118,6 +148,19 @@ def _mechanism(level: Level, trial: Trial) -> MechanismReport:
         evidence=trial.evidence or "the second filter of system calls does not hold",
         remedy=trial.remedy or REMEDY_SECCOMP,
     )
+
+
+def _plan(
+    config: SandboxConfig, level: Level, backend: str, groups: ControlGroups | None
+) -> LaunchPlan:
+    """What a kernel would be; only asked about, never started."""
+    folder = config.run_dir
+    return LaunchPlan(level=level, run_dir=folder, workspace=folder, backend=backend, groups=groups)
+
+
+def _refused(trial: Trial, refusal: SandboxUnavailable) -> Trial:
+    told = refusal.details
+    return Trial(trial.backend, told["missing"][0], told["evidence"], told["remedy"])
 
 
 def _try(config: SandboxConfig, backend: str) -> Trial:

@@ -8,8 +8,14 @@ LOW_ENFORCES = (
     "output limit",
     "clean environment",
     "no new privileges, no core dumps",
-    "memory limit (rlimit and watchdog)",
     "file size limit",
+)
+MEMORY = {
+    "cgroup": "memory limit of all processes together (control group)",
+    "sealed-rlimit": "memory limit that its one process cannot get around (sealed limit)",
+}
+SOFT_MEMORY = (
+    "hard memory limit (each process has one of its own, a watchdog looks at all together)"
 )
 LOW_MISSING = ("files", "network", "other processes", "system calls", "disk quota")
 _WALLS = (
@@ -21,10 +27,7 @@ _WALLS = (
     "protected names in writable workspaces",
 )
 _NAMESPACES = ("own process, IPC and host name spaces", "scratch space of limited size")
-_SEALED = (
-    "a single process: no programs, no sockets, no say over other processes",
-    "memory limit that one process cannot get around",
-)
+_SEALED = ("a single process: no programs, no sockets, no say over other processes",)
 _HIGH = ("copies of the workspace, read-only", "a kernel for one call only")
 SOFT_QUOTA = "disk quota of the workspace (a watchdog looks)"
 _NO_PROC = "a /proc of its own (some files of the machine's stand in for it)"
@@ -36,21 +39,33 @@ _ENTRIES = (
 )
 
 
-def enforced(level: str, backend: str) -> tuple[str, ...]:
-    """What a mechanism enforces at a level."""
+def enforced(level: str, backend: str, memory: str) -> tuple[str, ...]:
+    """What a mechanism enforces at a level, where the memory limit is kept so."""
+    if level == "low":
+        return (*LOW_ENFORCES, *kept(memory))
     has_namespaces = backend.startswith("namespaces")
     is_sealed = level == "high" or not has_namespaces
     return (
         *_WALLS,
+        *kept(memory),
         *(_NAMESPACES if has_namespaces else ()),
         *(_SEALED if is_sealed else ()),
         *(_HIGH if level == "high" else ()),
     )
 
 
-def left_open(level: str, backend: str) -> tuple[str, ...]:
+def kept(memory: str) -> tuple[str, ...]:
+    """The memory limit, where something else than a watchdog keeps it."""
+    return (MEMORY[memory],) if memory in MEMORY else ()
+
+
+def left_open(level: str, backend: str, memory: str) -> tuple[str, ...]:
     """What it does not enforce, or only watches."""
+    soft = () if memory in MEMORY else (SOFT_MEMORY,)
+    if level == "low":
+        return (*LOW_MISSING, *soft)
     return (
+        *soft,
         *(() if level == "high" else (SOFT_QUOTA,)),
         *((_NO_PROC,) if backend == "namespaces-noproc" else ()),
         *(_DENIED if backend == "landlock" else ()),
