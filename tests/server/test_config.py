@@ -11,6 +11,7 @@ from traitlets import TraitError
 from traitlets.config import Application
 
 from notebook_agents.build import BuildConfig
+from notebook_agents.core.web import OutboundConfig
 from notebook_agents_server.app import NotebookAgentsApp
 from notebook_agents_server.config import ServerSettings
 
@@ -37,6 +38,15 @@ SERVER_ONLY = {
     "max_body_bytes",
     "core_factory",
 }
+OUTBOUND = {
+    "outbound_refused_networks",
+    "web_networks",
+    "web_ports",
+    "web_search_url",
+    "sandbox_network_hosts",
+    "sandbox_network_bytes",
+}
+"""What is built into one OutboundConfig."""
 
 
 def default_of(name: str) -> Any:
@@ -45,10 +55,12 @@ def default_of(name: str) -> Any:
 
 
 def test_settings_and_build_config_have_the_same_names_and_defaults() -> None:
-    names = set(ServerSettings.class_traits())
-    assert names - SERVER_ONLY == {f.name for f in fields(BuildConfig)}
+    names = set(ServerSettings.class_traits()) - SERVER_ONLY - OUTBOUND
+    assert names == {f.name for f in fields(BuildConfig)} - {"outbound"}
     built = ServerSettings().build_config()
-    for name in names - SERVER_ONLY:
+    assert built.outbound == OutboundConfig()
+    assert len(OUTBOUND) == len(fields(OutboundConfig))
+    for name in names:
         assert getattr(built, name) == default_of(name), name
 
 
