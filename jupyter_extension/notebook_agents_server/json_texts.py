@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from typing import Any, NoReturn
 
 from notebook_agents.core.errors import InvalidRequest
@@ -32,8 +33,8 @@ class _Objects:
         if self._n_made > MAX_OBJECTS:
             raise _Ambiguous(f"the JSON has more than {MAX_OBJECTS} objects")
         if len({name for name, _ in pairs}) != len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for name in names if names.count(name) > 1)
+            counts = Counter(name for name, _ in pairs)
+            twice = next(name for name, n in counts.items() if n > 1)
             raise _Ambiguous(f"the JSON names {twice[:80]!r} twice in one object")
         return 0
 

@@ -233,6 +233,7 @@ JSON_TEXTS = {
     "deep": b'{"name": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     "deep maps": b'{"a":' * 50_000 + b"1" + b"}" * 50_000,
     "a key twice": b'{"name": "one", "name": "two"}',
+    "a key twice among many": b"{%s}" % b",".join(b'"%d":0' % (n % 90_000) for n in range(90_001)),
     "a key twice below": b'{"name": "x", "metadata": {"a": 1, "a": 2}}',
     "NaN": b'{"name": "x", "metadata": {"a": NaN}}',
     "Infinity": b'{"name": "x", "metadata": {"a": -Infinity}}',
