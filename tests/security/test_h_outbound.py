@@ -134,7 +134,7 @@ async def test_h06_every_hop_is_judged_and_there_are_five(
 ) -> None:
     for to in (
         "http://169.254.169.254/", "file:///etc/passwd", "gopher://site.test/", inner.url(),
-        f"//127.0.0.1:{inner.port}/", "/loop",
+        f"//127.0.0.1:{inner.port}/", "/loop", "http://[",
     ):  # fmt: skip
         site.answers = {"/": moved(to), "/loop": moved("/loop")}
         await all_denied(fetch, site.url())
@@ -146,6 +146,12 @@ async def test_h06_every_hop_is_judged_and_there_are_five(
     assert site.n_connections - n_before == 6
     site.answers["/5"] = answering(b"at last")
     assert (await fetch(site.url("/0"))).url == site.url("/5")
+
+
+async def test_h09_a_kind_is_read_only_as_far_as_kinds_go(fetch: Fetch, site: Site) -> None:
+    site.answers["/"] = answering(b"hello", 'text/plain; charset=utf-8; x="' + ";" * 60_000)
+    page = await fetch(site.url())
+    assert (page.media_type, page.charset) == ("text/plain", "utf-8")
 
 
 async def test_h07_what_parsers_disagree_on_is_refused(

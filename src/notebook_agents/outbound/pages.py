@@ -30,6 +30,8 @@ MAX_HOPS = 5
 MAX_PAGE_BYTES = 5 << 20
 MAX_HEADERS = 100
 MAX_HEADER_BYTES = 64 << 10
+MAX_KIND_CHARS = 500
+"""Of what a server says of the kind: longer ones take seconds to read and say nothing more."""
 USER_AGENT = "notebook-agents/1 (a person's agent reads this page)"
 _OFFICE = "application/vnd.openxmlformats-officedocument."
 READABLE = frozenset(
@@ -78,7 +80,11 @@ class Pages:
         self._outbound.close()
 
     def _next(self, place: str, location: str) -> str:
-        there = self.place(urljoin(place, location))
+        try:
+            joined = urljoin(place, location)
+        except ValueError:  # brackets that hold no address
+            raise UrlDenied("a redirect leads to no valid address", field="url") from None
+        there = self.place(joined)
         if urlsplit(place).scheme == "https" and urlsplit(there).scheme != "https":
             raise UrlDenied(f"a redirect leads from https to plain http: {there}", field="url")
         return there
@@ -134,7 +140,7 @@ async def _page(place: str, answer: httpx2.Response) -> FetchedPage | str:
 
 def _kind(header: str) -> tuple[str, str]:
     message = Message()
-    message["Content-Type"] = header.encode("ascii", "replace").decode()
+    message["Content-Type"] = header[:MAX_KIND_CHARS].encode("ascii", "replace").decode()
     media_type = message.get_content_type() if header else ""
     is_readable = media_type in READABLE or _STRUCTURED.fullmatch(media_type)
     if not is_readable and not media_type.startswith("text/"):

@@ -9,6 +9,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from contextlib import aclosing
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -54,7 +55,7 @@ class SearxngSearch:
             raise _failed(f"the search did not answer JSON; {FORMAT_HINT}") from None
         if not isinstance(results, list):
             raise _failed("the search did not answer with results")
-        return [page for found in results if (page := _page(found))][:n_results]
+        return list(islice(filter(None, map(_page, results)), n_results))
 
     async def _asked(self, query: str) -> bytes:
         if self._transport is None:
