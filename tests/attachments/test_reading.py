@@ -56,6 +56,12 @@ def test_pages_are_read_without_scripts_and_pictures_as_what_they_say_of_themsel
 ) -> None:
     page = b"<html><head><title>x</title></head><p>Hello <b>you</b></p><script>evil()</script>bye"
     assert read(tmp_path, page, kinds.HTML) == [("", "Hello you\nbye")]
+    style = f"<p style='{'/*' * 300_000}'>"
+    for hostile in ("<a " * 300_000, "<a b='" * 100_000, "<![ x ]>", style):
+        found = read(tmp_path, b"<p>Hello</p>" + hostile.encode(), kinds.HTML)
+        assert found == [("", "Hello")], hostile[:20]
+    spaced = b"<b>one</b> <i>two</i>\n three  &amp 1 < 2"
+    assert read(tmp_path, spaced, kinds.HTML) == [("", "one two three & 1 < 2")]
     assert read(tmp_path, png(), "image/png") == [("", "PNG image, 4 x 3 pixels, mode RGB")]
 
 

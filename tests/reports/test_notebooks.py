@@ -135,6 +135,18 @@ def test_only_the_cells_of_a_table_are_read_of_html() -> None:
     assert (len(cut.rows), cut.n_left_out) == (200, 300)
 
 
+def test_html_that_is_made_to_take_long_takes_as_long_as_other_html() -> None:
+    row = "<table><tr><td>1</td></tr></table>"
+    for hostile in ("<a " * 200_000, "<a b='" * 100_000, "<![" * 100_000):
+        assert grid_of_html(hostile) is None
+        grid = grid_of_html(row + hostile)
+        assert grid is not None
+        assert grid.rows == (("1",),)
+    wide = grid_of_html(f"<table><tr>{'<td colspan=200>x</td>' * 20_000}</tr></table>")
+    assert wide is not None
+    assert len(wide.columns) == 1000
+
+
 def test_what_was_given_is_shown_and_no_plumbing() -> None:
     failed = {"status": "failed"}
     book = json.loads(

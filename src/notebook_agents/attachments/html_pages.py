@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from notebook_agents.attachments.kinds import encodings_of
 from notebook_agents.attachments.reading import MAX_TEXT_CHARS, Piece
+from notebook_agents.core.markup import read_markup
 
 Attributes = list[tuple[str, str | None]]
 SILENT = frozenset({"script", "style", "template", "noscript", "svg", "head"})
@@ -23,13 +24,15 @@ BLOCKS = frozenset(
     {"p", "div", "br", "li", "tr", "table", "ul", "ol", "section", "article", "header", "footer",
      "h1", "h2", "h3", "h4", "h5", "h6", "pre", "blockquote", "hr", "title"}
 )  # fmt: skip
-STEP_CHARS = 100_000
 MAX_HOST_CHARS = 80
 UNSEEN = re.compile(
     r"display:none|visibility:(?:hidden|collapse)|opacity:0(?:\.0*)?(?:;|$|!)"
     r"|font-size:0(?:px|pt|em|rem|%)?(?:;|$|!)"
 )
 """In a style without blanks: what browsers do not draw."""
+BLANKS = re.compile(r"\s+")
+UNSAID = re.compile(r"\s|/\*(?:[^*]|\*(?!/))*(?:\*/|\Z)")
+"""Of a style: blanks and comments, also one without an end."""
 
 
 class _Text(HTMLParser):
@@ -71,12 +74,12 @@ class _Text(HTMLParser):
     def handle_data(self, data: str) -> None:
         """Keep what is read."""
         if not self._silent:
-            self.words.append(" ".join(data.split()) + (" " if data[-1:].isspace() else ""))
+            self.words.append(BLANKS.sub(" ", data))
 
 
 def _is_unseen(attrs: Attributes) -> bool:
     values = dict(attrs)
-    style = re.sub(r"\s|/\*.*?\*/", "", values.get("style") or "").lower()
+    style = UNSAID.sub("", values.get("style") or "").lower()
     return "hidden" in values or values.get("aria-hidden") == "true" or bool(UNSEEN.search(style))
 
 
@@ -95,8 +98,6 @@ def pieces(path: Path) -> Iterator[Piece]:
         content = file.read(4 * MAX_TEXT_CHARS)
     markup = content.decode(encodings_of(content)[0], "replace")
     parser = _Text()
-    for start in range(0, len(markup), STEP_CHARS):
-        parser.feed(markup[start : start + STEP_CHARS])
-    parser.close()
-    lines = (" ".join(line.split(" ")).strip() for line in "".join(parser.words).split("\n"))
+    read_markup(parser, markup)
+    lines = (re.sub(" +", " ", line).strip() for line in "".join(parser.words).split("\n"))
     yield Piece("", "\n".join(line for line in lines if line), 1.0)

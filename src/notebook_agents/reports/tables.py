@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 
+from notebook_agents.core.markup import read_markup
 from notebook_agents.core.report_documents import Grid
 
 MAX_ROWS = 200
 MAX_CELL_CHARS = 300
 MAX_SPAN = 200
+MAX_COLUMNS = 1000
 
 
 class _Tables(HTMLParser):
@@ -18,6 +20,8 @@ class _Tables(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.head: list[list[str]] = []
         self.body: list[list[str]] = []
+        self.n_left_out = 0
+        """Rows of the body beyond those that are kept."""
         self._row: list[str] | None = None
         self._cell: list[str] | None = None
         self._is_head = False
@@ -50,16 +54,25 @@ class _Tables(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         """Close what was opened."""
         if tag in ("th", "td") and self._cell is not None and self._row is not None:
-            n_columns, n_rows = self._span
-            for _ in range(n_columns):
-                self._n_rows_below[len(self._row)] = n_rows - 1
-                self._row.append("")
-            self._row[-1] = " ".join("".join(self._cell).split())[:MAX_CELL_CHARS]
+            self._put(self._row, " ".join("".join(self._cell).split())[:MAX_CELL_CHARS])
             self._cell = None
         elif tag == "tr" and self._row is not None:
             self._skip_what_reaches_down(self._row)
-            (self.head if self._is_head else self.body).append(self._row)
+            rows = self.head if self._is_head else self.body
+            if len(rows) < MAX_ROWS:
+                rows.append(self._row)
+            else:
+                self.n_left_out += not self._is_head
             self._row = None
+
+    def _put(self, row: list[str], text: str) -> None:
+        n_columns, n_rows = self._span
+        n_columns = min(n_columns, MAX_COLUMNS - len(row))
+        for _ in range(n_columns):
+            self._n_rows_below[len(row)] = n_rows - 1
+            row.append("")
+        if n_columns > 0:
+            row[-1] = text
 
     def _skip_what_reaches_down(self, row: list[str]) -> None:
         """Leave the columns empty that a cell further up takes in this row, too."""
@@ -75,8 +88,7 @@ def _number(text: str | None) -> int:
 def grid_of_html(html: str) -> Grid | None:
     """The first table of a piece of HTML; None when it has none."""
     parser = _Tables()
-    parser.feed(html)
-    parser.close()
+    read_markup(parser, html)
     head, body = parser.head, parser.body
     if not body:
         return None
@@ -85,6 +97,5 @@ def grid_of_html(html: str) -> Grid | None:
     for row in head:  # names of several lines, such as that of the index below the others
         for n, cell in enumerate(row):
             names[n] = " ".join(filter(None, (names[n], cell)))
-    rows = tuple(tuple(row + [""] * (n_columns - len(row))) for row in body[:MAX_ROWS])
-    n_left_out = len(body) - len(rows)
-    return Grid(columns=tuple(names), rows=rows, n_left_out=n_left_out)
+    rows = tuple(tuple(row + [""] * (n_columns - len(row))) for row in body)
+    return Grid(columns=tuple(names), rows=rows, n_left_out=parser.n_left_out)
