@@ -10,6 +10,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, get_args
 
+from notebook_agents.core.errors import InvalidRequest
+
 Effect: TypeAlias = Literal["read", "compute", "write", "network", "external", "privileged"]
 Decision: TypeAlias = Literal["allow", "ask", "deny"]
 Level: TypeAlias = Literal["low", "medium", "high"]
@@ -85,7 +87,15 @@ MODES: Mapping[Mode, ApprovalPolicy] = {
 
 
 def strictest(*levels: Level) -> Level:
-    """The highest of the levels that caller, tool, agent and deployment require."""
+    """The highest of the levels that caller, tool, agent and deployment require.
+
+    Raises:
+        InvalidRequest: one of them is no level.
+    """
+    for level in levels:
+        if level not in LEVELS:
+            told = f"security level {level!r} is not one of {', '.join(LEVELS)}"
+            raise InvalidRequest(told, field="security_level")
     return max(levels, key=LEVELS.index)
 
 
