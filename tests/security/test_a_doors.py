@@ -114,6 +114,6 @@ async def test_a05_what_calls_the_core_itself_is_refused_in_words(core: Core) ->
             await core.tools.execute(actor, wish)
         with pytest.raises(InvalidRequest, match="level"):
             await core.agents.create(actor, CreateAgent(name="b", security_level=level))  # type: ignore[arg-type]
+        changes = AgentChanges(security_level=level)  # type: ignore[arg-type]
         with pytest.raises(InvalidRequest, match="level"):
-            changes = AgentChanges(security_level=level)  # type: ignore[arg-type]
             await core.agents.update(actor, agent.id, changes)
