@@ -111,6 +111,12 @@ def test_n15_a_built_core_knows_the_environments_secrets(
         asyncio.run(core.aclose())
 
 
+def test_n15_an_address_that_is_itself_the_secret_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHAT_SECRET", "https://chat.example.org/hooks/T0/abcdefgh")
+    told = Redactor.of_process().text("no answer of https://chat.example.org/hooks/T0/abcdefgh now")
+    assert told == "no answer of [masked] now"
+
+
 def test_n15_addresses_lose_their_password_and_stay_readable() -> None:
     redactor = Redactor(["postgresql://me:correct-horse-battery@db.example.org/x"])
     cleaned = redactor.text("cannot reach db.example.org as me with correct-horse-battery")

@@ -32,11 +32,16 @@ class Redactor:
     @classmethod
     def of_process(cls) -> Redactor:
         """One that knows what the environment of this process calls secret."""
-        return cls(secrets_of_environment())
+        made = cls(secrets_of_environment())
+        # What is named a secret is one as a whole, too, where it is an address: of a web hook, say.
+        made._know(secrets_of_environment())
+        return made
 
     def learn(self, *secrets: str) -> None:
         """Know more secrets: values, or addresses with a password."""
-        found = {secret for text in secrets for secret in _told_by(text)}
+        self._know(secret for text in secrets for secret in _told_by(text))
+
+    def _know(self, found: Iterable[str]) -> None:
         fresh = {text for text in found if len(text) >= MIN_SECRET_CHARS} - set(self._secrets)
         if fresh:
             self._secrets |= dict.fromkeys(sorted(fresh))
