@@ -10,9 +10,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from notebook_agents.core.errors import NotAuthenticated, NotebookAgentsError, NotPermitted
+from notebook_agents.core.errors import (
+    NotAuthenticated,
+    NotebookAgentsError,
+    NotFound,
+    NotPermitted,
+)
 from notebook_agents.core.users import Actor
 
 if TYPE_CHECKING:
@@ -76,6 +82,7 @@ class Guests:
 async def end_runs_of_blocked(core: Core) -> None:
     """Cancel what works here for accounts that were disabled."""
     for owner_id in core.runs.owners():
-        user = await core.users.get(owner_id)
-        if not user.is_active:
-            await core.runs.cancel_here(Actor(user_id=user.id, username=user.username))
+        with suppress(NotFound):  # whoever has no account was not disabled
+            user = await core.users.get(owner_id)
+            if not user.is_active:
+                await core.runs.cancel_here(Actor(user_id=user.id, username=user.username))
