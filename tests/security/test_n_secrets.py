@@ -138,4 +138,7 @@ def test_n15_a_log_line_keeps_its_sense() -> None:
     logger.info("user %s asked %d times with %s", "ann", 3, CANARY)
     logger.info("Authorization: Bearer %s", "abcdefghijklmnopqrstuvwxyz")
     assert written.getvalue().splitlines()[0] == "user ann asked 3 times with [masked]"
+    logger.info("%d of %d", CANARY)
+    assert written.getvalue().splitlines()[-1].startswith("'%d of %d' with")
     assert "abcdefghijklmnop" not in written.getvalue()
+    assert CANARY not in written.getvalue()

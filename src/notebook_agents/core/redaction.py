@@ -94,15 +94,27 @@ class RedactingFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Always lets it through."""
-        said = record.getMessage()
+        said, is_whole = _message(record)
         cleaned = self._redactor.log_text(said)
-        if cleaned != said:
+        if cleaned != said or not is_whole:
             record.msg, record.args = cleaned, None
         if record.exc_info and not record.exc_text:
             record.exc_text = self._formatter.formatException(record.exc_info)
         if record.exc_text:
             record.exc_text = self._redactor.log_text(record.exc_text)
         return True
+
+
+def _message(record: logging.LogRecord) -> tuple[str, bool]:
+    """What a record says, and whether its words and its values fit each other.
+
+    Where they do not, `logging` prints both as they are, and a filter that fails would stop whoever
+    logged.
+    """
+    try:
+        return record.getMessage(), True
+    except (TypeError, ValueError, KeyError):
+        return f"{record.msg!r} with {record.args!r}", False
 
 
 def _told_by(text: str) -> tuple[str, ...]:
