@@ -52,7 +52,8 @@ def make_web_fetch(pages: WebPages, reader: PageReader) -> Tool:
             found = kept.get(key) if start else None
             if found is None:
                 page = await pages.fetch(url)
-                found = (page.url, page.host, await reader.text(call.owner_id, page))
+                text = plain((await reader.text(call.owner_id, page))[:MAX_KEPT_CHARS])
+                found = (page.url, page.host, text)
                 kept.put(key, found)
         except UrlDenied as refusal:
             raise ToolFailed(refusal.message, tool=NAME, reason="URL_DENIED") from None
@@ -93,8 +94,7 @@ class _Kept:
         return self._texts.get(key)
 
     def put(self, key: _Key, found: _Read) -> None:
-        url, host, text = found
-        self._texts[key] = (url, host, text[:MAX_KEPT_CHARS])
+        self._texts[key] = found
         self._texts.move_to_end(key)
         while len(self._texts) > MAX_KEPT:
             self._texts.popitem(last=False)
@@ -102,7 +102,6 @@ class _Kept:
 
 def _output(found: _Read, start: int) -> ToolOutput:
     url, host, text = found
-    text = plain(text)[:MAX_KEPT_CHARS]
     part = text[start : start + MAX_CHARS]
     end = start + len(part)
     n_left = len(text) - end
