@@ -108,6 +108,39 @@ def test_f04_displays_are_capped_by_size_and_number(noisy: Bench) -> None:
     assert resident() - before < 40 * MIB
 
 
+def test_f04_pictures_are_bounded_by_what_they_unfold_to(noisy: Bench) -> None:
+    """Small as they come, 100 million pixels or 20,000 frames once they are drawn."""
+    pictures = """
+import base64, struct, zlib
+from IPython.display import Image, display
+def chunk(kind, data):
+    return struct.pack('>I', len(data)) + kind + data + struct.pack('>I', zlib.crc32(kind + data))
+def png(side):
+    head, rows = struct.pack('>IIBBBBB', side, side, 1, 0, 0, 0, 0), bytes((1 + side // 8) * side)
+    data = chunk(b'IHDR', head) + chunk(b'IDAT', zlib.compress(rows)) + chunk(b'IEND', b'')
+    return bytes.fromhex('89504e470d0a1a0a') + data
+frame = b'!' + bytes([249, 4, 0, 0, 0, 0, 0]) + b',' + bytes(4) + struct.pack('<HHB', 4096, 4096, 0)
+gif = b'GIF89a' + struct.pack('<HHBBB', 4096, 4096, 128, 0, 0) + bytes(6)
+gif += (frame + bytes.fromhex('02024401 00'.replace(' ', ''))) * 20_000 + b';'
+"""
+    shown = """
+display(Image(png(10_000)))
+display({'image/png': base64.b64encode(png(10_000)).decode()}, raw=True)
+display(Image(gif, format='gif'))
+display({'image/gif': base64.b64encode(gif).decode(), 'text/plain': 'a film'}, raw=True)
+display(Image(png(8)))
+"""
+    noisy.run("1")
+    before = resident()
+    outcome = noisy.run(pictures + shown)
+    assert outcome.reason == "", outcome.error_message
+    assert [figure.label for figure in outcome.figures] == ["picture of 8 by 8 pixels"]
+    assert outcome.n_figures_left_out == 2
+    assert "a film" in outcome.output
+    assert len(outcome.output) < 1000
+    assert resident() - before < 40 * MIB
+
+
 @pytest.mark.pod
 def test_f05_f06_messages_under_another_name_change_nothing(bench: Bench) -> None:
     code = """
