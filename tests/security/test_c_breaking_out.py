@@ -285,6 +285,21 @@ def test_c16_the_status_of_the_kernel_is_as_promised(bench: Bench) -> None:
     assert int(fields["Seccomp_filters"]) == own + (2 if kernel.plan.is_alone else 1)
 
 
+def letting_go(bench: Bench, path: str) -> str:
+    """Code that puts links to a path in place of its kernel's sockets, and closes those."""
+    return f"""
+import glob, time
+for name in glob.glob({str(bench.run_dir)!r} + '/nba-*/*/s/k-*'):
+    try: os.unlink(name); os.symlink({path!r}, name)
+    except OSError: pass
+for fd in range(3, 200):
+    try: is_socket = os.readlink(f'/proc/self/fd/{{fd}}').startswith('socket:')
+    except OSError: continue
+    if is_socket: os.close(fd)
+time.sleep(2)
+"""
+
+
 def test_c17_a_socket_replaced_by_a_link_is_not_followed(bench: Bench, tmp_path: Path) -> None:
     """The server never connects again: a kernel that lets go of its socket is lost."""
     import socket
@@ -294,19 +309,7 @@ def test_c17_a_socket_replaced_by_a_link_is_not_followed(bench: Bench, tmp_path:
         foreign.bind(path)
         foreign.listen()
         foreign.setblocking(False)
-        code = f"""
-import glob, gc, time
-prefix = {str(bench.run_dir)!r}
-for name in glob.glob(prefix + '/nba-*/*/s/k-*'):
-    try: os.unlink(name); os.symlink({path!r}, name)
-    except OSError: pass
-for fd in range(3, 200):
-    try: is_socket = os.readlink(f'/proc/self/fd/{{fd}}').startswith('socket:')
-    except OSError: continue
-    if is_socket: os.close(fd)
-time.sleep(2)
-"""
-        outcome = bench.run(code, key="c17", timeout_s=3)
+        outcome = bench.run(letting_go(bench, path), key="c17", timeout_s=3)
         assert not outcome.kernel_kept
         with pytest.raises(BlockingIOError):
             foreign.accept()

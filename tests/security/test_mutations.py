@@ -7,20 +7,24 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
 import pytest
+import zmq
+import zmq.asyncio
 
-from notebook_agents.confinement import landlock
+from notebook_agents.confinement import cgroups, landlock
 from notebook_agents.confinement.filters import assemble
 from notebook_agents.core.errors import SandboxUnavailable
-from notebook_agents.sandbox import bubblewrap, landlocked, plan
+from notebook_agents.sandbox import bubblewrap, channels, landlocked, plan
 
 from .conftest import need
 from .test_a_selection import IGNORING, script
-from .test_c_breaking_out import PLANTED
+from .test_c_breaking_out import PLANTED, letting_go
 from .walls import Bench
 
 Fresh = Callable[..., Bench]
@@ -186,3 +190,70 @@ def test_without_nodes_of_their_own_sandboxes_change_those_of_the_machine(
     fresh().output("os.utime('/dev/full', (1, 1))")
     assert Path("/dev/full").stat().st_mtime == 1
     os.utime("/dev/full", ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def test_without_the_limit_of_a_users_processes_there_is_none(
+    fresh: Fresh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = "import resource; print(resource.getrlimit(resource.RLIMIT_NPROC) == (64, 64))"
+    bench = fresh()
+    assert bench.output(code) == "True\n"
+    line = 'limits.append((resource.RLIMIT_NPROC, settings["max_tasks"]))'
+    monkeypatch.setattr(plan, "LAUNCHER", without(plan.LAUNCHER, line, bench.workspace))
+    assert bench.output(code, key="other") == "False\n"
+
+
+def test_without_the_limit_of_data_a_sealed_process_maps_more_than_it_may(
+    fresh: Fresh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no control group counts, this alone is hard: the watchdog sees what is used only."""
+    monkeypatch.setattr(cgroups, "find", lambda: None)
+    code = """
+import mmap
+attempt('mapped', lambda: mmap.mmap(-1, 900 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
+"""
+    bench = fresh("landlock")
+    outcome = bench.run(code)
+    assert (outcome.output, outcome.memory_enforcement) == ("", "sealed-rlimit")
+    line = 'limits.append((resource.RLIMIT_DATA, settings["memory_bytes"]))'
+    monkeypatch.setattr(plan, "LAUNCHER", without(plan.LAUNCHER, line, bench.workspace))
+    assert bench.output(code, key="other") == "mapped\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the settings are root's")
+def test_where_proc_can_be_written_root_opens_settings_of_the_machine(
+    fresh: Fresh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = "attempt('opened', os.open, '/proc/sys/vm/overcommit_memory', os.O_WRONLY)"
+    bench = fresh()
+    assert bench.output(code) == ""
+    arguments = bubblewrap.NamespaceBackend._arguments
+
+    def writable(self: bubblewrap.NamespaceBackend, wanted: plan.LaunchPlan) -> list[str]:
+        found = arguments(self, wanted)
+        at = found.index("--remount-ro", found.index("--dir"))
+        assert found[at : at + 4] == ["--remount-ro", "/", "--remount-ro", "/proc"]
+        return found[: at + 2] + found[at + 4 :]
+
+    monkeypatch.setattr(bubblewrap.NamespaceBackend, "_arguments", writable)
+    assert bench.output(code, key="other") == "opened\n"
+
+
+def test_a_server_that_connects_again_follows_a_link(
+    fresh: Fresh, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    make = channels._socket
+
+    def connecting_again(*arguments: Any) -> zmq.asyncio.Socket:
+        made = make(*arguments)
+        made.setsockopt(zmq.RECONNECT_IVL, 1)
+        return made
+
+    monkeypatch.setattr(channels, "_socket", connecting_again)
+    with socket.socket(socket.AF_UNIX) as foreign:
+        foreign.bind(str(tmp_path / "s"))
+        foreign.listen()
+        foreign.settimeout(5)
+        bench = fresh()
+        bench.run(letting_go(bench, str(tmp_path / "s")), timeout_s=3)
+        foreign.accept()[0].close()
