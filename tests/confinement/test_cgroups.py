@@ -129,6 +129,25 @@ def test_a_process_can_be_put_in(group: Group) -> None:
         process.stdin.write(b"\n")
 
 
+def test_processor_time_is_bounded_where_it_can_be(groups: ControlGroups) -> None:
+    if groups.cpu is None and not groups.is_unified:
+        pytest.skip("no tree of processor time can be written here")
+    group = groups.make(f"test-{secrets.token_hex(4)}", 64 << 20, 8, n_cpus=0.5)
+    try:
+        path = group.folders[1] / "cpu.cfs_quota_us" if groups.cpu else group.folders[0] / "cpu.max"
+        if not path.exists():
+            pytest.skip("the service that this is may not bound processor time")
+        assert path.read_text().split()[0] == "50000"
+        with run_in(group, "import time; print(1, flush=True); time.sleep(600)") as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            assert all(str(process.pid) in (f / "cgroup.procs").read_text() for f in group.folders)
+            groups.sweep(group.folders[0].name.removeprefix("nba-"))
+            assert process.wait(30) == -signal.SIGKILL
+    finally:
+        assert group.remove()
+
+
 def test_leftovers_are_found_by_their_names(groups: ControlGroups) -> None:
     name = secrets.token_hex(4)
     left, other = (groups.make(f"{part}", 1 << 20, 1) for part in (f"{name}-a", f"x{name}"))

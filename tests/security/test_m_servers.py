@@ -9,10 +9,12 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from tests.mcp.conftest import ANN, PLAIN, plain, say
 
 from notebook_agents.build import BuildConfig, build_core
+from notebook_agents.confinement import cgroups
 from notebook_agents.core.core import Core
 from notebook_agents.core.errors import (
     InvalidRequest,
@@ -22,6 +24,7 @@ from notebook_agents.core.errors import (
 )
 from notebook_agents.core.tool_servers import RegisterToolServer, ToolServer
 from notebook_agents.core.users import Actor
+from notebook_agents.mcp import bounds, host
 from notebook_agents.mcp.programs import Worlds
 
 HOSTILE = str(Path(__file__).with_name("hostile_server.py"))
@@ -87,6 +90,57 @@ async def test_m02_a_server_that_never_answers_or_ends_at_once_is_left_alone(cor
     _, health = await core.tool_servers.health(ANN, server.id)
     assert "tried again" in failed.last_error
     assert health.n_starts < 4
+
+
+MUTE = "import sys; sys.stdin.read()"
+FORKS = """
+import os, signal, sys
+while True:
+    try:
+        os.fork()
+    except OSError:
+        signal.pause()
+"""
+GROWS = """
+import os, signal
+for _ in range(4): os.fork()
+kept = bytearray(24 << 20)
+signal.pause()
+"""
+"""No process alone takes much."""
+
+
+async def test_m02_a_server_that_forks_or_grows_or_is_mute_is_bounded_and_leaves_nothing(
+    core: Core, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(host, "START_TIMEOUT_S", 2.0)
+    monkeypatch.setattr(bounds, "MAX_TASKS", 48)
+    monkeypatch.setattr(bounds, "MEMORY_BYTES", 256 << 20)
+    groups = await asyncio.to_thread(cgroups.find)
+    if groups is None:
+        pytest.skip("nothing bounds a program's processes: control groups cannot be written here")
+    others = set(psutil.Process().children(recursive=True))
+
+    async def failing(name: str, code: str) -> str:
+        wish = RegisterToolServer(
+            name=name, kind="stdio", command=sys.executable, args=("-c", code)
+        )
+        server = await core.tool_servers.register(ANN, wish)
+        failed = await core.tool_servers.refresh(ANN, server.id)
+        assert failed.status == "failed"
+        return failed.last_error
+
+    mute, forks, grows = await asyncio.gather(
+        failing("mute", MUTE), failing("forks", FORKS), failing("grows", GROWS)
+    )
+    assert mute.endswith("it did not answer within 2 s")
+    assert "it may have 48 processes and threads" in forks
+    assert "may use 0.25 GiB of memory together" in grows
+    assert not set(psutil.Process().children(recursive=True)) - others
+    (lock,) = (tmp_path / "home" / "mcp").glob("groups-*.lock")
+    name = f"{cgroups.PREFIX}mcp-{lock.stem.removeprefix('groups-')}-*"
+    trees = (*groups.parents, *filter(None, (groups.cpu,)))
+    assert not [path for tree in trees for path in tree.glob(name)]
 
 
 async def test_m03_a_program_sees_its_own_and_nothing_of_the_servers(

@@ -1,4 +1,4 @@
-"""Limits memory and tasks of all processes of a kernel together (control groups of Linux).
+"""Limits memory, tasks and processor time of processes together (control groups of Linux).
 
 A group is made below the one this process is in, where that may be written to: found out by really
 doing it once. Version 1 keeps one tree of groups per resource, version 2 one for all. A process
@@ -15,12 +15,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 PREFIX = "nba-"
 PROCESSES = "cgroup.procs"
 CONTROLLERS = ("memory", "pids")
+CPU = "cpu"
+CPU_PERIOD_US = 100_000
 REMOVE_SECONDS = 2.0
 RETRY_SECONDS = 0.005
 PROBE_SECONDS = 10.0
@@ -30,7 +32,7 @@ JOIN = "import os, sys; [os.write(int(fd), b'0') for fd in sys.argv[1:]]"
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The group of one kernel: one folder for each tree that it is in."""
+    """The group of one kernel or program: one folder for each tree that it is in."""
 
     folders: tuple[Path, ...]
     is_unified: bool = False
@@ -93,14 +95,17 @@ class ControlGroups:
     parents: tuple[Path, ...]
     """That of memory first; the same one holds both in version 2."""
     is_unified: bool = False
+    cpu: Path | None = None
+    """That of processor time in version 1, where there is one."""
 
-    def make(self, name: str, memory_bytes: int, max_tasks: int) -> Group:
-        """A new group with its limits.
+    def make(self, name: str, memory_bytes: int, max_tasks: int, n_cpus: float = 0.0) -> Group:
+        """A new group with its limits; that of processor time only if given and where possible.
 
         Raises:
             OSError: the group cannot be made or limited.
         """
-        group = Group(tuple(parent / f"{PREFIX}{name}" for parent in self.parents), self.is_unified)
+        parents = self._trees() if n_cpus else self.parents
+        group = Group(tuple(parent / f"{PREFIX}{name}" for parent in parents), self.is_unified)
         made: list[Path] = []
         try:
             for folder in group.folders:
@@ -108,6 +113,7 @@ class ControlGroups:
                 made.append(folder)
             for file, value in settings(self.is_unified, memory_bytes, max_tasks).items():
                 self._set(group, file, value)
+            self._bound_cpu(group, n_cpus)
         except OSError:
             Group(tuple(made), self.is_unified).remove()
             raise
@@ -115,9 +121,25 @@ class ControlGroups:
 
     def sweep(self, name: str) -> None:
         """Remove the groups whose names begin so; they belong to a server that is no more."""
-        names = {path.name for parent in self.parents for path in parent.glob(f"{PREFIX}{name}*")}
+        trees = self._trees()
+        names = {path.name for tree in trees for path in tree.glob(f"{PREFIX}{name}*")}
         for found in names:
-            Group(tuple(parent / found for parent in self.parents), self.is_unified).remove()
+            Group(tuple(tree / found for tree in trees), self.is_unified).remove()
+
+    def _trees(self) -> tuple[Path, ...]:
+        """Memory first, tasks last."""
+        return self.parents if self.cpu is None else (self.parents[0], self.cpu, self.parents[-1])
+
+    def _bound_cpu(self, group: Group, n_cpus: float) -> None:
+        """Bound the time of all its tasks; a group above that has less keeps its own bound."""
+        quota_us = int(n_cpus * CPU_PERIOD_US)
+        file, value = "cpu.max", f"{quota_us} {CPU_PERIOD_US}"
+        if not self.is_unified:
+            file, value = "cpu.cfs_quota_us", f"{quota_us}"
+        path = group.folders[0 if self.is_unified else len(group.folders) // 2] / file
+        if n_cpus and path.exists():
+            with contextlib.suppress(OSError), path.open("r+") as opened:
+                opened.write(value)
 
     def _set(self, group: Group, file: str, value: str) -> None:
         is_optional = file in ("memory.memsw.limit_in_bytes", "memory.swap.max")
@@ -151,7 +173,7 @@ def find() -> ControlGroups | None:
             Path("/proc/self/mountinfo").read_text(), Path("/proc/self/cgroup").read_text()
         ):
             if _works(found):
-                return found
+                return found if _may_hold(found.cpu) else replace(found, cpu=None)
     return None
 
 
@@ -172,7 +194,7 @@ def candidates(mounts: str, memberships: str) -> Iterator[ControlGroups]:
                 if not name and paths[name] != root:
                     own["above"] = own[name].parent
     if all(name in own for name in CONTROLLERS):
-        yield ControlGroups(tuple(own[name] for name in CONTROLLERS))
+        yield ControlGroups(tuple(own[name] for name in CONTROLLERS), cpu=own.get(CPU))
     # A group of version 2 that has processes cannot have limited groups below; its parent can.
     yield from (ControlGroups((own[name],), True) for name in ("", "above") if name in own)
 
@@ -201,12 +223,29 @@ def _works(groups: ControlGroups) -> bool:
         group.remove()
 
 
+def _may_hold(tree: Path | None) -> bool:
+    """Whether groups can be made there."""
+    if tree is None:
+        return False
+    folder = tree / f"{PREFIX}probe-{secrets.token_hex(4)}"
+    try:
+        folder.mkdir()
+        folder.rmdir()
+    except OSError:
+        return False
+    return True
+
+
 def _delegate(parent: Path) -> None:
     """Let groups below have limits, which a group with processes of its own refuses."""
-    has = (parent / "cgroup.subtree_control").read_text().split()
+    control = parent / "cgroup.subtree_control"
+    has = control.read_text().split()
     for name in CONTROLLERS:
         if name not in has:
-            (parent / "cgroup.subtree_control").write_text(f"+{name}")
+            control.write_text(f"+{name}")
+    if CPU not in has:
+        with contextlib.suppress(OSError):  # not every service may bound processor time
+            control.write_text(f"+{CPU}")
 
 
 def _counter(path: Path, name: str) -> int:

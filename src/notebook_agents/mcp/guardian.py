@@ -1,10 +1,12 @@
 """The process between this one and a tool server, which ends everything the server started.
 
-Run as a script, without site-packages: ``python -I -S guardian.py LIFELINE -- command …``. It hands
-its input and output on to the command and keeps only the read end of a pipe whose write end nobody
-else has. When that pipe closes, because somebody let go or was killed, the command may end by
-itself (its input is closed too) and is then killed with all its descendants, daemons too: this
-process is their subreaper.
+Run as a script, without site-packages:
+``python -I -S guardian.py LIFELINE JOIN,… GROUPS -- command …``. Before the command begins, its
+process enters the control groups whose files are JOIN; their folders, one on each line of GROUPS,
+are removed at the end. It hands its input and output on to the command and keeps only the read end
+of a pipe whose write end nobody else has. When that pipe closes, because somebody let go or was
+killed, the command may end by itself (its input is closed too) and is then killed with all its
+descendants, daemons too: this process is their subreaper.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from pathlib import Path
 PR_SET_CHILD_SUBREAPER = 36
 GRACE_MS = 1000
 KILL_SECONDS = 5.0
+REMOVE_SECONDS = 1.0
 LIMITS = {
     resource.RLIMIT_CORE: 0,
     resource.RLIMIT_NOFILE: 1024,
@@ -34,8 +37,10 @@ NICENESS = 5
 
 def main(argv: list[str]) -> int:
     """Run the command to its end or the owner's, then leave nothing behind."""
-    lifeline = int(argv[1])
-    os.set_inheritable(lifeline, False)
+    lifeline, joins = int(argv[1]), [int(part) for part in argv[2].split(",") if part]
+    groups = [Path(folder) for folder in argv[3].splitlines()]
+    for fd in (lifeline, *joins):
+        os.set_inheritable(fd, False)
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "cannot become a subreaper")
@@ -43,17 +48,25 @@ def main(argv: list[str]) -> int:
         signal.signal(signum, signal.SIG_IGN)
     pid = os.fork()
     if pid == 0:
-        _become(argv[3:])
+        _become(argv[5:], joins)
     nothing = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(nothing, fd)
-    _watch(pid, lifeline)
-    return _kill_all(pid)
+    for fd in joins:
+        os.close(fd)
+    is_cut = _watch(pid, lifeline)
+    _stop(groups)
+    code = _kill_all(pid)
+    if is_cut:  # otherwise the owner reads first what the groups counted
+        _remove(groups)
+    return code
 
 
-def _become(command: list[str]) -> None:
+def _become(command: list[str], joins: list[int]) -> None:
     """Be the command; never returns."""
     try:
+        for fd in joins:
+            os.write(fd, b"0")
         for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
             signal.signal(signum, signal.SIG_DFL)
         os.setpgid(0, 0)
@@ -69,14 +82,39 @@ def _become(command: list[str]) -> None:
         os._exit(127)
 
 
-def _watch(pid: int, lifeline: int) -> None:
+def _watch(pid: int, lifeline: int) -> bool:
+    """Wait for the end of the command or the owner; whether it was the owner's."""
     command = os.pidfd_open(pid)
     poller = select.poll()
     poller.register(command, select.POLLIN)
     poller.register(lifeline, select.POLLIN)
-    if not any(fd == command for fd, _ in poller.poll()):
+    is_cut = not any(fd == command for fd, _ in poller.poll())
+    if is_cut:
         poller.unregister(lifeline)
         poller.poll(GRACE_MS)
+    return is_cut
+
+
+def _stop(groups: list[Path]) -> None:
+    """Let nothing start any more, so that one who forks without end does not outrun the kills."""
+    for folder in groups:
+        for file, value in (("pids.max", "0"), ("cgroup.kill", "1")):
+            with contextlib.suppress(OSError):
+                fd = os.open(folder / file, os.O_WRONLY)
+                os.write(fd, value.encode())
+                os.close(fd)
+
+
+def _remove(groups: list[Path]) -> None:
+    """Remove the groups; the last of the dead leave theirs a moment after they are gone."""
+    left, give_up = groups, time.monotonic() + REMOVE_SECONDS
+    while left and time.monotonic() < give_up:
+        for folder in left:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        left = [folder for folder in left if folder.exists()]
+        if left:
+            time.sleep(0.002)
 
 
 def _kill_all(command: int) -> int:

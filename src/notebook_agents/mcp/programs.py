@@ -1,8 +1,8 @@
 """Tool servers that are programs: started without a shell, in a world of their own, ended whole.
 
 A program has a folder of its own for its home and its work, an environment of a few literal names
-and its declared variables, limits (`guardian`) and walls (`walls`). Where no walls can be put up it
-is not started, unless the deployment allows that.
+and its declared variables, limits (`guardian`, `bounds`) and walls (`walls`). Where no walls can be
+put up it is not started, unless the deployment allows that.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import anyio
 
 from notebook_agents.core.errors import SandboxUnavailable
 from notebook_agents.mcp import walls
+from notebook_agents.mcp.bounds import Bound, Bounds
 from notebook_agents.mcp.walls import View
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Worlds:
         self._view = view or View()
         self._may_be_unconfined = unconfined
         self._bwrap = bwrap
+        self.bounds = Bounds(root)
 
     @cached_property
     def confines(self) -> bool:
@@ -141,7 +143,7 @@ async def speaking_to(program: Program) -> AsyncGenerator[TransportStreams, None
     """Start a program and exchange messages with it; at the end nothing of it is left."""
     from mcp.shared.message import SessionMessage
 
-    process, lifeline = await _start(program)
+    process, lifeline, bound = await _start(program)
     to_us, read = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     write, to_it = anyio.create_memory_object_stream[SessionMessage](0)
     try:
@@ -157,33 +159,81 @@ async def speaking_to(program: Program) -> AsyncGenerator[TransportStreams, None
         for stream in (to_us, read, write, to_it):
             stream.close()
         with anyio.CancelScope(shield=True):
+            met = "" if bound is None else await asyncio.to_thread(bound.words)
             await _end(process, lifeline, program)
+            program.stderr += f"\n({met})".encode() if met else b""
+            if bound is not None:  # where its guardian could not
+                await asyncio.to_thread(bound.group.remove)
 
 
-async def _start(program: Program) -> tuple[asyncio.subprocess.Process, int]:
-    prepare = program.worlds.prepare
-    folder, command, inherited = await asyncio.to_thread(
-        prepare, program.key, program.command, program.named
-    )
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """What a process is started with."""
+
+    folder: Path
+    command: list[str]
+    inherited: tuple[int, ...]
+    bound: Bound | None
+    joins: tuple[int, ...]
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        """Of the guardian, behind its lifeline."""
+        folders = "" if self.bound is None else self.bound.folders
+        return (",".join(map(str, self.joins)), folders, "--", *self.command)
+
+    def close(self) -> None:
+        """Close what only the process needs."""
+        _close((*self.inherited, *self.joins))
+
+    def give_up(self) -> None:
+        """No process was started; blocks."""
+        if self.bound is not None:
+            self.bound.group.remove()
+
+
+def _make_ready(program: Program) -> _Ready:
+    prepared = program.worlds.prepare(program.key, program.command, program.named)
+    bound = program.worlds.bounds.make()
+    return _Ready(*prepared, bound, () if bound is None else bound.group.join_fds())
+
+
+async def _ready(program: Program) -> _Ready:
+    """Make it ready on a thread; what is made while this is cancelled is not left lying about."""
+    making = asyncio.get_running_loop().run_in_executor(None, _make_ready, program)
+    try:
+        return await asyncio.shield(making)
+    except asyncio.CancelledError:
+        await asyncio.wait([making])
+        if making.exception() is None:
+            making.result().close()
+            await asyncio.to_thread(making.result().give_up)
+        raise
+
+
+async def _start(program: Program) -> tuple[asyncio.subprocess.Process, int, Bound | None]:
+    ready = await _ready(program)
     held, lifeline = os.pipe()
     try:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", GUARDIAN, str(held), "--", *command),
+            *(sys.executable, "-I", "-S", GUARDIAN, str(held), *ready.argv),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env=environment(folder, program.variables),
-            cwd=folder,
-            pass_fds=(held, *inherited),
+            env=environment(ready.folder, program.variables),
+            cwd=ready.folder,
+            pass_fds=(held, *ready.joins, *ready.inherited),
             start_new_session=True,
             limit=MAX_LINE_BYTES,
         )
     except BaseException:
         os.close(lifeline)
+        await asyncio.to_thread(ready.give_up)
         raise
     finally:
-        _close((held, *inherited))
-    return process, lifeline
+        os.close(held)
+        ready.close()
+    return process, lifeline, ready.bound
 
 
 def _close(descriptors: Iterable[int]) -> None:
