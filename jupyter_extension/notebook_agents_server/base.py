@@ -51,6 +51,8 @@ Route = tuple[str, type[RequestHandler]]
 FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 VERBS = ("get", "head", "post", "put", "patch", "delete", "options")
 _JSON_TYPE = re.compile(r"application/(?:[\w.-]+\+)?json")
+PUBLIC_BODY_BYTES = 64 << 10
+"""The largest body of whoever need not say who they are: names, passwords and tokens are short."""
 READ_AND_REFUSE_FACTOR = 8
 """A body beyond the limit is still read, and thrown away, up to this many limits, so that the
 refusal reaches the client; beyond that the connection is closed."""
@@ -99,9 +101,9 @@ class BaseHandler(Door):
         """Check everything that can be checked before the body; a refusal waits for its end."""
         self._chunks: list[bytes] = []
         connection = self.request.connection
-        limit = self.services.max_body_bytes
         if isinstance(connection, HTTP1Connection):
-            connection.set_max_body_size(limit * READ_AND_REFUSE_FACTOR)
+            most = self.services.max_body_bytes
+            connection.set_max_body_size(most * READ_AND_REFUSE_FACTOR)
         try:
             self.check_host()
             if self.request.method != "OPTIONS":
@@ -128,6 +130,8 @@ class BaseHandler(Door):
         """Collect the body; what is refused or too large is not kept."""
         self._n_read += len(chunk)
         limit = self.services.max_body_bytes
+        if self.is_public:
+            limit = min(limit, PUBLIC_BODY_BYTES)
         if self._n_read > limit and self._refusal is None:
             self._refusal = HTTPError(413, log_message=f"the body is larger than {limit} bytes")
         if self._refusal is None:

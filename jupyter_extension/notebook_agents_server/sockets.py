@@ -143,7 +143,11 @@ class BaseSocket(Door, WebSocketHandler):
         """Whether a page of another origin may connect."""
         if self.services.allows_origin(origin):
             return True
-        return urlsplit(origin).netloc.lower() == self.request.headers.get("Host", "").lower()
+        try:
+            asking = urlsplit(origin).netloc.lower()
+        except ValueError:  # brackets that hold no address
+            return False
+        return asking == self.request.headers.get("Host", "").lower()
 
     def select_subprotocol(self, subprotocols: list[str]) -> str | None:
         """A browser insists that one of its subprotocols is chosen."""

@@ -257,7 +257,9 @@ async def test_l07_json_that_readers_disagree_about_is_refused_in_each_dialect(
         for name, body in JSON_TEXTS.items():
             began = time.monotonic()
             answer = await client.ask("POST", path, body)
-            assert answer.status in (400, 422), (path, name, answer.status, answer.body[:200])
+            too_large = (413,) if path == "/api/auth/login" and len(body) > 64 << 10 else ()
+            known = too_large or (400, 422)
+            assert answer.status in known, (path, name, answer.status, answer.body[:200])
             assert time.monotonic() - began < 1.5, (path, name)
             assert len(answer.body) < 5_000, (path, name)
     huge = await client.ask("POST", "/v1/agents", b'{"name": "' + b"x" * (MIB + 1) + b'"}')

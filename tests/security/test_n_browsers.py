@@ -96,7 +96,12 @@ async def test_n05_sockets_know_no_other_origins_either(client: Client) -> None:
     agent = (await client.post("/v1/agents", {"name": "a"})).json["agent_id"]
     url = f"{client.origin.replace('http', 'ws', 1)}{client.base_path}/v1/ws/stream/{agent}"
     own = client.origin
-    for origin in (*STRANGERS, f"{own}0", own.replace("127.0.0.1", "127.0.0.1.evil.com")):
+    for origin in (
+        *STRANGERS,
+        f"{own}0",
+        own.replace("127.0.0.1", "127.0.0.1.evil.com"),
+        "http://[",
+    ):
         request = HTTPRequest(url, headers={**client.headers, "Origin": origin})
         with pytest.raises(HTTPClientError) as refused:
             await websocket_connect(request)
