@@ -26,7 +26,19 @@ from notebook_agents.core.agents import AgentStatistics
 from notebook_agents.core.errors import InvalidRequest
 from notebook_agents.core.ports import RunTotals, Table
 
-VIEWS = ("v_runs", "v_tools", "v_run_timeline", "v_run_phases", "v_approvals")
+VIEWS = (
+    "v_runs",
+    "v_tools",
+    "v_run_timeline",
+    "v_run_phases",
+    "v_approvals",
+    "v_model_calls",
+    "v_cost",
+    "v_models",
+    "v_ttft_ts",
+    "v_tokens_context",
+)
+"""In the order in which they are made: what a view reads from stands before it."""
 MAX_ROWS = 100_000
 """Rows that one query may return."""
 QUERY_TIMEOUT_S = 60.0

@@ -3,13 +3,15 @@ CREATE OR REPLACE VIEW v_runs AS
 WITH model_steps AS (
     SELECT
         run_id,
-        count(*) AS model_calls,
+        count(*) FILTER (type = 'model_finished') AS model_calls,
+        -- Of what was broken off the cost is not known either.
+        count(DISTINCT payload ->> 'step') - count(payload ->> '$.usage.cost_usd') AS uncosted_calls,
         arg_min((payload ->> 'ttft_ms')::DOUBLE, run_seq) AS ttft_ms,
         sum((payload ->> '$.usage.input_tokens')::BIGINT) AS input_tokens,
         sum((payload ->> '$.usage.output_tokens')::BIGINT) AS output_tokens,
         sum((payload ->> '$.usage.cost_usd')::DOUBLE) AS cost_usd,
         sum((payload ->> 'decode_ms')::DOUBLE) AS decode_ms
-    FROM events WHERE type = 'model_finished' GROUP BY run_id
+    FROM events WHERE type IN ('model_started', 'model_finished') GROUP BY run_id
 ),
 tool_uses AS (
     SELECT run_id, count(*) AS tool_calls
@@ -51,5 +53,6 @@ SELECT
     coalesce(output_tokens, 0) AS output_tokens,
     cost_usd,
     round(output_tokens / nullif(decode_ms, 0) * 1000, 1) AS tokens_per_s,
-    error_type
+    error_type,
+    coalesce(uncosted_calls, 0) AS uncosted_calls
 FROM lives LEFT JOIN model_steps USING (run_id) LEFT JOIN tool_uses USING (run_id);
