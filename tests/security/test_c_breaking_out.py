@@ -221,6 +221,34 @@ def test_c11_tools_that_write_refuse_protected_names_too(bench: Bench) -> None:
 
 
 @every_backend
+def test_c12_attributes_of_files_outside_stay_by_newer_calls_too(
+    bench: Bench, tmp_path: Path
+) -> None:
+    """Landlock does not see them; Linux 6.13 and 6.17 have other ways than the old calls."""
+    file = tmp_path / "theirs"
+    file.write_text("content")
+    os.setxattr(file, "user.kept", b"1")
+    code = f"""
+import struct
+name, value = ctypes.create_string_buffer(b'user.x'), ctypes.create_string_buffer(b'1')
+kept = ctypes.create_string_buffer(b'user.kept')
+path = ctypes.create_string_buffer({str(file).encode()!r})
+given = ctypes.create_string_buffer(struct.pack('QII', ctypes.addressof(value), 1, 0))
+flags = ctypes.create_string_buffer(struct.pack('QIIII', 0x80, 0, 0, 0, 0))  # no backups
+at = ctypes.addressof
+for arguments in (('setxattrat', -100, at(path), 0, at(name), at(given), 16),
+                  ('removexattrat', -100, at(path), 0, at(kept)),
+                  ('file_setattr', -100, at(path), at(flags), 24, 0)):
+    try: call(*arguments)
+    except OSError: pass
+"""
+    before = subprocess.run(["lsattr", str(file)], capture_output=True, check=False).stdout
+    assert bench.output(code) == ""
+    assert os.listxattr(file) == ["user.kept"]
+    assert subprocess.run(["lsattr", str(file)], capture_output=True, check=False).stdout == before
+
+
+@every_backend
 def test_c12_a_read_only_workspace_stays_as_it_is(bench: Bench) -> None:
     file = bench.workspace / "a.txt"
     file.write_text("content")

@@ -35,7 +35,7 @@ _SURFACE = (
 )
 _VIEWS = (
     *("chroot", "fsconfig", "fsmount", "fsopen", "fspick", "mount", "mount_setattr"),
-    *("move_mount", "open_tree", "pivot_root", "setns", "umount2", "unshare"),
+    *("move_mount", "open_tree", "open_tree_attr", "pivot_root", "setns", "umount2", "unshare"),
 )
 _IOCTLS = Refuse(calls=("ioctl",), when="among", argument=1, values=(TIOCSTI, TIOCLINUX))
 _PERSONALITY = Refuse(calls=("personality",), when="not among", values=(0, ANY_PERSONALITY))
@@ -60,9 +60,9 @@ _UNCOUNTED_MEMORY = ("memfd_create", "mq_open", "msgget", "semget", "shmat", "sh
 _OTHERS = ("pidfd_open", "pidfd_send_signal", "tkill")
 _SOCKETS = ("bind", "connect", "socket")
 _ATTRIBUTES = (
-    *("chmod", "chown", "fchmod", "fchmodat", "fchmodat2", "fchown", "fchownat", "fremovexattr"),
-    *("fsetxattr", "futimesat", "lchown", "lremovexattr", "lsetxattr", "removexattr", "setxattr"),
-    *("utime", "utimensat", "utimes"),
+    *("chmod", "chown", "fchmod", "fchmodat", "fchmodat2", "fchown", "fchownat", "file_setattr"),
+    *("fremovexattr", "fsetxattr", "futimesat", "lchown", "lremovexattr", "lsetxattr"),
+    *("removexattr", "removexattrat", "setxattr", "setxattrat", "utime", "utimensat", "utimes"),
 )
 """Landlock does not see them; copying a file ends with one, so they pretend to have worked."""
 _SIGNALS = ("kill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "tgkill")
