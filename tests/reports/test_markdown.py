@@ -83,4 +83,6 @@ def test_a_conversation_becomes_a_notebook_with_its_outputs() -> None:
             check_harmless(cell.source)
     executed = json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
     assert ipynb(document(notebook=executed)).decode() == executed
+    endless = Prose(text="```python\n" * 20_000)  # to look for each one's end would take minutes
+    assert json.loads(ipynb(document(endless)))["cells"]
     assert HOSTILE in json.loads(as_json(hostile()))["title"]

@@ -16,7 +16,7 @@ from notebook_agents.magics.markdown import tool_markdown
 from notebook_agents.magics.transcript import ToolBlock
 from notebook_agents.reports.html import html
 from notebook_agents.reports.layout import Layout, texts_of
-from notebook_agents.reports.notebooks import with_cells
+from notebook_agents.reports.notebooks import with_cells, without_tags
 from notebook_agents.reports.tables import grid_of_html
 
 FRAME = pd.DataFrame({"a": [1, 2], "b": ["x", "<y>"]}, index=pd.Index(["p", "q"], name="key"))
@@ -133,6 +133,11 @@ def test_only_the_cells_of_a_table_are_read_of_html() -> None:
     cut = grid_of_html(many)
     assert cut is not None
     assert (len(cut.rows), cut.n_left_out) == (200, 300)
+
+
+def test_markdown_that_never_ends_takes_no_longer_than_other_markdown() -> None:
+    endless = "<pre><code>\n" * 50_000
+    assert without_tags(endless) == endless.replace("<code>", "")
 
 
 def test_html_that_is_made_to_take_long_takes_as_long_as_other_html() -> None:

@@ -18,7 +18,7 @@ from notebook_agents.reports.layout import Layout
 from notebook_agents.reports.markdown import blocks, text
 
 CODE_TOOLS = frozenset({"python_executor", "run_in_notebook"})
-_PYTHON = re.compile(r"^```(?:python|py)[ \t]*\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
+_PYTHON = re.compile(r"^```(?:python|py)[ \t]*\n((?:(?!```).*\n)*)```[ \t]*$", re.MULTILINE)
 
 
 def ipynb(document: ReportDocument) -> bytes:

@@ -37,7 +37,10 @@ _TAGS = (
     (re.compile(r"<small>([^<\n]*)</small>"), r"*\1*"),
 )
 """What the answers of ``%agent`` have in their Markdown, and what says the same without HTML."""
-_PREFORMATTED = re.compile(r"^((?:> ?)*)<pre><code>(.*?)</code></pre>$", re.M | re.S)
+_PREFORMATTED = re.compile(
+    r"^((?:> ?)*)<pre><code>((?:(?!<pre><code>).)*?)</code></pre>$", re.M | re.S
+)
+"""Code is escaped, so no other begins in it; to look for its end past that would take long."""
 _FIGURE = re.compile(r"^((?:> ?)+)```text\n\1\[figure\]\n\1```$", re.M)
 """What stands for a figure where only text is read; the figure is shown beside it."""
 _FENCE = "`" * 12
