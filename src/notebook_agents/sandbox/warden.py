@@ -7,7 +7,7 @@ two looks a limit can be passed.
 
 from __future__ import annotations
 
-import contextlib
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,8 +17,13 @@ from notebook_agents.core.tools import SandboxReason
 from notebook_agents.sandbox import proctree
 from notebook_agents.sandbox.disk import DiskWatch
 
+log = logging.getLogger(__name__)
+
 BUSY_SECONDS = 0.1
 IDLE_SECONDS = 1.0
+MAX_BLIND_LOOKS = 20
+"""So often in turn a look may fail, as it does while processes end; then nothing keeps the limits.
+"""
 
 
 @dataclass(slots=True, eq=False)
@@ -37,6 +42,8 @@ class Watched:
     peak_bytes: int = 0
     n_refused_tasks: int = 0
     """How often the group had no room for another process or thread."""
+    n_blind_looks: int = 0
+    """How many looks failed since the last that did not."""
     verdict: SandboxReason = ""
     """Why the kernel was ended; empty while it was not."""
 
@@ -54,6 +61,18 @@ class Watched:
             self._end("PROCESS_LIMIT")
         elif self.disk is not None and self.disk.is_over(is_due=is_last):
             self._end("DISK_LIMIT")
+
+    def try_look(self) -> None:
+        """Look; whatever goes wrong, go on, and end a kernel that cannot be looked at."""
+        try:
+            self.look()
+        except Exception:
+            self.n_blind_looks += 1
+            if self.n_blind_looks == MAX_BLIND_LOOKS:
+                log.exception("a tool kernel cannot be watched any more and is ended")
+                self.cut()
+        else:
+            self.n_blind_looks = 0
 
     def _is_over_memory(self, memory: int) -> bool:
         if self.group is None:
@@ -101,8 +120,7 @@ class Warden:
         while not self._is_closed:
             kernels = list(self._watched)
             for kernel in kernels:
-                with contextlib.suppress(OSError, ValueError):
-                    kernel.look()
+                kernel.try_look()
             if any(kernel.is_busy for kernel in kernels):
                 self._wake.clear()
                 self._wake.wait(BUSY_SECONDS)
