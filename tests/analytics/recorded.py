@@ -62,11 +62,11 @@ class Recorded:
     ) -> None:
         """A whole run, or with ``state`` None one that never ended; its end ``takes`` hours."""
         common = {"run_id": run_id, "agent_id": "a", "conversation_id": f"of-{run_id}", **common}
-        model = common.pop("model", "m")
+        model, code = common.pop("model", "m"), common.pop("error_code", "")
         self.tell(hours, RunQueued(model=model, input_chars=5), RunStarted(), **common)
         self.tell(hours, *steps, **common)
         if state is not None:
-            code = common.pop("error_code", "" if state == "succeeded" else state)
+            code = code or ("" if state == "succeeded" else state)
             end = RunFinished(
                 state=state, duration_ms=takes * 3_600_000, error_code=code, error_message=code
             )

@@ -37,6 +37,12 @@ VIEWS = (
     "v_models",
     "v_ttft_ts",
     "v_tokens_context",
+    "v_agents_daily",
+    "v_latency_ts",
+    "v_throughput_ts",
+    "v_errors",
+    "v_failed_runs",
+    "v_tool_sequences",
 )
 """In the order in which they are made: what a view reads from stands before it."""
 MAX_ROWS = 100_000
