@@ -27,7 +27,12 @@ from tornado.websocket import (
     WebSocketProtocol13,
 )
 
-from notebook_agents.core.errors import InvalidRequest, NotAuthenticated, NotebookAgentsError
+from notebook_agents.core.errors import (
+    InvalidRequest,
+    NotAuthenticated,
+    NotebookAgentsError,
+    NotPermitted,
+)
 from notebook_agents_server.closing import TellingProtocol
 from notebook_agents_server.door import CREDENTIAL_HINT, Door, without_jupyter_login
 from notebook_agents_server.failures import (
@@ -143,11 +148,7 @@ class BaseSocket(Door, WebSocketHandler):
         """Whether a page of another origin may connect."""
         if self.services.allows_origin(origin):
             return True
-        try:
-            asking = urlsplit(origin).netloc.lower()
-        except ValueError:  # brackets that hold no address
-            return False
-        return asking == self.request.headers.get("Host", "").lower()
+        return urlsplit(origin).netloc.lower() == self.request.headers.get("Host", "").lower()
 
     def select_subprotocol(self, subprotocols: list[str]) -> str | None:
         """A browser insists that one of its subprotocols is chosen."""
@@ -196,6 +197,10 @@ class BaseSocket(Door, WebSocketHandler):
     @without_jupyter_login
     async def get(self, *args: Any, **kwargs: Any) -> None:
         """Shake hands."""
+        try:
+            urlsplit(self.request.headers.get("Origin", ""))
+        except ValueError:  # brackets that hold no address; Tornado would fail on them
+            raise NotPermitted("the Origin header is not valid") from None
         await super().get(*args, **kwargs)
 
     async def open(self, *args: str, **_kwargs: str) -> None:
