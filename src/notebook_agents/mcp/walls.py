@@ -68,9 +68,13 @@ def arguments(view: View, folder: Path, command: Sequence[str], named: Iterable[
         path = Path(text.removesuffix(WRITABLE)).expanduser().absolute()
         bind = "--bind-try" if text.endswith(WRITABLE) else "--ro-bind-try"
         told += [bind, str(path), str(path)]
-    for path in view.hidden:
-        told += ["--tmpfs", str(path)] if path.is_dir() else []
+    covered = [path for path in view.hidden if path.exists()]
+    for path in covered:
+        told += ["--tmpfs", str(path)] if path.is_dir() else ["--ro-bind", os.devnull, str(path)]
     told += ["--bind", str(folder), str(folder), "--chdir", str(folder)]
+    # At last: the program's own folder may lie in a covered one.
+    for path in covered:
+        told += ["--remount-ro", str(path)] if path.is_dir() else []
     return [*told, "--remount-ro", "/", "--remount-ro", "/proc"]
 
 
