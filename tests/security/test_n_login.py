@@ -119,8 +119,9 @@ async def test_n10_huge_passwords_and_twins_of_names_lead_nowhere(
     client: Client, core: Core
 ) -> None:
     await ann(core)
-    huge = {"username": "ann", "password": "x" * (1 << 20)}
-    assert (await client.holding(None).post("/v1/auth/login", huge)).status in (400, 401, 422)
+    for n_chars, statuses in ((60_000, (400, 401, 422)), (1 << 20, (413,))):
+        huge = {"username": "ann", "password": "x" * n_chars}
+        assert (await client.holding(None).post("/v1/auth/login", huge)).status in statuses
     for twin in TWINS:
         wish = CreateUser(username=twin, email="twin@example.org", password=PASSWORD)
         with pytest.raises((Conflict, InvalidRequest)):
