@@ -43,6 +43,10 @@ VIEWS = (
     "v_errors",
     "v_failed_runs",
     "v_tool_sequences",
+    "v_conversations",
+    "v_users",
+    "v_schedules",
+    "v_security",
 )
 """In the order in which they are made: what a view reads from stands before it."""
 MAX_ROWS = 100_000
