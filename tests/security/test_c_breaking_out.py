@@ -224,7 +224,10 @@ def test_c11_tools_that_write_refuse_protected_names_too(bench: Bench) -> None:
 def test_c12_attributes_of_files_outside_stay_by_newer_calls_too(
     bench: Bench, tmp_path: Path
 ) -> None:
-    """Landlock does not see them; Linux 6.13 and 6.17 have other ways than the old calls."""
+    """Landlock does not see them; Linux 6.13 and 6.17 have other ways than the old calls.
+
+    Nor does it see who watches a file.
+    """
     file = tmp_path / "theirs"
     file.write_text("content")
     os.setxattr(file, "user.kept", b"1")
@@ -241,6 +244,7 @@ for arguments in (('setxattrat', -100, at(path), 0, at(name), at(given), 16),
                   ('file_setattr', -100, at(path), at(flags), 24, 0)):
     try: call(*arguments)
     except OSError: pass
+attempt('watched', call, 'inotify_add_watch', libc.inotify_init1(0), at(path), 0xFFF)
 """
     before = subprocess.run(["lsattr", str(file)], capture_output=True, check=False).stdout
     assert bench.output(code) == ""

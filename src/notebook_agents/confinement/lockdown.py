@@ -57,7 +57,8 @@ EARLY: tuple[Refuse, ...] = (
 
 _PROCESSES = ("fork", "vfork", "execve", "execveat")
 _UNCOUNTED_MEMORY = ("memfd_create", "mq_open", "msgget", "semget", "shmat", "shmget")
-_OTHERS = ("pidfd_open", "pidfd_send_signal", "tkill")
+_OTHERS = ("inotify_add_watch", "pidfd_open", "pidfd_send_signal", "tkill")
+"""Landlock lets a folder be watched that may not be read."""
 _SOCKETS = ("bind", "connect", "socket")
 _ATTRIBUTES = (
     *("chmod", "chown", "fchmod", "fchmodat", "fchmodat2", "fchown", "fchownat", "file_setattr"),
