@@ -15,6 +15,8 @@ import psutil
 import pytest
 
 from notebook_agents.sandbox import proctree
+from notebook_agents.sandbox.config import SandboxConfig
+from notebook_agents.sandbox.zygotes import Zygotes
 
 from .conftest import Bench, MakeBench, until
 
@@ -197,6 +199,14 @@ async def test_no_more_zygotes_than_allowed(make_bench: MakeBench) -> None:
     await grown(bench, "anna")
     await grown(bench, "berta")
     assert await until(lambda: len(zygotes()) == 1)
+
+
+async def test_a_zygote_that_cannot_start_leaves_no_descriptor() -> None:
+    before = psutil.Process().num_fds()
+    none = Zygotes(SandboxConfig(Path("unused"), bwrap="no-such-bwrap", zygote="on"))
+    assert none.take("anna") is None
+    await none.settle()
+    assert psutil.Process().num_fds() == before
 
 
 async def test_a_server_without_rights_to_name_spaces_starts_kernels_cold(

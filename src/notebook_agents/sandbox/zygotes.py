@@ -232,6 +232,7 @@ class Zygotes:
             if error is not None:
                 self._n_failures += 1
                 log.warning("tool kernels of this owner start cold: %s", error)
+                self._follow(asyncio.get_running_loop().run_in_executor(None, zygote.close))
                 return
             self._running[owner] = zygote
             self._keep(owner)
