@@ -85,7 +85,7 @@ async def test_n02_no_forged_token_opens_anything(
         assert ann.user.id not in answer.body.decode()
     huge = "eyJ" + "A" * MEGABYTE
     refused = await client.holding(None).post("/v1/auth/refresh", {"refresh_token": huge})
-    assert refused.status in (400, 401)
+    assert refused.status == 413
     # In a header it is longer than any header may be: the connection ends, the server goes on.
     with suppress(ConnectionError, HTTPStreamClosedError):
         assert (await client.holding(huge).get("/v1/auth/me")).status in (400, 401, 431)
