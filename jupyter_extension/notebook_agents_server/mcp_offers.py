@@ -85,8 +85,8 @@ class AskAnalytics(Arguments):
 
     sql: str = Field(
         max_length=20_000,
-        description="One SELECT over the views v_runs, v_tools and v_run_timeline and the table"
-        " events; it sees your own events only.",
+        description="One SELECT over the table events and the views that SHOW TABLES lists, such as"
+        " v_runs, v_tools and v_run_timeline; it sees your own events only.",
     )
 
 

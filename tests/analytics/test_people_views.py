@@ -126,6 +126,10 @@ def test_v_security_lists_what_was_refused(log: Recorded) -> None:
     ]
 
 
+def test_show_tables_lists_the_events_and_every_view(log: Recorded) -> None:
+    assert {name for (name,) in log.rows("SHOW TABLES", "ann")} == {"events", *VIEWS}
+
+
 def test_units_stand_in_the_names_of_columns(log: Recorded) -> None:
     sql = "SELECT table_name, column_name FROM information_schema.columns"
     columns = [(view, name) for view, name in log.rows(sql) if view in VIEWS]

@@ -68,9 +68,10 @@ SUBCOMMANDS: dict[str, Subcommand] = {
         handler="commands:sql",
         takes="text",
         more="""
-Views: v_runs, v_tools, v_approvals, v_run_timeline, v_run_phases; DESCRIBE has the columns.
+Views of runs, tools, cost, errors, users and more: SHOW TABLES lists them, DESCRIBE their columns.
 
   %agent sql SELECT model, count(*) AS runs FROM v_runs GROUP BY model
+  %agent sql SHOW TABLES
   %agent sql DESCRIBE v_runs
   %agent sql -o df SELECT * FROM v_tools    (also bound to df)""",
     ),
