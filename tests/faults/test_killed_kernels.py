@@ -48,7 +48,7 @@ N_CONVERSATIONS, KILLS_EACH, MAX_TICKS = 3, 5, 40
 SEED = 11
 TICKS = """
 import os, subprocess
-subprocess.Popen(["/bin/sleep", "1000000", {mark!r}], start_new_session=True)
+subprocess.Popen(["/bin/sleep", "600", {mark!r}], start_new_session=True)
 told = os.open({pipe!r}, os.O_WRONLY)
 os.write(told, b"%d %d\\n" % (os.getpid(), os.getppid()))
 while True:

@@ -54,8 +54,7 @@ class Child:
             await process.wait()
             await reading
         finally:
-            if process.returncode != 0:
-                self.kill()
+            self.kill()  # what a kernel started lives on in its group, however that one ended
             await process.wait()
             await supervisor.aclose()
         return JobEnd(exit_code=process.returncode, detail=log.decode(errors="replace").strip())
