@@ -223,7 +223,7 @@ def test_question_does_not_take_the_focus_from_one_who_writes(chat: ChatPage) ->
     assert chat.page.locator(".na-prompt").evaluate("e => e === document.activeElement")
     chat.page.get_by_role("button", name="1 question waits for your answer").click()
     assert chat.page.locator(".na-approval").evaluate("e => e === document.activeElement")
-    assert chat.page.get_by_role("button", name="1 question waits for your answer").count() == 0
+    chat.page.get_by_role("button", name="1 question waits for your answer").wait_for(state="detached")
 
 
 def test_call_can_be_edited_or_denied_with_words(chat: ChatPage) -> None:
