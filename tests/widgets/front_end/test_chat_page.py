@@ -221,9 +221,10 @@ def test_question_does_not_take_the_focus_from_one_who_writes(chat: ChatPage) ->
     chat.page.locator(".na-prompt").fill("half a sentence")
     chat.snapshot(messages=[as_approval(), text_message("a1", LINES)], run=RUNNING)
     assert chat.page.locator(".na-prompt").evaluate("e => e === document.activeElement")
-    chat.page.get_by_role("button", name="1 question waits for your answer").click()
+    waiting = chat.page.get_by_role("button", name="1 question waits for your answer")
+    waiting.click()
     assert chat.page.locator(".na-approval").evaluate("e => e === document.activeElement")
-    chat.page.get_by_role("button", name="1 question waits for your answer").wait_for(state="detached")
+    waiting.wait_for(state="detached")
 
 
 def test_call_can_be_edited_or_denied_with_words(chat: ChatPage) -> None:
