@@ -277,14 +277,34 @@ class FullRunner(TransformersRunner):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
 
-def test_too_little_memory_is_told_with_what_the_model_needs(model: LoadedModel) -> None:
-    engine = StepEngine(FifoScheduler(), FullRunner)
+class FullCpuRunner(TransformersRunner):
+    """A runner that asks for more than any machine has."""
+
+    def decode(self, rows: Sequence[Row]) -> torch.Tensor:
+        return torch.empty(1 << 50)
+
+
+class FullInterpreterRunner(TransformersRunner):
+    """A runner whose interpreter finds no memory."""
+
+    def decode(self, rows: Sequence[Row]) -> torch.Tensor:
+        raise MemoryError
+
+
+@pytest.mark.parametrize(
+    ("runner", "memory"),
+    [(FullRunner, "GPU memory"), (FullCpuRunner, "memory"), (FullInterpreterRunner, "memory")],
+)
+def test_too_little_memory_is_told_with_what_the_model_needs(
+    model: LoadedModel, runner: type[TransformersRunner], memory: str
+) -> None:
+    engine = StepEngine(FifoScheduler(), runner)
     emissions: list[Emission] = []
     request = GenerateRequest(model=model.info.id, messages=(user_message("hi"),))
     engine.add(make_row(model, request, emissions.append))
     run(engine)
     assert isinstance(emissions[-1], EngineUnavailable)
-    assert emissions[-1].message.startswith(f"out of GPU memory: model {model.info.id!r} needs")
+    assert emissions[-1].message.startswith(f"out of {memory}: model {model.info.id!r} needs")
 
 
 def test_a_decode_that_fails_while_a_prompt_is_read_fails_both_once(model: LoadedModel) -> None:

@@ -12,10 +12,12 @@ import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from notebook_agents.confinement import cgroups
 from notebook_agents.core.errors import EngineUnavailable, NotFound
 from notebook_agents.core.messages import user_message
 from notebook_agents.core.models import GenerateChunk, GenerateRequest, Sampling
@@ -102,6 +104,35 @@ async def test_a_killed_worker_fails_its_requests_at_once_and_is_replaced(
     assert time.monotonic() - killed_at < 1
     assert (await collect(own_engine, request_of(model_folder)))[-1].type == "finished"
     assert (await own_engine.health()).pid != pid
+
+
+async def test_a_worker_that_takes_more_memory_than_it_may_have_is_replaced(
+    own_engine: RemoteEngine, model_folder: Path
+) -> None:
+    groups = await asyncio.to_thread(cgroups.find)
+    if groups is None:
+        pytest.skip("control groups cannot be written here")
+    await own_engine.load(str(model_folder))
+    pid = (await own_engine.health()).pid
+    assert pid is not None
+    group = await asyncio.to_thread(groups.make, f"engine-{pid}", 24 << 20, 1000)
+    try:
+        await asyncio.to_thread(group.add, pid)  # what it has used until now is not counted
+        large = replace(request_of(model_folder), messages=(user_message("x" * (48 << 20)),))
+        ends = await asyncio.gather(
+            collect(own_engine, large),
+            collect(own_engine, request_of(model_folder, 350)),
+            return_exceptions=True,
+        )
+        assert isinstance(ends[0], EngineUnavailable)
+        assert "the engine worker was killed by SIGKILL" in ends[0].message
+        # The other one either came through before, or was told the same.
+        assert isinstance(ends[1], list) or "killed by SIGKILL" in str(ends[1])
+        assert await asyncio.to_thread(group.n_memory_kills) == 1
+        assert (await collect(own_engine, request_of(model_folder)))[-1].type == "finished"
+        assert (await own_engine.health()).pid != pid
+    finally:
+        assert await asyncio.to_thread(group.remove)
 
 
 @pytest.mark.slow

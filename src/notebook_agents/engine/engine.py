@@ -15,7 +15,7 @@ from torch import Tensor
 
 from notebook_agents.core.errors import EngineUnavailable, NotebookAgentsError
 from notebook_agents.core.models import FinishReason, GenerateFinished, Usage
-from notebook_agents.engine.gpu_memory import gpu_stats, out_of_memory
+from notebook_agents.engine.gpu_memory import gpu_stats, memory_that_is_full, out_of_memory
 from notebook_agents.engine.model import LoadedModel
 from notebook_agents.engine.runner import ModelRunner
 from notebook_agents.engine.scheduler import Row, Scheduler
@@ -102,9 +102,9 @@ class StepEngine:
         except Exception as error:  # noqa: BLE001 - a failed model must not end the thread
             _log.error("model %s failed", model.info.id, exc_info=error)
             reason = f"model {model.info.id!r} failed: {type(error).__name__}"
-            if isinstance(error, torch.OutOfMemoryError):
+            if memory := memory_that_is_full(error):
                 stats = gpu_stats(model.device)
-                reason = out_of_memory(model.info.id, model.info.memory_bytes, stats)
+                reason = out_of_memory(model.info.id, model.info.memory_bytes, stats, memory)
             # The runner goes first: after a failure it may not even be able to release a row.
             del self._runners[model]
             self._fail(self._rows_of(model), EngineUnavailable(reason, model=model.info.id))

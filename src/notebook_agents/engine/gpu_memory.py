@@ -1,4 +1,4 @@
-"""What the GPU holds: for the line below an answer, and for saying that a model does not fit."""
+"""What memory holds: for the line below an answer, and for saying that a model does not fit."""
 
 from __future__ import annotations
 
@@ -15,10 +15,21 @@ def gpu_stats(device: torch.device) -> dict[str, int]:
     return {"gpu_used_bytes": total - free, "gpu_total_bytes": total}
 
 
-def out_of_memory(model: str, needed_bytes: int | None, stats: dict[str, int]) -> str:
+def memory_that_is_full(error: BaseException) -> str:
+    """Which memory an error says is used up; empty when it says something else."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return "GPU memory"
+    # On CPUs torch has no class of its own for it.
+    is_full = isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error)
+    return "memory" if is_full else ""
+
+
+def out_of_memory(
+    model: str, needed_bytes: int | None, stats: dict[str, int], memory: str = "GPU memory"
+) -> str:
     """That a model does not fit, with the numbers that are known."""
     needs = f"needs {needed_bytes / GB:.1f} GB" if needed_bytes else "needs more than there is"
-    text = f"out of GPU memory: model {model!r} {needs}"
+    text = f"out of {memory}: model {model!r} {needs}"
     if not stats:
         return text
     total = stats["gpu_total_bytes"]

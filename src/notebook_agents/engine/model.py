@@ -34,7 +34,7 @@ from notebook_agents.core.models import BUNDLED_TOOLS, GenerateRequest, ModelInf
 from notebook_agents.engine.cache import is_plain
 from notebook_agents.engine.catalogue import Entry
 from notebook_agents.engine.focus import focused
-from notebook_agents.engine.gpu_memory import gpu_stats, out_of_memory
+from notebook_agents.engine.gpu_memory import gpu_stats, memory_that_is_full, out_of_memory
 from notebook_agents.engine.grammar import Constraint, Grammars
 from notebook_agents.engine.guardrails import Turn, turn_grammar
 from notebook_agents.engine.parser import CALL_CLOSE, CALL_OPEN
@@ -62,7 +62,11 @@ ANSWER_TOKENS = 1024
 _LARGEST_CONTEXT = 1_000_000
 _PATH = re.compile(r"""(?<=['"`])~?/(?!/)[^'"`]+(?=['"`])|(?<![\w/])~?/(?!/)[^\s'"`,;:)\]]+""")
 """An absolute path: in quotes with its spaces, else up to the next space."""
-_LOAD_ERRORS = (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError)
+_LOAD_ERRORS = (
+    *(OSError, ValueError, KeyError, ImportError, RuntimeError, MemoryError),
+    SafetensorError,
+)
+"""That memory is used up is a RuntimeError of torch, or a MemoryError."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,12 +231,11 @@ def load_model(entry: Entry, device: str) -> LoadedModel:
         )
         model = model.to(where).eval()
         replies = _replies(folder) if entry.info.is_bundled else ()
-    except torch.OutOfMemoryError as error:
-        needed = entry.described().memory_bytes
-        raise EngineUnavailable(
-            out_of_memory(entry.info.id, needed, gpu_stats(where)), model=entry.info.id
-        ) from error
     except _LOAD_ERRORS as error:
+        if memory := memory_that_is_full(error):
+            needed = entry.described().memory_bytes
+            said = out_of_memory(entry.info.id, needed, gpu_stats(where), memory)
+            raise EngineUnavailable(said, model=entry.info.id) from error
         raise EngineUnavailable(
             f"model {entry.info.id!r} could not be loaded: {_first_line(error)}",
             model=entry.info.id,

@@ -10,7 +10,7 @@ from typing import Any
 
 from notebook_agents.core.archive_files import ArchiveFiles
 from notebook_agents.core.core import Core, CorePorts
-from notebook_agents.core.ports import Engine
+from notebook_agents.core.ports import Engine, ToolRunner
 from notebook_agents.core.workspaces import Workspaces
 from notebook_agents.testing.engine import ScriptedEngine, Step
 from notebook_agents.testing.files import MemoryFiles
@@ -70,7 +70,7 @@ def fake_core(
     *script: Step,
     home: Path | None = None,
     engine: Engine | None = None,
-    tools: ScriptedTools | None = None,
+    tools: ToolRunner | None = None,
     **ports: Any,
 ) -> Core:
     """A Core of doubles: ``fake_core("Hello", call("python_executor", code="1"), "Done")``.
