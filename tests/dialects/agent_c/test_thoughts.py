@@ -19,7 +19,7 @@ THOUGHT = "First look, then count."
 def core(engine: ScriptedEngine, tmp_path: Path) -> Core:
     """With the real tool for thoughts."""
     tools = Registry.from_entry_points(FakeSandbox(), enabled=["think"])
-    return fake_core(engine=engine, home=tmp_path / "workspaces", tools=tools)  # type: ignore[arg-type]
+    return fake_core(engine=engine, home=tmp_path / "workspaces", tools=tools)
 
 
 async def test_C_73_C_80_a_thought_is_told_in_the_chat_and_read_back(

@@ -33,7 +33,7 @@ def run_dir() -> Iterator[Path]:
 def core(run_dir: Path, tmp_path: Path) -> Core:
     sandbox = KernelSandbox(SandboxConfig(run_dir))
     return fake_core(
-        tools=Registry.from_entry_points(sandbox),  # type: ignore[arg-type]
+        tools=Registry.from_entry_points(sandbox),
         sandbox=sandbox,
         level="low",
         event_log=JsonlEventLog(tmp_path),
