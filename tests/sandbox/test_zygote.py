@@ -14,9 +14,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+import notebook_agents
 from notebook_agents.sandbox import proctree
 from notebook_agents.sandbox.config import SandboxConfig
-from notebook_agents.sandbox.zygotes import Zygotes
+from notebook_agents.sandbox.plan import LAUNCHER
+from notebook_agents.sandbox.zygotes import SCRIPT, Zygotes
 
 from .conftest import Bench, MakeBench, until
 
@@ -42,6 +44,26 @@ print(json.dumps({
     "names": sorted(key for key in globals() if key[0] != "_"), "nice": os.nice(0),
 }))
 """
+PRELOAD = """
+import importlib.util, json, sys
+
+def script(path):
+    spec = importlib.util.spec_from_file_location("script", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+zygote, launcher, other, ours = sys.argv[1:]
+at = next((at for at, entry in enumerate(sys.path) if "site-packages" in entry), len(sys.path))
+sys.path.insert(at, other)
+before = list(sys.path)
+cold = script(launcher).ordered(before, [ours], "/work")
+script(zygote).preload([ours])
+forked = script(launcher).ordered(sys.path, [ours], "/work")
+origin = sys.modules["notebook_agents.confinement.filters"].__file__
+print(json.dumps([cold == forked, cold, origin, json.__file__]))
+"""
+"""Another copy of the package is where the interpreter looks before it gets to ours."""
 SERVER = """
 import asyncio, sys
 from pathlib import Path
@@ -101,6 +123,23 @@ async def test_a_fork_is_what_a_cold_start_is(
     fork = json.loads((await forking.run(LOOK)).output)
     assert fork == cold
     assert (await forking.run("'pandas' in sys.modules")).output == "True\n"
+
+
+def test_another_copy_of_the_package_is_not_what_forks_and_cold_starts_import(
+    tmp_path: Path,
+) -> None:
+    package = tmp_path / "other" / "notebook_agents"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (tmp_path / "ours").symlink_to(Path(notebook_agents.__file__).parents[1])
+    other, ours = str(package.parent), str(tmp_path / "ours")
+    argv = [sys.executable, "-I", "-c", PRELOAD, SCRIPT, LAUNCHER, other, ours]
+    told = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60).stdout
+    is_same, cold, origin, library = json.loads(told)
+    assert is_same
+    assert origin.startswith(ours)
+    assert cold.index(str(Path(library).parents[1])) < cold.index(ours) < cold.index(other)
+    assert cold[-1] == "/work"
 
 
 async def test_nothing_goes_from_one_conversation_to_another(forking: Bench) -> None:

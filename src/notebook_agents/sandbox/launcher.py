@@ -18,6 +18,7 @@ import resource
 import signal
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 PR_SET_PDEATHSIG = 1
@@ -41,13 +42,24 @@ def main(argv: list[str]) -> None:
     escape_lone_surrogates()
     mention_large_figures(app.shell, settings["max_display_bytes"])
     draw_frames_with_plotly(app.shell)
-    found = [entry for entry in sys.path if entry]
-    sys.path = [*found, *(path for path in settings["import_paths"] if path not in found)]
+    sys.path = ordered(sys.path, settings["import_paths"], settings["folder"])
     if settings.get("network_socket"):
         forward_network(settings["network_socket"])
     if settings["is_alone"]:
         seal()
     app.start()
+
+
+def ordered(found: list[str], import_paths: list[str], folder: str) -> list[str]:
+    """Where imports are looked for: what comes with Python, our packages, all else, the folder.
+
+    The interpreter may have another copy of our packages installed; it is not the one to run.
+    """
+    library = Path(os.__file__).parent
+    own = (str(library), str(library / "lib-dynload"))
+    n_own = max((at + 1 for at, entry in enumerate(found) if entry in own), default=0)
+    entries = [*found[:n_own], *import_paths, *found[n_own:], folder]
+    return list(dict.fromkeys(entry for entry in entries if entry))
 
 
 def restrict(settings: dict[str, Any]) -> None:

@@ -123,7 +123,8 @@ class LaunchPlan:
             json.dumps(
                 {
                     "connection_file": str(self.connection_file),
-                    "import_paths": [*self.import_paths, str(self.folder)],
+                    "import_paths": self.import_paths,
+                    "folder": str(self.folder),
                     # A group counts what is used; address space that is only reserved is no matter.
                     "memory_bytes": 0 if self.groups else self.memory_bytes,
                     "max_file_bytes": self.max_file_bytes,

@@ -68,7 +68,8 @@ def preload(import_paths: list[str]) -> None:
     sys.modules["debugpy"] = None  # type: ignore[assignment]  # as in the launcher
     sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
     found = list(sys.path)
-    sys.path += import_paths
+    # The interpreter may find another copy of us, which kernels do not even see: ours comes first.
+    sys.path = [*import_paths, *found]
     for name in ("notebook_agents.confinement.filters", "notebook_agents.confinement.lockdown"):
         importlib.import_module(name)
     sys.path = found
