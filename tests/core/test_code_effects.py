@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from notebook_agents.core.assessments import RISKS, Assessment
 from notebook_agents.core.code_effects import assess_code
+from notebook_agents.core.code_names import kinds_of
 
 from .code_of_every_day import BINDS, MUTATES, READS
 from .code_that_reaches_out import DELETES, NETWORK, SHELL, WRITES
@@ -116,12 +119,64 @@ SECRETS = [
     "%save a.py 1",
     "import getpass\ngetpass.getpass()",
     "con.sql(\"SELECT * FROM '/etc/passwd'\")",
+    "pd.eval('api_key')",
+    "df.query('a == @api_key')",
+    "df.query('a == @ api_key')",
+    "pd.eval('_ih')",
+    "pd.eval('@api_key')",
 ]
 
 
 @pytest.mark.parametrize("code", SECRETS)
 def test_what_may_be_a_secret_is_not_read_unasked(code: str) -> None:
     assert assess(code).effect == "external"
+
+
+OWN_PLACES = [
+    "open('/srv/agents/token_key').read()",
+    "open('../agents/token_key').read()",
+    "open('token_key').read()",
+    "Path('/srv/agents').joinpath('store.db').read_bytes()",
+    "(Path(path) / 'token_key').read_text()",
+    "open(os.path.join(path, 'token_key')).read()",
+    "open(path + '/token_key').read()",
+    "open('/srv/agents/admin_password').read()",
+    "open('/opt/share/jupyter/runtime/jupyter_cookie_secret').read()",
+    "pd.read_json('/opt/share/jupyter/runtime/jpserver-41.json')",
+    "pd.read_json('jpserver-41.json')",
+    "con.sql(\"SELECT * FROM read_text('/srv/agents/token_key')\")",
+    "import duckdb\nduckdb.connect('/srv/agents/store.db', read_only=True)",
+    "pd.read_json('/srv/of_agents/events/a.jsonl')",
+    "os.listdir('/srv/of_agents')",
+    "open('../of_agents/events/a.jsonl').read()",
+    "open('/srv/of_jupyter/jupyter_server_config.json').read()",
+]
+
+
+@pytest.mark.parametrize("code", OWN_PLACES)
+def test_keys_and_records_of_the_product_are_not_read_unasked(
+    code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOTEBOOK_AGENTS_HOME", "/srv/of_agents")
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", "/srv/of_jupyter")
+    assert assess(code).effect == "external"
+
+
+def test_a_data_folder_around_the_working_folder_hides_no_data(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("NOTEBOOK_AGENTS_HOME", "/srv")
+    assert assess(f"pd.read_csv('{FOLDER}/data/a.csv')").effect == "read"
+
+
+def test_functions_are_told_from_other_variables_also_in_containers() -> None:
+    def own() -> None: ...
+
+    kinds = kinds_of({"a": own, "b": [1, own], "c": {"x": own}, "d": [1], "e": partial(own)})
+    found = {name: assess_code(f"df.loc[{name}]", names={**kinds, "df": "frame"}) for name in kinds}
+    assert {name: one.effect for name, one in found.items()} == {
+        "a": "write", "b": "write", "c": "write", "d": "read", "e": "write",
+    }  # fmt: skip
 
 
 CONTROLS = [

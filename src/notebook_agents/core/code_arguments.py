@@ -6,14 +6,16 @@ import ast
 from dataclasses import dataclass
 
 from notebook_agents.core.code_expressions import Expressions
-from notebook_agents.core.code_guards import PAGE, is_drawn
+from notebook_agents.core.code_guards import PAGE, is_drawn, is_history
 from notebook_agents.core.code_knowledge import CHANGING_METHODS, Known
 from notebook_agents.core.code_names import NEW, UNKNOWN, Value
+from notebook_agents.core.code_origins import is_quiet
+from notebook_agents.core.code_queries import MATH, names_in
 from notebook_agents.core.code_reading import words_of
 from notebook_agents.core.command_effects import assess_command
 from notebook_agents.core.sql_effects import assess_sql
 
-ASKING = frozenset({"isinstance", "issubclass", "callable", "type", "help", "dir", "id"})
+ASKING = frozenset({"isinstance", "issubclass", "callable", "type", "help", "dir", "id", "len"})
 """Builtins that never call what they are given; under another meaning their own call is seen."""
 
 
@@ -71,7 +73,7 @@ class Arguments(Expressions):
             if value.kind == "generator" and not is_asking:
                 self.change(value, f"uses up {words_of(node)}", node)
             self.check_told(value, node)
-            if value.kind == "callable" and not is_asking:
+            if value.calls and not is_asking:
                 self.see("mutates", f"hands on a function: {words_of(node)}", node)
         return Given(node, values, named)
 
@@ -114,12 +116,26 @@ class Arguments(Expressions):
             effect = "external" if outside and finding.risk == "writes_files" else None
             self.see(finding.risk, finding.text, given.node, effect)  # type: ignore[arg-type]
 
-    def _text_code(self, given: Given) -> None:
-        text = (given.at(0, "expr") or UNKNOWN).text
-        if text is None:
-            self.see("shell", f"evaluates text that cannot be seen: {given.shown(0)}", given.node)
-        elif "__" in text or ("@" in text and "(" in text):
-            self.see("shell", f"evaluates text that calls functions: {text[:60]}", given.node)
+    def _text_code(self, given: Given, position: int = 0, *, of_columns: bool = False) -> None:
+        """What pandas evaluates: ``df.query(…)`` of columns, ``pd.eval(…)`` of variables."""
+        text = (given.at(position, "expr") or UNKNOWN).text
+        shown = given.shown(position, "expr")
+        if text is None or not given.is_plain:
+            self.see("shell", f"evaluates text that cannot be seen: {shown}", given.node)
+            return
+        of_columns &= given.named.keys() <= {"expr", "inplace", "engine"}
+        names = names_in(text, of_columns=of_columns)
+        if names is None or any(self._is_own_function(name) for name in names & MATH):
+            self.see("shell", f"evaluates text that may call functions: {shown}", given.node)
+        for name in sorted(names or ()):
+            is_secret = name in self.secrets and self.scope.find(name) is None
+            if is_secret or is_history(name):
+                words = f"uses {name}, which may hold secrets, in a text that is evaluated"
+                self.see("reads", words, given.node, "external")
+
+    def _is_own_function(self, name: str) -> bool:
+        found = self.find(name)
+        return found is not None and not is_quiet(found.origin)
 
 
 def _written_out(node: ast.Call) -> ast.Call:

@@ -28,6 +28,7 @@ from notebook_agents.core.code_method_names import (
     NETWORK_METHODS,
     READERS,
     SHELL_METHODS,
+    TEXT_CODE,
     WRITING_METHODS,
 )
 from notebook_agents.core.code_methods import Methods
@@ -65,6 +66,7 @@ SHARING = frozenset(
     )
 ) | {"torch.from_numpy", "torch.as_tensor"}
 """Functions whose result shares the memory of what they are given."""
+TEXT_CODE_ENDS = tuple(f".{name}" for name in TEXT_CODE)
 KEEP_CLASSES = frozenset({"functools.partial", "operator.itemgetter"})
 
 
@@ -117,6 +119,8 @@ class Calls(Methods):
             return UNKNOWN
         elif origin in OPENERS or origin == "builtins.open":
             return self._open(origin, given)
+        elif is_unbound(origin) and origin.endswith(TEXT_CODE_ENDS):
+            self._text_code(given, 1, of_columns=True)
         elif is_unbound(origin) and not is_looking(origin):
             self.change(given.at(0) or NEW, f"may change {given.shown(0)}: {origin}()", given.node)
         elif origin.startswith("builtins."):
@@ -161,6 +165,8 @@ class Calls(Methods):
         place = given.at(0, "database")
         if place is None or place.text in {"", ":memory:"}:
             return
+        if not is_address(place.text):
+            self.read_place(place, given.shown(0, "database"), given.node)
         read_only = next(
             (k.value for k in given.node.keywords if k.arg == "read_only"), ast.Constant(False)
         )
@@ -172,7 +178,7 @@ class Calls(Methods):
 
     def _named_method(self, given: Given) -> None:
         name = (given.at(0) or UNKNOWN).text
-        if name is None or name in SHELL_METHODS:
+        if name is None or name in SHELL_METHODS | TEXT_CODE:
             self.see("shell", f"calls a method by name: {given.shown(0)}", given.node)
         elif (known := WRITING_METHODS.get(name)) is not None:
             self.see(known.risk, f"calls {name}", given.node, "external")
@@ -380,6 +386,6 @@ def _path_of(origin: str, given: Given) -> Value:
 
 def _is_below(origin: str, values: Sequence[Value]) -> bool:
     """Whether a path begins where it can be seen, and its parts do not lead away."""
-    if origin == "os.path.expanduser" or not values:
+    if origin == "os.path.expanduser" or not values or any(one.is_guarded for one in values[1:]):
         return False
     return local_start(values[0]) or values[0].stays_local

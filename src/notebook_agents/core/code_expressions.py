@@ -29,11 +29,12 @@ from notebook_agents.core.code_method_names import (
     NETWORK_METHODS,
     PLAIN_DUNDERS,
     SHELL_METHODS,
+    TEXT_CODE,
     WRITING_METHODS,
 )
 from notebook_agents.core.code_names import FRAME, NEVER_CHANGE, NEW, NUMBER, UNKNOWN, Scope, Value
 from notebook_agents.core.code_origins import is_control, is_quiet, normal
-from notebook_agents.core.code_reading import Reading, one_of, words_of
+from notebook_agents.core.code_reading import Reading, is_dotted, one_of, words_of
 
 BUILTINS = frozenset({*dir(builtins), "display"})
 COMMON_FIELDS = frozenset({"export", "extract", "save", "dump", "touch"})
@@ -98,7 +99,9 @@ class Expressions(Reading):
             self.refer(found.origin, node)
         elif base.kind not in NEVER_CHANGE - {"path"}:
             known = WRITING_METHODS.get(node.attr)
-            if known and node.attr not in ALSO_PURE | COMMON_FIELDS:
+            if base.kind == "frame" and node.attr in TEXT_CODE:
+                self.see("shell", f"hands on {words_of(node)}, which evaluates text", node)
+            elif known and node.attr not in ALSO_PURE | COMMON_FIELDS:
                 self.see(known.risk, f"hands on {words_of(node)}", node)
             elif node.attr in NETWORK_METHODS:
                 self.see("network", f"hands on {words_of(node)}", node)
@@ -108,7 +111,7 @@ class Expressions(Reading):
 
     def base_of(self, node: ast.Attribute) -> Value:
         """What the attribute is one of."""
-        return self.quietly(node.value) if _is_dotted(node.value) else self.value(node.value)
+        return self.quietly(node.value) if is_dotted(node.value) else self.value(node.value)
 
     def quietly(self, node: ast.expr) -> Value:
         """What a name or dotted name stands for, without taking it for a use of its own."""
@@ -154,8 +157,12 @@ class Expressions(Reading):
         if is_quiet(origin) and last in WRITING_METHODS and last not in COMMON_FIELDS:
             self.see(WRITING_METHODS[last].risk, f"hands on {origin}", node, "external")
         if is_quiet(origin):
+            if last in TEXT_CODE and origin.startswith("pandas."):
+                self.see("shell", f"hands on {origin}, which evaluates text", node)
             return
-        root = origin.partition(".")[0]
+        self._refer_by_module(origin, origin.partition(".")[0], node)
+
+    def _refer_by_module(self, origin: str, root: str, node: ast.AST) -> None:
         if root == "builtins" and origin.partition(".")[2] not in SHELL_BUILTINS:
             return
         if root in SHELL_MODULES | LISTED_MODULES:
@@ -177,6 +184,8 @@ class Expressions(Reading):
         if base.origin in {"sys.modules", "os.environb"}:
             self.see("shell", f"reaches for a module by name: {words_of(node)}", node)
             return UNKNOWN
+        if index.calls and not base.origin and base.kind != "container":
+            self.see("mutates", f"hands on a function: {words_of(node)}", node)
         if base.kind == "frame":
             return FRAME if isinstance(node.slice, COPYING_INDEXES) else base
         if base.kind == "array":
@@ -185,7 +194,7 @@ class Expressions(Reading):
 
     def _holder(self, node: ast.expr) -> Value:
         """What a subscript is of; the environment itself is not handed on by that."""
-        if _is_dotted(node) and self.quietly(node).origin == "os.environ":
+        if is_dotted(node) and self.quietly(node).origin == "os.environ":
             return self.quietly(node)
         return self.value(node)
 
@@ -329,7 +338,9 @@ class Expressions(Reading):
         if holder is None or holder.is_live or holder.kind in {"frame", "array"}:
             return
         if isinstance(node, ast.Name) and value.part.is_live:
-            self.scope.home_of(node.id).names[node.id] = replace(holder, holds_live=True)
+            calls = holder.calls or value.calls
+            kept = replace(holder, holds_live=True, calls=calls)
+            self.scope.home_of(node.id).names[node.id] = kept
 
     def _assign_element(self, target: ast.Subscript) -> None:
         base, index = self._holder(target.value), self.value(target.slice)
@@ -354,13 +365,6 @@ class Expressions(Reading):
         self.change(base, f"changes {words_of(target)}", target)
 
 
-def _is_dotted(node: ast.expr) -> bool:
-    """Whether it is a name or attributes of one."""
-    while isinstance(node, ast.Attribute):
-        node = node.value
-    return isinstance(node, ast.Name)
-
-
 def _names_of_class(value: Value) -> dict[str, Value]:
     return value.scope.names if value.kind == "class" and value.scope is not None else {}
 
@@ -371,7 +375,8 @@ def _is_super(node: ast.AST) -> bool:
 
 
 def _holding(parts: Sequence[Value]) -> Value:
-    return Value(kind="container", holds_live=any(part.part.is_live for part in parts))
+    holds_live = any(part.part.is_live for part in parts)
+    return Value(kind="container", holds_live=holds_live, calls=any(p.calls for p in parts))
 
 
 def _computed(parts: Sequence[Value]) -> Value:
@@ -382,11 +387,13 @@ def _computed(parts: Sequence[Value]) -> Value:
             return Value(kind=kind)
     if kinds == {"value"}:
         return NUMBER
-    return Value(holds_live=any(part.part.is_live and part.kind == "container" for part in parts))
+    held = [part for part in parts if part.kind == "container"]
+    is_live = any(part.part.is_live for part in held)
+    return Value(holds_live=is_live, calls=any(part.calls for part in held))
 
 
 def _joined_path(left: Value, right: Value) -> Value:
     if left.text is None or right.text is None:
-        is_local = left.is_local or left.stays_local
+        is_local = (left.is_local or left.stays_local) and not right.is_guarded
         return Value(kind="path", is_local=is_local)
     return Value(kind="path", text=f"{left.text}/{right.text}", is_local=left.is_local)

@@ -9,6 +9,7 @@ import posixpath
 import re
 
 from notebook_agents.core.code_knowledge import words
+from notebook_agents.core.code_places import is_own
 
 CONTROLS = "notebook_agents"
 """The product: no code may change how it works, what it shows or whom it asks."""
@@ -61,10 +62,12 @@ def may_leave(text: str) -> bool:
 
 
 def is_private(text: str, folder: str, *, is_path: bool = False) -> bool:
-    """Whether a text names a place of the system, or a hidden file.
+    """Whether a text names a place of the system or of the product, or a hidden file.
 
     ``.csv`` is an ending; only where a path stands is it a hidden file.
     """
+    if is_own(text, folder, is_path=is_path):
+        return True
     if is_path and text:
         text = posixpath.normpath(posixpath.join(folder, text) if "../" in text else text)
         text = f"/{text.lstrip('/')}" if text.startswith("/") else text

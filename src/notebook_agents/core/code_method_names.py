@@ -106,6 +106,7 @@ IMPURE_ON: dict[str, frozenset[str]] = {
     ),
     "database": frozenset({"sort"}),
 }
+IMPURE_ON["callable"] = IMPURE_ON[""]
 """What of that is not harmless on things of a kind."""
 
 WRITING_METHODS: dict[str, Known] = {
@@ -192,6 +193,8 @@ SHELL_METHODS = words(
     run_line_magic run_module run_path spawnl spawnle spawnlp spawnv spawnve spawnvp system
     """
 )
+TEXT_CODE = frozenset({"query", "eval"})
+"""Methods of frames that evaluate an expression given as text."""
 NETWORK_METHODS = words(
     """
     connect_ex create_connection download download_file from_pretrained getaddrinfo push_to_hub

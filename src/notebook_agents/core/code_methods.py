@@ -14,6 +14,7 @@ from notebook_agents.core.code_method_names import (
     IMPURE_ON,
     NETWORK_METHODS,
     READERS,
+    TEXT_CODE,
     VIEWS,
     WRITING_METHODS,
 )
@@ -23,8 +24,6 @@ from notebook_agents.core.code_sources import Sources, local_start
 
 SQL_METHODS = frozenset({"execute", "executemany", "executescript", "sql", "query", "read_sql"})
 CALLING_METHODS = frozenset({"agg", "aggregate", "apply", "applymap", "transform", "pipe"})
-TEXT_CODE = frozenset({"query", "eval"})
-"""Methods of frames that evaluate an expression given as text."""
 
 
 class Methods(Sources):
@@ -61,8 +60,8 @@ class Methods(Sources):
     def _judge_name(self, base: Value, name: str, given: Given, words: str) -> None:
         if name in NETWORK_METHODS:
             self.see("network", f"uses the network: {words}", given.node)
-        elif name in TEXT_CODE and base.kind == "frame":
-            self._text_code(given)
+        elif _evaluates_text(base, name, given):
+            self._text_code(given, of_columns=base.kind == "frame")
         elif name in SQL_METHODS and base.kind != "frame":
             self._sql(given.at(0), given)
         elif name in {"rename", "replace"} and base.kind == "path":
@@ -84,7 +83,7 @@ class Methods(Sources):
             self.see_write(
                 f"writes {words_of(given.node.func).rpartition('.')[0]}", where, given.node
             )
-        elif base.kind in {"", "path"}:
+        elif base.kind in {"", "callable", "path"}:
             self._open_to_read(base, words_of(given.node.func).rpartition(".")[0], given.node)
         return Value(kind="file")
 
@@ -139,10 +138,21 @@ class Methods(Sources):
         if base.kind in NEVER_CHANGE:
             return Value(kind=base.kind)
         if name in {"copy", "keys"}:
-            return Value(kind=base.kind, holds_live=base.is_live or base.holds_live)
+            holds_live = base.is_live or base.holds_live
+            return Value(kind=base.kind, holds_live=holds_live, calls=base.calls)
         if name in {"mean", "sum", "std", "count", "index", "nunique"}:
             return NEW
         return base.part
+
+
+def _evaluates_text(base: Value, name: str, given: Given) -> bool:
+    """Whether it is a method of a frame that evaluates text, or of what may be one."""
+    if base.kind == "frame":
+        return name in TEXT_CODE
+    text = (given.at(0, "expr") or NEW).text or ""
+    if name == "query":  # databases have one as well
+        return base.kind == "" and "@" in text and "(" in text
+    return name == "eval" and base.kind in {"", "container"} and bool(given.all)
 
 
 def _is_none(given: Given, known: Known) -> bool:

@@ -10,11 +10,14 @@ import ast
 import sys
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import islice
 from pathlib import PurePath
-from types import BuiltinFunctionType, FunctionType, ModuleType
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, Literal
 
 from notebook_agents.core.code_guards import is_private, may_leave
+from notebook_agents.core.code_origins import is_quiet
 
 FRAME_MODULES = ("pandas", "polars", "geopandas", "modin")
 ARRAY_MODULES = ("numpy", "torch", "jax", "jaxlib", "cupy", "scipy")
@@ -26,6 +29,10 @@ NAMED_SECRET = "named-secret "  # noqa: S105 - a mark before kinds
 LIVE_KINDS = frozenset(
     {"frame", "array", "figure", "container", "database", "generator", "control"}
 )
+FUNCTIONS_INSIDE = "container:functions"
+"""The kind of a list or dict that holds functions."""
+MAX_PARTS = 1_000
+"""As many parts of a container are looked at."""
 MAX_PATH_CHARS = 1_000
 NUMBERS = (int, float, complex, bool, type(None))
 NEVER_CHANGE = frozenset({"value", "text", "url", "path"})
@@ -55,6 +62,8 @@ class Value:
     """The string it is, where that can be seen."""
     is_local: bool = False
     """Of a text or path whose end cannot be seen: whether it names a file of this machine."""
+    calls: bool = False
+    """Whether it is or holds a function whose code is not in the cell; handed on, it is called."""
     node: ast.AST | None = None
     """The function or class of this code that it is."""
     scope: Scope | None = None
@@ -68,7 +77,13 @@ class Value:
         if self.kind in NEVER_CHANGE:
             return Value(kind=self.kind, is_local=self.is_local)
         is_live = self.is_live or self.holds_live
-        return Value(is_live=is_live, holds_live=is_live)
+        calls = self.calls and self.kind != "callable"
+        return Value(is_live=is_live, holds_live=is_live, calls=calls)
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether it is a text that names what is not data of the person."""
+        return self.text is not None and is_private(self.text, "", is_path=True)
 
     @property
     def stays_local(self) -> bool:
@@ -87,6 +102,7 @@ class Value:
             is_live=self.is_live or other.is_live or bool(self.node or other.node),
             holds_live=self.holds_live or other.holds_live,
             is_local=self.stays_local and other.stays_local,
+            calls=self.calls or other.calls,
         )
 
 
@@ -151,14 +167,27 @@ def _kind(value: Any) -> str:
         return "" if _is_guarded(str(value)) else "path"
     if isinstance(value, Iterator):
         return "generator"
-    if isinstance(value, FunctionType | BuiltinFunctionType | type):
+    if _is_function(value):
         return _kind_of_callable(value)
     if type(value) in (list, dict, set, tuple):
-        return "container"
+        return FUNCTIONS_INSIDE if _holds_functions(value) else "container"
     library = type(value).__module__.partition(".")[0]
     if library in CONTROL_LIBRARIES:
         return "control"
     return _library_kind(library)
+
+
+def _is_function(value: Any) -> bool:
+    """Whether it is there to be called: also objects of the session's own classes that can be."""
+    if isinstance(value, FunctionType | BuiltinFunctionType | MethodType | partial | type):
+        return True
+    return type(value).__module__ == "__main__" and callable(value)
+
+
+def _holds_functions(value: Any) -> bool:
+    parts = value.values() if type(value) is dict else value
+    seen = list(islice(parts, MAX_PARTS))  # at once: the session may go on meanwhile
+    return any(_live(_kind(part)).calls for part in seen if callable(part))
 
 
 def _is_guarded(text: str) -> bool:
@@ -178,6 +207,8 @@ def _library_kind(library: str) -> str:
 
 def _kind_of_callable(value: Any) -> str:
     """A function or class of a library is what an import would have given."""
+    if not isinstance(value, FunctionType | BuiltinFunctionType | type):
+        return "function"
     module, name = getattr(value, "__module__", None), getattr(value, "__name__", "")
     if not isinstance(module, str) or getattr(sys.modules.get(module), name, None) is not value:
         return "function"
@@ -188,10 +219,13 @@ def _live(kind: str) -> Value:
     kind = kind.removeprefix(NAMED_SECRET)
     prefix, _, origin = kind.partition(":")
     if prefix in {"module", "import"}:
-        return Value(origin=origin, is_live=True)
+        is_own = origin.partition(".")[0] not in sys.stdlib_module_names and not is_quiet(origin)
+        return Value(origin=origin, is_live=True, calls=prefix == "import" and is_own)
+    if kind == FUNCTIONS_INSIDE:
+        return replace(UNKNOWN, kind="container", calls=True)
     if kind in NEVER_CHANGE:
         return Value(kind=kind, is_local=kind in {"text", "path"})
     if kind == "function":
-        return replace(UNKNOWN, kind="callable")
+        return replace(UNKNOWN, kind="callable", calls=True)
     known = kind if kind in LIVE_KINDS else ""
     return replace(UNKNOWN, kind=known)

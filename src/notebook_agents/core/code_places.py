@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
+from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
 Where: TypeAlias = Literal["inside", "outside", "unseen"]
@@ -16,6 +18,45 @@ HOT_FILES = re.compile(
     re.IGNORECASE,
 )
 """Files that somebody may run or import later, and hidden ones, which configure programs."""
+
+OWN_FOLDERS = (
+    ("NOTEBOOK_AGENTS_HOME", ""),
+    ("JUPYTER_CONFIG_DIR", ""),
+    ("JUPYTER_RUNTIME_DIR", ""),
+    ("JUPYTER_DATA_DIR", "runtime"),
+    ("JUPYTER_DATA_DIR", "notebook-agents"),
+)
+"""Variables that say where keys and records are; the usual places are known by their names."""
+_OWN_NAMES = (
+    r"token_key(?:\.retired)?|store\.db(?:-\w+)?|admin_password|(?:jupyter|notebook)_cookie_secret"
+    r"|(?:jpserver|nbserver)-\d[\w-]*\.(?:json|html)|kernel-[\da-f-]{8,}\.json|jupyter(?:_server)?_config\.json"
+)
+_OWN_FILE = re.compile(_OWN_NAMES, re.IGNORECASE)
+_OWN_PLACE = re.compile(
+    rf"""/(?:{_OWN_NAMES})(?![\w.-])|(?:^|[/'"])jupyter/(?:runtime|notebook-agents)(?![\w.-])""",
+    re.IGNORECASE,
+)
+
+
+def is_own(text: str, folder: str, *, is_path: bool = False) -> bool:
+    """Whether a text names the data folder of the product or of Jupyter, or one of its files."""
+    if is_path:
+        if _OWN_FILE.fullmatch(posixpath.basename(text.rstrip("/"))):
+            return True
+        text = text.removeprefix("file://")
+        text = posixpath.normpath(posixpath.join(folder, posixpath.expanduser(text)))
+    if _OWN_PLACE.search(text):
+        return True
+    return any(f"{own}/" in text or text.endswith(own) for own in _own_folders(folder))
+
+
+def _own_folders(folder: str) -> Iterator[str]:
+    """Those that the environment names, but for one that the working folder lies in."""
+    for variable, part in OWN_FOLDERS:
+        named = os.environ.get(variable, "")
+        own = posixpath.normpath(posixpath.join(posixpath.expanduser(named), part))
+        if posixpath.isabs(own) and not f"{folder.rstrip('/')}/".startswith(f"{own}/"):
+            yield own
 
 
 def is_address(text: str | None) -> bool:

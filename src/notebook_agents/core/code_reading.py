@@ -172,6 +172,13 @@ def words_of(node: ast.AST) -> str:
     return text if len(text) <= WORDS_CHARS else f"{text[: WORDS_CHARS - 1]}…"
 
 
+def is_dotted(node: ast.expr) -> bool:
+    """Whether it is a name or attributes of one."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return isinstance(node, ast.Name)
+
+
 def one_of(values: Sequence[Value]) -> Value:
     """What is any of these; nothing known when there is none."""
     if not values:
