@@ -66,6 +66,7 @@ from notebook_agents.relay.redis import RedisRelay
 from notebook_agents.reports.files import ProcessReports
 from notebook_agents.sandbox.config import SandboxConfig
 from notebook_agents.sandbox.probe import probe
+from notebook_agents.sandbox.rundir import sweep
 from notebook_agents.sandbox.sandbox import KernelSandbox
 from notebook_agents.store.holders import Holders
 from notebook_agents.store.store import SqlStore
@@ -343,7 +344,9 @@ def _workspaces(config: BuildConfig) -> Path:
 
 
 def _sandbox(config: BuildConfig) -> KernelSandbox:
-    return KernelSandbox(_sandbox_config(config))
+    found = _sandbox_config(config)
+    sweep(found.run_dir)
+    return KernelSandbox(found)
 
 
 def sandbox_reports(config: BuildConfig) -> tuple[LevelReport, ...]:

@@ -39,7 +39,7 @@ def spec(name: str, category: str = "x", module: str = "") -> ToolSpec:
 
 
 def toolsets(*specs: ToolSpec) -> Toolsets:
-    ports = dict.fromkeys(("sandbox", "journal", "workspaces"))
+    ports = dict.fromkeys(("store", "sandbox", "journal", "workspaces"))
     return Toolsets(Tools(ToolPorts(runner=Installed(*specs), **ports)))  # type: ignore[arg-type]
 
 

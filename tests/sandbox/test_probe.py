@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from notebook_agents.core.errors import SandboxUnavailable
 from notebook_agents.sandbox.config import SandboxConfig
 from notebook_agents.sandbox.probe import probe
 from notebook_agents.sandbox.promises import MEMORY, SOFT_MEMORY
+from notebook_agents.sandbox.sandbox import KernelSandbox
 
 from .conftest import MakeBench
 
@@ -135,3 +137,17 @@ def test_where_memory_must_be_hard_the_sealed_mechanism_takes_the_place(
     assert (medium.backend, high.backend) == ("landlock", "namespaces")
     assert medium.mechanisms[0].missing == ("hard memory limit",)
     assert "sandbox_allow_soft_memory" in medium.mechanisms[0].remedy
+
+
+async def test_the_fallback_holds_where_memory_must_be_hard_and_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, medium_works: None
+) -> None:
+    monkeypatch.setattr(cgroups, "find", lambda: None)
+    config = SandboxConfig(tmp_path, backends=("namespaces",), allow_soft_memory=False)
+    strict, falling = KernelSandbox(config), KernelSandbox(replace(config, fallback="low"))
+    assert not (await strict.levels())[1].is_available
+    with pytest.raises(SandboxUnavailable, match="hard memory limit"):
+        await strict.resolve("medium")
+    assert await falling.resolve("medium") == "low"
+    for sandbox in (strict, falling):
+        await sandbox.aclose()

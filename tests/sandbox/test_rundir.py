@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from notebook_agents.sandbox.rundir import MAX_PREFIX_BYTES, RunDir
+from notebook_agents.sandbox.rundir import MAX_PREFIX_BYTES, RunDir, sweep
 
 LEAVE = """
 import os, sys
@@ -28,6 +28,17 @@ def test_a_killed_servers_folder_is_swept_and_a_living_ones_stays(run_dir: Path)
     first.close()
     second.close()
     assert not list(run_dir.iterdir())
+
+
+def test_what_killed_servers_left_is_swept_before_there_is_a_folder(run_dir: Path) -> None:
+    living = RunDir(run_dir)
+    argv = [sys.executable, "-c", LEAVE, str(run_dir)]
+    subprocess.run(argv, capture_output=True, check=True)
+    assert len(list(run_dir.iterdir())) == 2
+    sweep(run_dir)
+    assert list(run_dir.iterdir()) == [living.path]
+    living.close()
+    sweep(run_dir / "missing")
 
 
 def test_folders_are_private(run_dir: Path) -> None:

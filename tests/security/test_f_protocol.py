@@ -78,6 +78,13 @@ def test_f02_the_rest_is_in_a_file_of_a_folder_of_the_conversation(
     assert much.reason == "OUTPUT_LIMIT"
     kept = bench.workspace / much.output_file
     assert kept.stat().st_size == OutputBudget().file_chars
+    assert f"the part before the cut is in {kept.name!r}" in much.output
+    assert "all of it" not in much.output
+    before = set(bench.workspace.iterdir())
+    direct = bench.run("for n in range(300_000): print(n)", keeps_output=False)
+    assert (direct.reason, direct.output_file) == ("OUTPUT_LIMIT", "")
+    assert " is in 'output" not in direct.output
+    assert set(bench.workspace.iterdir()) == before
 
 
 def test_f03_writing_past_the_channels_reaches_no_disk(noisy: Bench) -> None:

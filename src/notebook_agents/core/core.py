@@ -213,6 +213,7 @@ class Core:
     def _tool_ports(self) -> ToolPorts:
         ports = self._ports
         return ToolPorts(
+            store=ports.store,
             runner=ports.tools,
             sandbox=ports.sandbox,
             journal=self.journal,
@@ -354,6 +355,8 @@ class Core:
             _log.warning("took over %d executions of tasks of a process that died", n)
         if n := await self.attachment_work.recover():
             _log.warning("reading %d files again of a process that died", n)
+        if n := await self._ports.workspaces.recover(self._ports.store.is_alive):
+            _log.warning("removed %d folders of direct calls of a process that died", n)
 
     async def _recover_on(self) -> None:
         """Look again and again for what processes that died since then have left."""

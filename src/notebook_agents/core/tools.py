@@ -21,7 +21,7 @@ from notebook_agents.core.tool_bodies import finished_body
 
 if TYPE_CHECKING:
     from notebook_agents.core.journal import Journal
-    from notebook_agents.core.ports import Sandbox, ToolRunner
+    from notebook_agents.core.ports import Sandbox, Store, ToolRunner
     from notebook_agents.core.tool_servers import ToolServers
     from notebook_agents.core.users import Actor
     from notebook_agents.core.workspaces import Workspaces
@@ -156,6 +156,8 @@ class SandboxCall:
     may_write: bool = False
     """Whether ``function`` may change the workspace, which code may not: that of a tool made for
     it, whose call was allowed. It runs in a kernel of its own, which no code reaches."""
+    keeps_output: bool = True
+    """Whether a file in the workspace may hold what is too long to tell: it outlives the call."""
     on_output: Callable[[str], None] = field(default=lambda _text: None)
 
 
@@ -236,6 +238,7 @@ class ExecuteTool:
 class ToolPorts:
     """What the tools service works with."""
 
+    store: Store
     runner: ToolRunner
     sandbox: Sandbox
     journal: Journal
@@ -385,7 +388,7 @@ class Tools:
         )
         ports.journal.record(started, source)
         await ports.journal.sync(SYSTEM_STREAM)
-        await ports.workspaces.create(invocation.workspace)
+        await ports.workspaces.lend(invocation.workspace, ports.store.holder())
         result = ToolResult(status="failed", content="Error: interrupted", error_type="INTERNAL")
         try:
             result = await ports.runner.run(invocation)

@@ -12,7 +12,8 @@ import binascii
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -26,6 +27,8 @@ from notebook_agents.core.outlines import outline, outline_line
 if TYPE_CHECKING:
     from notebook_agents.core.ports import TableHeaders
 
+LENT = ".lent-"
+"""How the names of markers begin; ids do not begin with a dot."""
 LISTED_FILES = 12
 """Files a model is told about without asking."""
 _SCANNED_ENTRIES = 1000
@@ -68,10 +71,29 @@ class Workspaces:
         assert self.owns(workspace), "only our own folders are made"
         await _on_thread(lambda: Path(workspace).mkdir(mode=0o700, parents=True, exist_ok=True))
 
+    async def lend(self, workspace: str, holder: str) -> None:
+        """Make one of our folders for one call of a process; ``recover`` removes it after it."""
+        await _on_thread(lambda: self._root.mkdir(mode=0o700, parents=True, exist_ok=True))
+        await _on_thread(partial(_replace_file, _marker(workspace), holder.encode()))
+        await self.create(workspace)
+
+    async def recover(self, is_alive: Callable[[str], Awaitable[bool]]) -> int:
+        """Remove what was lent to processes that died since; how many folders that are.
+
+        Only a folder that was lent has a marker beside it: those of conversations stay.
+        """
+        n_removed = 0
+        for marker in await _on_thread(lambda: list(self._root.glob(f"{LENT}*"))):
+            if (holder := await _on_thread(partial(_text, marker))) and not await is_alive(holder):
+                await self.remove(str(marker.with_name(marker.name.removeprefix(LENT))))
+                n_removed += 1
+        return n_removed
+
     async def remove(self, workspace: str) -> None:
         """Remove one of our folders; a folder the owner named stays."""
         if self.owns(workspace):
             await _on_thread(partial(remove_folder, workspace))
+            await _on_thread(lambda: _marker(workspace).unlink(missing_ok=True))
 
     async def copy(self, source: str, workspace: str) -> None:
         """Copy the files of one of our folders into another that is empty; no links.
@@ -133,6 +155,19 @@ def file_bytes(attachment: AttachmentPart) -> bytes:
         raise InvalidRequest(
             "the content of a binary attachment must be base64", field="attachments"
         ) from error
+
+
+def _marker(workspace: str) -> Path:
+    """The file that says to whom a folder is lent; it is there before the folder and after it."""
+    path = Path(workspace)
+    return path.with_name(LENT + path.name)
+
+
+def _text(path: Path) -> str:
+    """What a file holds; nothing when it is gone."""
+    with suppress(FileNotFoundError):
+        return path.read_text()
+    return ""
 
 
 def _replace_file(target: Path, content: bytes) -> None:

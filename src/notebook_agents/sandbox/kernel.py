@@ -70,10 +70,9 @@ class ToolKernel:
         """How the memory limit is kept."""
         return memory_enforcement(self.plan)
 
-    @property
-    def _max_chars(self) -> int:
+    def _max_chars(self, request: SandboxCall) -> int:
         """What code may print: more where the folder is the conversation's own and keeps it."""
-        return self._budget.file_chars if self.plan.quotas else 0
+        return self._budget.file_chars if self.plan.quotas and request.keeps_output else 0
 
     async def start(self, context: zmq.asyncio.Context) -> None:
         """Start it and wait until it answers; SandboxUnavailable when it does not."""
@@ -110,7 +109,9 @@ class ToolKernel:
         call = Call(
             channels=self._channels,
             provisioner=self._provisioner,
-            output=CallOutput(request_id, self._budget, request.on_output, self._max_chars),
+            output=CallOutput(
+                request_id, self._budget, request.on_output, self._max_chars(request)
+            ),
             budget=self._budget,
             deadline=started + request.timeout_s,
         )
@@ -123,7 +124,7 @@ class ToolKernel:
         await asyncio.to_thread(watched.look, is_last=self.is_usable)
         self.is_usable = self.is_usable and not watched.verdict
         self.used_at = time.monotonic()
-        if call.output.is_long and self._max_chars:
+        if call.output.is_long and call.output.max_chars:
             call.output.file = await finish(keep_text, self.plan.workspace, call.output.whole)
         call.has_met_task_limit = watched.n_refused_tasks > refused_before
         return self._outcome(call, duration_ms, (watched.cpu_s - cpu_before) * 1000)

@@ -57,7 +57,8 @@ class CallOutput:
         if len(whole) <= room:
             return whole + stop
         n_end = min(self.budget.end_chars, room // 2)
-        where = f"; all of it is in {self.file!r}" if self.file else ""
+        what = "the part before the cut" if self.is_over_budget else "all of it"
+        where = f"; {what} is in {self.file!r}" if self.file else ""
         marker = f"\n... {len(whole) - room} characters left out{where} ...\n"
         return whole[: room - n_end] + marker + whole[len(whole) - n_end :] + stop
 

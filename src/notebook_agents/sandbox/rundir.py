@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from notebook_agents.confinement import cgroups
 from notebook_agents.confinement.cgroups import ControlGroups
 from notebook_agents.core.errors import SandboxUnavailable
 from notebook_agents.core.folders import remove_folder
@@ -32,15 +33,14 @@ class RunDir:
     """A private folder that lives as long as this object; all methods block."""
 
     def __init__(self, parent: Path, groups: ControlGroups | None = None) -> None:
-        if len(os.fsencode(parent)) > MAX_PREFIX_BYTES:
-            parent = Path(tempfile.gettempdir()) / f"{PREFIX}{os.getuid()}"
+        parent = _short(parent)
         parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if parent.stat().st_uid != os.getuid():
             raise SandboxUnavailable(
                 f"the run folder {str(parent)!r} belongs to somebody else; configure another"
             )
         with _locked(parent):
-            self._sweep(parent, groups)
+            _sweep(parent, groups)
             self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
             self._lock = _lock(self.path, fcntl.LOCK_EX)
 
@@ -53,15 +53,31 @@ class RunDir:
         remove_folder(self.path)
         os.close(self._lock)
 
-    @staticmethod
-    def _sweep(parent: Path, groups: ControlGroups | None) -> None:
-        for folder in parent.glob(f"{PREFIX}*"):
-            with contextlib.suppress(OSError):
-                fd = _lock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if groups is not None:
-                    groups.sweep(f"{folder.name}-")
-                remove_folder(folder)
-                os.close(fd)
+
+def sweep(parent: Path) -> None:
+    """Remove what killed servers left, before this one has a folder of its own; blocks."""
+    parent = _short(parent)
+    with contextlib.suppress(OSError):
+        if any(parent.glob(f"{PREFIX}*")) and parent.stat().st_uid == os.getuid():
+            with _locked(parent):
+                _sweep(parent, cgroups.find())
+
+
+def _sweep(parent: Path, groups: ControlGroups | None) -> None:
+    for folder in parent.glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):
+            fd = _lock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if groups is not None:
+                groups.sweep(f"{folder.name}-")
+            remove_folder(folder)
+            os.close(fd)
+
+
+def _short(parent: Path) -> Path:
+    """The folder, or one in the system's temporary folder when its path is too long."""
+    if len(os.fsencode(parent)) <= MAX_PREFIX_BYTES:
+        return parent
+    return Path(tempfile.gettempdir()) / f"{PREFIX}{os.getuid()}"
 
 
 @contextlib.contextmanager

@@ -72,6 +72,8 @@ class ToolContext:
             level=invocation.level,
             timeout_s=min(timeout_s or invocation.timeout_s, invocation.timeout_s),
             memory_bytes=invocation.memory_bytes,
+            # The folder of a direct call goes with it, and so would the file.
+            keeps_output=invocation.conversation_id != invocation.call_id,
             on_output=invocation.on_output,
             **what,
         )

@@ -36,7 +36,7 @@ async def python_executor(
     value, error_type = _value(outcome), ""
     content = _content(outcome, value["output"].strip())
     if outcome.output_file:
-        content += _ending(value["output"].rstrip(), outcome.output_file)
+        content += _ending(value["output"].rstrip(), outcome)
     if outcome.reason:
         error_type, message = explain(outcome, context.invocation, timeout)
         value |= {"error": message, "traceback": plain(outcome.traceback)}
@@ -52,10 +52,12 @@ def _content(outcome: SandboxOutcome, printed: str) -> str:
     return "\n".join(text for text in texts if text)
 
 
-def _ending(printed: str, file: str) -> str:
+def _ending(printed: str, outcome: SandboxOutcome) -> str:
     """The last lines of a very long output, which mostly tell its result, and where it all is."""
     last = [line[:MAX_LINE_CHARS] for line in printed[-MAX_CHARS:].split("\n")[-LAST_LINES:]]
-    return "\n".join([f"\n... all of it is in {file!r}; it ends with:", *last])
+    what = "the part before the cut" if outcome.reason == "OUTPUT_LIMIT" else "all of it"
+    where = f"{what} is in {outcome.output_file!r}"
+    return "\n".join([f"\n... {where}; it ends with:", *last])
 
 
 def _value(outcome: SandboxOutcome) -> dict[str, Any]:
