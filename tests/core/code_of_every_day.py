@@ -15,6 +15,8 @@ READS = [
     "df.query('a > b.mean()')",
     "pd.read_csv('kernel-times.csv')",
     "df['token_key']",
+    "df.query('floor > @floor')",
+    "print(my_function, [my_function])",
     "df[['a', 'b']]",
     "df.loc[df.a > n, ['b']]",
     "{'x': my_function}['x']",

@@ -33,6 +33,7 @@ NAMES = {
     "items": "container",
     "fig": "figure",
     "my_function": "function",
+    "floor": "value",
     "Path": "import:pathlib.Path",
     "steps": "generator",
     "panel": "control",
@@ -167,6 +168,22 @@ def test_a_data_folder_around_the_working_folder_hides_no_data(
 ) -> None:
     monkeypatch.setenv("NOTEBOOK_AGENTS_HOME", "/srv")
     assert assess(f"pd.read_csv('{FOLDER}/data/a.csv')").effect == "read"
+
+
+def test_objects_that_can_be_called_are_functions_and_looking_at_them_is_not_calling() -> None:
+    def read(self: object, name: str) -> None:
+        raise AssertionError(f"{name} was read")
+
+    calling = type("Net", (), {"__module__": "__main__", "__call__": id, "__getattr__": read})
+    names = {**kinds_of({"net": calling()}), "df": "frame"}
+    effects = {
+        code: assess_code(code, names=names).effect
+        for code in ("df.loc[net]", "net(df)", "print(net)", "net.head()", "net.sort()")
+    }
+    assert effects == {
+        "df.loc[net]": "write", "net(df)": "write", "print(net)": "read", "net.head()": "read",
+        "net.sort()": "write",
+    }  # fmt: skip
 
 
 def test_functions_are_told_from_other_variables_also_in_containers() -> None:

@@ -10,12 +10,26 @@ from notebook_agents.core.code_guards import PAGE, is_drawn, is_history
 from notebook_agents.core.code_knowledge import CHANGING_METHODS, Known
 from notebook_agents.core.code_names import NEW, UNKNOWN, Value
 from notebook_agents.core.code_origins import is_quiet
-from notebook_agents.core.code_queries import MATH, names_in
+from notebook_agents.core.code_queries import names_in
 from notebook_agents.core.code_reading import words_of
 from notebook_agents.core.command_effects import assess_command
 from notebook_agents.core.sql_effects import assess_sql
 
-ASKING = frozenset({"isinstance", "issubclass", "callable", "type", "help", "dir", "id", "len"})
+ASKING = frozenset(
+    {
+        "isinstance",
+        "issubclass",
+        "callable",
+        "type",
+        "help",
+        "dir",
+        "id",
+        "len",
+        "print",
+        "repr",
+        "str",
+    }
+)
 """Builtins that never call what they are given; under another meaning their own call is seen."""
 
 
@@ -125,9 +139,9 @@ class Arguments(Expressions):
             return
         of_columns &= given.named.keys() <= {"expr", "inplace", "engine"}
         names = names_in(text, of_columns=of_columns)
-        if names is None or any(self._is_own_function(name) for name in names & MATH):
+        if names is None or any(self._is_own_function(name) for name in names.called):
             self.see("shell", f"evaluates text that may call functions: {shown}", given.node)
-        for name in sorted(names or ()):
+        for name in sorted(names.used) if names else ():
             is_secret = name in self.secrets and self.scope.find(name) is None
             if is_secret or is_history(name):
                 words = f"uses {name}, which may hold secrets, in a text that is evaluated"

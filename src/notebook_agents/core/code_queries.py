@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
+from dataclasses import dataclass, field
 
 from notebook_agents.core.code_knowledge import words
 
@@ -43,13 +44,23 @@ _PLAIN = (
 )  # fmt: skip
 
 
-def names_in(text: str, *, of_columns: bool) -> frozenset[str] | None:
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The names in a text."""
+
+    used: set[str] = field(default_factory=set)
+    """Columns and variables."""
+    called: set[str] = field(default_factory=set)
+    """Functions of ``MATH``, or variables of the same name."""
+
+
+def names_in(text: str, *, of_columns: bool) -> Named | None:
     """The names in a text that only computes; None where it does anything else.
 
     ``of_columns`` says whether names without ``@`` are columns, whose usual methods are known.
     pandas reads line by line, whatever quotes are open.
     """
-    found: set[str] = set()
+    found = Named()
     for line in filter(None, map(str.strip, text.splitlines())):
         marked = _AT.sub(f" {_MARK}", _QUOTED.sub(_without_ticks, line)).strip()
         try:
@@ -61,7 +72,7 @@ def names_in(text: str, *, of_columns: bool) -> frozenset[str] | None:
         inner = [_computed(statement) for statement in body]
         if any(one is None or not _is_plain(one, found, of_columns) for one in inner):
             return None
-    return frozenset(found)
+    return found
 
 
 def _without_ticks(match: re.Match[str]) -> str:
@@ -78,14 +89,14 @@ def _computed(statement: ast.stmt) -> ast.expr | None:
     return None
 
 
-def _is_plain(node: ast.AST, found: set[str], of_columns: bool) -> bool:
+def _is_plain(node: ast.AST, found: Named, of_columns: bool) -> bool:
     """Whether it only computes; puts its names into ``found``."""
     match node:
         case ast.Name():
-            found.add(node.id.removeprefix(_MARK))
+            found.used.add(node.id.removeprefix(_MARK))
             return "__" not in node.id
         case ast.Call(func=ast.Name(id=name), keywords=[]) if name in MATH:
-            found.add(name)
+            found.called.add(name)
             parts: list[ast.expr] = node.args
         case ast.Call(func=ast.Attribute()) if of_columns and _is_of_column(node.func):
             parts = [*node.args, *(keyword.value for keyword in node.keywords)]
