@@ -236,7 +236,8 @@ class ServerSettings(SandboxSettings):
     allow_hosts = Listing(
         Unicode(),
         help="""The only names, without ports, under which the server may be asked (the Host
-        header); empty allows any where ServerApp.allow_remote_access is on.""",
+        header), besides this machine's own; empty allows any where ServerApp.allow_remote_access
+        is on.""",
     ).tag(config=True)
     rate_limiting = Bool(True, help="Whether the APIs limit how often somebody may ask.").tag(
         config=True

@@ -41,7 +41,8 @@ class SandboxSettings(HasTraits):
         ("off", "on", "auto"),
         "auto",
         help="""Whether tool kernels are forked from a process of their user's that has imported
-        what they need: never, always, or when a user starts a second one within ten minutes.""",
+        what they need: `off`, never; `on`, always; `auto`, when a user starts a second one within
+        ten minutes.""",
     ).tag(config=True)
     sandbox_remote = Unicode(
         help="""Name of a kernel provisioner, such as one for pods, that starts tool kernels up to

@@ -84,6 +84,13 @@ def _refuse(*_arguments: Any, **_options: Any) -> None:
     raise OSError(30, "Read-only file system")
 
 
+def test_a_refused_hidden_name_is_told_as_written(workspace: Path) -> None:
+    with pytest.raises(PathDenied, match="hidden files are not written"):
+        write_file(str(workspace), ".git/hooks/x", "text")
+    with pytest.raises(PathDenied, match="hidden files are not written"):
+        edit(workspace, "x", "y", path=".git/hooks/x")
+
+
 def test_an_exact_piece_is_replaced_and_the_rest_stays_byte_for_byte(workspace: Path) -> None:
     (workspace / "a.txt").write_bytes("\ufeffone\r\ntwo\r\nthree".encode())
     found = edit(workspace, "two\nthree", "2\n3")

@@ -81,7 +81,7 @@ def opened(root: str, path: str, *, folder: bool = False) -> Iterator[int]:
         os.close(fd)
 
 
-def checked_parts(path: str) -> list[str]:
+def checked_parts(path: str, *, done: str = "read") -> list[str]:
     """The parts of a relative path; PathDenied when it tries to be anything else."""
     if not path or len(path) > MAX_PATH_CHARS or not path.isprintable():
         raise PathDenied(f"{path!r:.80} is not a path")
@@ -92,7 +92,7 @@ def checked_parts(path: str) -> list[str]:
         if part.startswith("..") or not unquote(part).strip(". ;"):
             raise PathDenied(f"{path!r} is outside the working directory; use a relative path")
         if part.startswith("."):
-            raise PathDenied(f"{path!r} is hidden; hidden files are not read")
+            raise PathDenied(f"{path!r} is hidden; hidden files are not {done}")
         if part.endswith((".", " ")):
             raise PathDenied(f"{path!r} ends with a dot or a space")
     return parts

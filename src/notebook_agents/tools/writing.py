@@ -130,7 +130,7 @@ def _numbered(line: str, n_before: int) -> str:
 
 
 def _named(root: str, path: str) -> list[str]:
-    parts = checked_parts(path)
+    parts = checked_parts(path, done="written")
     if not parts:
         raise PathDenied(f"{path!r} is a folder")
     if any(is_protected(part) for part in parts):
