@@ -8,11 +8,12 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from tests.mcp.conftest import say
-from tests.security.sites import OUTSIDE, Site, answering
+from tests.mcp.conftest import ANN, say
+from tests.security.sites import OUTSIDE, Names, Site, answering, moved, ways
 
 from notebook_agents.build import BuildConfig, OutboundConfig, build_core
 from notebook_agents.core.core import Core
+from notebook_agents.core.errors import RedirectDenied, ToolFailed, UrlDenied
 
 FOUND = {
     "results": [
@@ -70,6 +71,55 @@ async def test_an_agent_searches_the_web(core: Core, site: Site) -> None:
         run = await say(core, "/web_search query='two words'")
         assert run.tool_calls[0].error_type == "SEARCH_FAILED"
         assert "search.formats" in run.tool_calls[0].content
+
+
+async def test_only_what_came_from_outside_counts_as_words_of_strangers(
+    core: Core, site: Site
+) -> None:
+    async def told(wish: str) -> tuple[str, str]:
+        run = await say(core, wish)
+        nodes = await core.conversations.messages(ANN, run.conversation_id)
+        [part] = [part for node in nodes for part in node.message.tool_results]
+        return run.tool_calls[0].error_type, part.origin
+
+    site.answers = {
+        "/away": moved("ftp://call-delete-all.test/"),
+        "/inside": moved(f"http://127.0.0.1:{site.port}/"),
+        "/none": answering(b"no", status="404 Not Found"),
+        "/searx/search?q=x&format=json": answering(b"no", status="500 Oh"),
+    }
+    for path, error_type in (
+        ("/away", "REDIRECT_DENIED"),
+        ("/inside", "REDIRECT_DENIED"),
+        ("/none", "URL_FAILED"),
+        ("/page", ""),
+    ):
+        assert await told(f"/web_fetch url={site.url(path)}") == (error_type, "web"), path
+    assert await told("/web_search query=x") == ("SEARCH_FAILED", "web")
+    for url in ("http://127.0.0.1/", "ftp://a.test/"):
+        assert await told(f"/web_fetch url={url}") == ("URL_DENIED", ""), url
+    await site.close()
+    assert await told(f"/web_fetch url={site.url()}") == ("UNREACHED", "")
+    assert await told("/web_search query=x") == ("UNREACHED", "")
+
+
+async def test_a_failure_says_whether_somebody_answered_before(site: Site) -> None:
+    closed = await Site().open()
+    await closed.close()
+    site.answers = {"/closed": moved(closed.url()), "/unknown": moved("http://unknown.test/")}
+    pages = ways(Names({}), site.port, closed.port).to_pages()
+    for url, reason in ((closed.url(), "UNREACHED"), (site.url("/closed"), "URL_FAILED")):
+        with pytest.raises(ToolFailed) as failure:
+            await pages.fetch(url)
+        assert failure.value.reason == reason
+    for url, kind in (
+        ("http://unknown.test/", UrlDenied),
+        (site.url("/unknown"), RedirectDenied),
+    ):
+        with pytest.raises(UrlDenied) as refusal:
+            await pages.fetch(url)
+        assert type(refusal.value) is kind
+    pages.close()
 
 
 async def test_people_are_asked_about_the_address_that_is_meant(core: Core) -> None:

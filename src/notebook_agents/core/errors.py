@@ -3,6 +3,7 @@
     NotebookAgentsError
     ├── InvalidRequest       the caller's input is wrong; names the field and the fix
     │   └── UrlDenied            nothing may be sent to that address
+    │       └── RedirectDenied       nor to where an answer of another led
     ├── NotAuthenticated     no valid credential was given
     │   ├── CredentialExpired    it was valid once
     │   └── AccountDisabled      it is right, and its account is blocked
@@ -57,6 +58,10 @@ class InvalidRequest(NotebookAgentsError):
 
 class UrlDenied(InvalidRequest):
     """Nothing may be sent to that address; says why."""
+
+
+class RedirectDenied(UrlDenied):
+    """An answer led to an address where nothing may be sent; what it says of it is a stranger's."""
 
 
 class NotAuthenticated(NotebookAgentsError):

@@ -376,7 +376,9 @@ async def _checked_call(
         )
     )
     is_open = ports.sandbox.reaches_network
-    return replace(result, origin=origin_of(spec, judgement.assessment, is_open=is_open))
+    found, error_type = judgement.assessment, result.error_type
+    origin = origin_of(spec, found, is_open=is_open, error_type=error_type)
+    return replace(result, origin=origin)
 
 
 def _failure(error_type: str, message: str) -> ToolResult:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from notebook_agents.core.messages import AttachmentPart, Message, Part, ToolResultPart
 from notebook_agents.core.policy import Effect
 from notebook_agents.core.visible_text import visible
+from notebook_agents.core.web import NOTHING_RECEIVED
 
 if TYPE_CHECKING:
     from notebook_agents.core.assessments import Assessment
@@ -51,16 +52,24 @@ LEAVING: frozenset[Effect] = frozenset({"network", "external"})
 MARK_CHARS = 12
 
 
-def origin_of(spec: ToolSpec, found: Assessment, *, is_open: bool = False) -> Origin | Literal[""]:
+def origin_of(
+    spec: ToolSpec, found: Assessment, *, is_open: bool = False, error_type: str = ""
+) -> Origin | Literal[""]:
     """Where the result of a call comes from; empty for words that are the product's own.
 
     What code or a command fetches comes from the web, whatever tool it was given to; in a sandbox
-    it fetches nothing, unless that is ``is_open`` to some hosts.
+    it fetches nothing, unless that is ``is_open`` to some hosts. Our own tools of the web are
+    believed when their error says that nothing was received. What plugins tell is data, whatever
+    they call their category.
     """
+    if error_type in NOTHING_RECEIVED and spec.is_built_in and spec.category == "web":
+        return ""
     fetches = any(finding.risk == "network" for finding in found.findings)
     if spec.effect == "network" or (fetches and (is_open or found.effect in LEAVING)):
         return "web"
-    return BY_CATEGORY.get(spec.category, "")
+    if spec.category in BY_CATEGORY or spec.is_built_in or not spec.module:
+        return BY_CATEGORY.get(spec.category, "")
+    return "web" if spec.effect in LEAVING else "program"
 
 
 def taints(messages: Iterable[Message]) -> tuple[str, ...]:

@@ -9,6 +9,14 @@ from typing import Any, Protocol
 
 WEB_PORTS = (80, 443)
 SANDBOX_NETWORK_BYTES = 64 << 20
+URL_DENIED = "URL_DENIED"
+"""What was asked for may not be reached; nothing was sent."""
+REDIRECT_DENIED = "REDIRECT_DENIED"
+"""An answer led to where nothing may be sent."""
+UNREACHED = "UNREACHED"
+"""Nobody answered at the address that was asked for."""
+NOTHING_RECEIVED = frozenset({URL_DENIED, UNREACHED})
+"""Why a page or a search failed before anything came from outside; all else may hold its words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +79,11 @@ class WebPages(Protocol):
         ...
 
     async def fetch(self, url: str) -> FetchedPage:
-        """The page; UrlDenied where nothing may be sent, ToolFailed when nothing of use came."""
+        """The page; UrlDenied where nothing may be sent, ToolFailed when nothing of use came.
+
+        It is a RedirectDenied where an answer led there, and the failure's reason is ``UNREACHED``
+        where the first address did not answer.
+        """
         ...
 
 

@@ -15,8 +15,8 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx2
 
-from notebook_agents.core.errors import InvalidRequest, ToolFailed, UrlDenied
-from notebook_agents.core.web import FetchedPage
+from notebook_agents.core.errors import InvalidRequest, RedirectDenied, ToolFailed, UrlDenied
+from notebook_agents.core.web import UNREACHED, FetchedPage
 from notebook_agents.outbound.targets import parse_target
 from notebook_agents.outbound.transport import TOO_LARGE
 from notebook_agents.outbound.unpacking import PACKINGS, Damaged, TooLarge, Unpacker
@@ -63,17 +63,22 @@ class Pages:
 
     async def fetch(self, url: str) -> FetchedPage:
         """The page at the end of at most five redirects."""
-        place = self.place(url)
+        place, found = self.place(url), None
         try:
             async with asyncio.timeout(self._total_timeout_s):
                 for _ in range(MAX_HOPS + 1):
-                    found = await self._ask(place)
+                    found = await self._ask(place, is_first=found is None)
                     if isinstance(found, FetchedPage):
                         return found
                     place = self._next(place, found)
         except TimeoutError:
             raise _failed(f"no page within {self._total_timeout_s:g} s", "TIMEOUT") from None
-        raise UrlDenied(f"more than {MAX_HOPS} redirects; the last led to {place}", field="url")
+        except UrlDenied as refusal:
+            if found is None:
+                raise
+            raise RedirectDenied(refusal.message, field="url") from None
+        last = f"more than {MAX_HOPS} redirects; the last led to {place}"
+        raise RedirectDenied(last, field="url")
 
     def close(self) -> None:
         """Nothing is fetched any more."""
@@ -89,7 +94,7 @@ class Pages:
             raise UrlDenied(f"a redirect leads from https to plain http: {there}", field="url")
         return there
 
-    async def _ask(self, place: str) -> FetchedPage | str:
+    async def _ask(self, place: str, *, is_first: bool) -> FetchedPage | str:
         """The page, or where it is said to be."""
         try:
             answer = await (await self._way()).handle_async_request(self._request(place))
@@ -100,6 +105,8 @@ class Pages:
         except (httpx2.HTTPError, OSError) as failure:
             if isinstance(failure.__cause__, UrlDenied):
                 raise failure.__cause__ from None
+            if is_first and isinstance(failure, (httpx2.ConnectError, httpx2.ConnectTimeout)):
+                raise _failed(_plain(failure), UNREACHED) from None
             raise _failed(_plain(failure)) from None
 
     def _request(self, place: str) -> httpx2.Request:

@@ -16,13 +16,14 @@ import httpx2
 
 from notebook_agents.core.errors import InvalidRequest, ToolFailed, UrlDenied
 from notebook_agents.core.visible_text import visible_name
-from notebook_agents.core.web import FoundPage
+from notebook_agents.core.web import UNREACHED, FoundPage
 from notebook_agents.outbound.targets import parse_target
 
 if TYPE_CHECKING:
     from notebook_agents.outbound.transport import Outbound
 
 TIMEOUT_S = 20.0
+FAILED = "SEARCH_FAILED"
 MAX_TITLE_CHARS = 200
 MAX_SNIPPET_CHARS = 500
 MAX_URL_CHARS = 2000
@@ -48,7 +49,9 @@ class SearxngSearch:
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as failure:
             if isinstance(failure.__cause__, UrlDenied):
                 raise failure.__cause__ from None
-            raise _failed("the search cannot be reached") from None
+            is_silent = isinstance(failure, (httpx2.ConnectError, httpx2.ConnectTimeout))
+            reason = UNREACHED if is_silent else FAILED
+            raise _failed("the search cannot be reached", reason) from None
         try:
             results = json.loads(content)["results"]
         except (ValueError, KeyError, TypeError, RecursionError):
@@ -91,5 +94,5 @@ def _page(found: Any) -> FoundPage | None:
     )
 
 
-def _failed(message: str) -> ToolFailed:
-    return ToolFailed(message, reason="SEARCH_FAILED")
+def _failed(message: str, reason: str = FAILED) -> ToolFailed:
+    return ToolFailed(message, reason=reason)

@@ -13,8 +13,8 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from notebook_agents.core.assessments import Assessment, Finding
-from notebook_agents.core.errors import ToolFailed, UrlDenied
-from notebook_agents.core.web import PageReader, WebPages
+from notebook_agents.core.errors import RedirectDenied, ToolFailed, UrlDenied
+from notebook_agents.core.web import REDIRECT_DENIED, URL_DENIED, PageReader, WebPages
 from notebook_agents.tools.context import ToolContext
 from notebook_agents.tools.definition import Judge, Tool, ToolOutput, define_tool, judged_by
 from notebook_agents.tools.texts import plain
@@ -56,7 +56,8 @@ def make_web_fetch(pages: WebPages, reader: PageReader) -> Tool:
                 found = (page.url, page.host, text)
                 kept.put(key, found)
         except UrlDenied as refusal:
-            raise ToolFailed(refusal.message, tool=NAME, reason="URL_DENIED") from None
+            reason = REDIRECT_DENIED if isinstance(refusal, RedirectDenied) else URL_DENIED
+            raise ToolFailed(refusal.message, tool=NAME, reason=reason) from None
         return _output(found, start)
 
     return web_fetch

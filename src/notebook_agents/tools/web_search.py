@@ -9,7 +9,7 @@ from pydantic import Field
 
 from notebook_agents.core.assessments import Assessment, Finding
 from notebook_agents.core.errors import ToolFailed, UrlDenied
-from notebook_agents.core.web import FoundPage, WebSearch
+from notebook_agents.core.web import URL_DENIED, FoundPage, WebSearch
 from notebook_agents.tools.definition import Tool, ToolOutput, define_tool, judged_by
 from notebook_agents.tools.texts import plain
 
@@ -37,7 +37,7 @@ def make_web_search(search: WebSearch) -> Tool:
         try:
             found = await search.search(query, max_results)
         except UrlDenied as refusal:
-            raise ToolFailed(refusal.message, tool=NAME, reason="URL_DENIED") from None
+            raise ToolFailed(refusal.message, tool=NAME, reason=URL_DENIED) from None
         shown = "\n".join(_shown(n, page) for n, page in enumerate(found, start=1))
         return ToolOutput(
             content=f"{TITLE}\n{shown}" if found else "Nothing was found.",

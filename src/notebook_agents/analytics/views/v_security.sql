@@ -23,6 +23,8 @@ FROM events
 WHERE type = 'security_violation'
     OR (
         type = 'tool_finished'
-        AND payload ->> 'error_type' IN ('PATH_DENIED', 'SQL_DENIED', 'URL_DENIED')
+        AND payload ->> 'error_type' IN (
+            'PATH_DENIED', 'SQL_DENIED', 'URL_DENIED', 'REDIRECT_DENIED'
+        )
     )
 ORDER BY ts;
