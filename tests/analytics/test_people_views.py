@@ -111,13 +111,15 @@ def test_v_security_lists_what_was_refused(log: Recorded) -> None:
     headless = SecurityViolation(rule="headless-policy", action="execute mail")
     path = used("c1", "read_file", "failed", error_type="PATH_DENIED", content="Error: outside")
     failed = used("c2", "read_file", "failed", error_type="TIMEOUT")
-    log.run("r1", taint, *path, *failed)
+    away = used("c3", "web_fetch", "failed", error_type="REDIRECT_DENIED", content="Error: led")
+    log.run("r1", taint, *path, *failed, *away)
     log.tell(1, headless, user_id="bob")
     log.tell(2, SecurityViolation(rule="other", action="something else"), user_id="bob")
     columns = "ts, rule, tool, action, decision, detail, run_id"
     sql = f"SELECT {columns} FROM v_security ORDER BY ts, rule DESC"
     assert log.rows(sql, "ann") == [
         (at(0), "taint", "shell", "call shell", "refused", "read a page", "r1"),
+        (at(0), "redirect-denied", "web_fetch", "call web_fetch", "refused", "Error: led", "r1"),
         (at(0), "path-denied", "read_file", "call read_file", "refused", "Error: outside", "r1"),
     ]
     assert log.rows(sql, "bob") == [
