@@ -47,6 +47,23 @@ while True:
 """
 """A pipe holds few of the lines, so the cell waits for its reader."""
 
+DAEMON = """
+import os, time
+def daemon():
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    os.execv("/bin/sleep", ["sleep", "600"])
+started = os.fork() or daemon()
+os.waitpid(started, 0)
+with open({pipe!r}, "w") as told:
+    told.write("%d" % os.getppid())
+while {goes_on}:
+    time.sleep(0.1)
+"""
+
 
 def make_core(root: Path, mark: str) -> Core:
     """Everything about executions is real; their processes have the mark."""
@@ -76,8 +93,9 @@ def kill_in_cell(pipe: Path, n_ticks: int, victim: int) -> None:
 
 
 def children() -> Sequence[psutil.Process]:
-    """The processes of executions below this one."""
-    return [each for each in psutil.Process().children() if MODULE in each.cmdline()]
+    """The processes of executions below this one, behind their guards."""
+    below = psutil.Process().children(recursive=True)
+    return [each for each in below if each.cmdline()[1:3] == ["-m", MODULE]]
 
 
 async def check_whole(core: Core, execution: Execution) -> None:
@@ -123,4 +141,27 @@ async def test_executions_whose_processes_are_killed_end_and_leave_nothing(tmp_p
         children()[0].kill()
         assert await end(execution) == ("interrupted", "interrupted")
     assert await end(await start("fine.ipynb")) == ("succeeded", "")
+    await core.aclose()
+
+
+@pytest.mark.parametrize("way", ["end", "cancel", "kill"])
+async def test_daemons_of_a_cell_end_with_their_execution(tmp_path: Path, way: str) -> None:
+    mark, pipe = f"mark-{secrets.token_hex(8)}", tmp_path / "pipe"
+    os.mkfifo(pipe)
+    cell = DAEMON.format(pipe=str(pipe), goes_on=way != "end")
+    write_notebook(tmp_path / "daemon.ipynb", cell)
+    core = make_core(tmp_path, mark)
+    await core.start()
+    task = await core.tasks.create(ANN, CreateTask(name="t", notebook="daemon.ipynb"))
+    execution = await core.executions.start(ANN, StartExecution(task_id=task.id))
+    child = int(await asyncio.to_thread(pipe.read_text))
+    if way == "cancel":
+        await core.executions.cancel(ANN, execution.id)
+    elif way == "kill":
+        os.kill(child, signal.SIGKILL)
+    ended = await core.executions.wait(ANN, execution.id)
+    await check_whole(core, ended)
+    states = {"end": "succeeded", "cancel": "cancelled", "kill": "interrupted"}
+    assert ended.state == states[way]
+    assert not marked(mark)
     await core.aclose()

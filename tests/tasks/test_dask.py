@@ -20,6 +20,7 @@ from notebook_agents.core.ids import new_id
 from notebook_agents.core.spawn import Supervisor
 from notebook_agents.tasks.dask import DaskExecutor
 from notebook_agents.tasks.folders import Folders
+from notebook_agents.tasks.processes import MODULE
 from notebook_agents.tasks.spec import EXECUTED, Spec
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
@@ -123,7 +124,7 @@ async def test_notebooks_run_in_workers_and_end_when_they_must(
 
     lost, losing = await jobs.start(WAIT)
     kernel = await jobs.kernel(lost)
-    worker = kernel.parents()[1]
+    worker = next(each for each in kernel.parents() if MODULE not in each.cmdline())
     worker.kill()
     assert (await losing).exit_code is None, "and no other worker does it again"
     await gone(kernel)

@@ -1,7 +1,8 @@
 """Child processes of executions: started, listened to, asked to end, killed with all they started.
 
 A child leads a process group, and so does its kernel, which it tells the number of. The pipe to the
-child's input is never written to: that it closes tells the child that its parent has died.
+child's input is never written to: that it closes tells the child that its parent has died. On Linux
+a guard stands between (`guard`), which also ends daemons that left those groups.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 from notebook_agents.core.executors import Job, JobEnd
 from notebook_agents.core.spawn import Supervisor
@@ -21,6 +23,8 @@ MODULE = "notebook_agents.tasks.child"
 TAIL_BYTES = 4000
 """Of a child's log that are kept."""
 _LINE_BYTES = 1 << 20
+_IS_GUARDED = sys.platform == "linux"
+_GUARD = (sys.executable, "-I", "-S", str(Path(__file__).with_name("guard.py")))
 
 
 class Child:
@@ -36,6 +40,7 @@ class Child:
         """Run it to its end; when the awaiting task is cancelled it is killed."""
         supervisor = Supervisor()
         process = self._process = await asyncio.create_subprocess_exec(
+            *(_GUARD if _IS_GUARDED else ()),
             *(sys.executable, "-m", MODULE, self._job.folder),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
@@ -75,7 +80,10 @@ class Child:
         process = self._process
         if process is not None and process.returncode is None:
             with suppress(ProcessLookupError):
-                if number == signal.SIGKILL:
+                if number == signal.SIGKILL and _IS_GUARDED:
+                    process.send_signal(signal.SIGUSR1)
+                    process.send_signal(signal.SIGCONT)  # a cell may have stopped it
+                elif number == signal.SIGKILL:
                     os.killpg(process.pid, number)
                 else:
                     process.send_signal(number)
