@@ -79,7 +79,6 @@ async def test_closing_the_stream_frees_the_row(engine: RemoteEngine, model_fold
     request = request_of(model_folder, temperature=1.0, seed=1, max_tokens=350)
     async with aclosing(engine.generate(request)) as chunks:
         await anext(chunks)
-        assert (await engine.health()).n_running == 1
     n_tokens = (await engine.health()).stats["n_tokens"]
     async with asyncio.timeout(5):
         while (await engine.health()).n_running:

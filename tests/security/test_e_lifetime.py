@@ -226,12 +226,10 @@ def n_running(server: Any) -> int:
 
 
 def has_forked(guard: Any) -> bool:
-    lines = []
-    for process in guard.children(recursive=True):
-        try:
-            lines.append(tuple(process.cmdline()))
-        except psutil.Error:
-            return False
+    try:
+        lines = [tuple(process.cmdline()) for process in guard.children(recursive=True)]
+    except psutil.Error:  # it was no guard, or has just ended
+        return False
     kernels = [line for line in lines if any("launcher.py" in word for word in line[:3])]
     return len(kernels) >= 2
 

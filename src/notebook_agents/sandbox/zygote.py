@@ -23,6 +23,7 @@ import random
 import signal
 import socket
 import sys
+import time
 import traceback
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ PRELOADED = (
     *("numpy", "numpy.random", "pandas", "duckdb"),
 )
 REQUEST_BYTES = 64 * 1024
+BEGIN_SECONDS = 5.0
 READY = b"ready"
 NS_GET_USERNS = 0xB701
 NAMESPACES = {"cgroup": 0x2000000, "ipc": 0x8000000, "uts": 0x4000000, "net": 0x40000000}
@@ -129,9 +131,13 @@ def enter(request: dict[str, Any], control: socket.socket, launcher: str) -> int
 
 
 def read_environment(place: Path) -> dict[str, str]:
-    """The environment that the sandbox gives to its programs."""
-    parts = (place / "environ").read_bytes().split(b"\0")
-    pairs = (part.decode().partition("=") for part in parts if part)
+    """The environment that the sandbox gives to its programs; it is there once one has begun."""
+    give_up = time.monotonic() + BEGIN_SECONDS
+    while b"PATH=" not in (content := (place / "environ").read_bytes()):
+        if time.monotonic() > give_up:
+            raise TimeoutError("the sandbox did not begin its program")
+        time.sleep(0.001)
+    pairs = (part.decode().partition("=") for part in content.split(b"\0") if part)
     return {name: value for name, _, value in pairs}
 
 
