@@ -99,38 +99,47 @@ def until(condition: Callable[[], bool], timeout_s: float = 10.0) -> bool:
     return True
 
 
-def end_in_time(bench: Bench, programs: dict[str, str]) -> None:
-    """Each program is stopped within a second after its time; the next call works."""
+def late_or_else(bench: Bench, programs: dict[str, str]) -> list[str]:
+    """Which of the programs are not stopped within a second after their time, as they must be."""
+    wrong = []
     for name, code in programs.items():
         bench.run("1")
         started = time.monotonic()
         outcome = bench.run(code, timeout_s=TIMEOUT_SECONDS)
-        assert time.monotonic() - started <= TIMEOUT_SECONDS + 1 + SLACK_SECONDS, name
+        is_late = time.monotonic() - started > TIMEOUT_SECONDS + 1 + SLACK_SECONDS
         is_refused = name == "child" and outcome.error_name == "PermissionError"
-        assert outcome.reason == "TIMEOUT" or is_refused, name
-    assert bench.run("6 * 7").output == "42\n"
+        if is_late or not (outcome.reason == "TIMEOUT" or is_refused):
+            wrong.append(f"{name}: {outcome.reason}")
+    return wrong
 
 
 @every_backend
 def test_e09_what_can_be_interrupted_ends_and_the_kernel_is_kept(bench: Bench) -> None:
     bench.run("x = 41")
-    end_in_time(bench, E09)
+    assert late_or_else(bench, E09) == []
+    assert bench.run("6 * 7").output == "42\n"
     assert bench.run("x + 1").output == "42\n"
 
 
 @every_backend
 def test_e10_what_ignores_interrupts_is_killed(bench: Bench) -> None:
-    end_in_time(bench, E10 if bench.backend == "auto" else {"block": E10["block"]})
+    programs = E10 if bench.backend == "auto" else {"block": E10["block"]}
+    assert late_or_else(bench, programs) == []
+    assert bench.run("6 * 7").output == "42\n"
 
 
 @every_backend
 def test_e11_native_code_that_does_not_look_for_signals_ends(bench: Bench) -> None:
-    end_in_time(bench, E11 if bench.backend == "auto" else {"native": E11["native"]})
+    programs = E11 if bench.backend == "auto" else {"native": E11["native"]}
+    assert late_or_else(bench, programs) == []
+    assert bench.run("6 * 7").output == "42\n"
 
 
 @every_backend
 def test_e12_what_waits_in_a_loop_of_its_own_ends(bench: Bench) -> None:
-    end_in_time(bench, E12 if bench.backend == "auto" else {"await": E12["await"]})
+    programs = E12 if bench.backend == "auto" else {"await": E12["await"]}
+    assert late_or_else(bench, programs) == []
+    assert bench.run("6 * 7").output == "42\n"
 
 
 @pytest.mark.parametrize("backend", [AUTO])

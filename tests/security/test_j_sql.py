@@ -235,7 +235,7 @@ def test_j03_no_setting_changes(root: Path, sql: str) -> None:
 
 @pytest.mark.parametrize("sql", MORE_THAN_ONE)
 def test_j04_one_statement_that_only_reads(root: Path, sql: str) -> None:
-    refused(root, sql)
+    assert refused(root, sql) in {"SqlDenied", "SqlFailed"}
 
 
 def test_j05_no_variable_of_the_process_is_a_table(root: Path) -> None:
@@ -374,7 +374,7 @@ async def _shown(analytics: EventAnalytics, sql: str) -> str:
 
 @pytest.mark.parametrize("sql", OUTSIDE_DATABASES)
 def test_j13_no_address_of_a_database_is_taken_from_a_query(root: Path, sql: str) -> None:
-    refused(root, sql)
+    assert refused(root, sql) in {"SqlDenied", "SqlFailed"}
 
 
 def test_j13_the_tool_has_no_argument_for_one(registry: Registry) -> None:
