@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib.metadata
 import inspect
 import os
@@ -29,7 +30,6 @@ REQUIRE_ALL = "NOTEBOOK_AGENTS_TEST_REQUIRE_ALL"
 MAY_BLOCK = {
     # Sync by design: the product calls these on threads or before its loop works.
     "notebook_agents/build.py": {"build_core"},
-    "notebook_agents_server/app.py": {"_link_jupyter_server_extension", "initialize"},
     "notebook_agents/eventlog/reader.py": {"read_events"},
     "notebook_agents/relay/redis.py": {"__init__"},
     "notebook_agents/store/store.py": {"open"},
@@ -53,6 +53,25 @@ def pytest_report_header() -> str:
     names = ("jupyter_server", "ipykernel", "tornado", "duckdb", "sqlalchemy", "torch", "pydantic")
     versions = [f"{name} {importlib.metadata.version(name)}" for name in names]
     return "versions: " + ", ".join(versions)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what needs a GPU where there is none, in CI too."""
+    wanting = [item for item in items if item.get_closest_marker("gpu")]
+    if wanting and not _has_gpu():
+        items[:] = [item for item in items if item not in wanting]
+        config.hook.pytest_deselected(items=wanting)
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage less often: there is a great deal in memory that is none."""
+    gc.set_threshold(100_000, 20, 50)
+
+
+def _has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -85,17 +104,16 @@ def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: Any) -> ob
     return value
 
 
-@pytest.fixture(autouse=True)
-def no_blocking_call_on_the_loop(request: pytest.FixtureRequest) -> Iterator[None]:
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
     """Fail an async test in which our own code blocks the event loop."""
-    if not inspect.iscoroutinefunction(getattr(request, "function", None)):
-        yield
-        return
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return (yield)
     with blockbuster_ctx(["notebook_agents", "notebook_agents_server"]) as detector:
         for function in detector.functions.values():
             for file, names in MAY_BLOCK.items():
                 function.can_block_in(file, names)
-        yield
+        return (yield)
 
 
 def _is_open(port: int) -> bool:
@@ -139,6 +157,11 @@ def core(engine: ScriptedEngine, tmp_path: Path) -> Core:
 @pytest.fixture
 def settings() -> dict[str, Any]:
     return {}
+
+
+@pytest.fixture
+def jp_nbconvert_templates() -> None:
+    """No copy of nbconvert's templates for each server: nobody asks for them here."""
 
 
 @pytest.fixture

@@ -20,14 +20,23 @@ from jupyter_server.extension.application import ExtensionApp
 from traitlets import TraitError, Unicode, default
 from traitlets.config import Application
 
+import notebook_agents.build  # noqa: F401 - settings would import it on the event loop
 from notebook_agents.core.redaction import RedactingFilter
 from notebook_agents_server.activity import Activity
-from notebook_agents_server.authorizer import HUB_USER_ENV, is_hub_service, serve_the_hub
+from notebook_agents_server.authorizer import serve_the_hub
 from notebook_agents_server.base import VERSION, Services
+from notebook_agents_server.command import (
+    ALIASES,
+    DEFAULT_PORT,
+    DESCRIPTION,
+    EXAMPLES,
+    SUBCOMMANDS,
+)
 from notebook_agents_server.config import ServerSettings
-from notebook_agents_server.doctor_app import DoctorApp
+from notebook_agents_server.hub import HUB_USER_ENV, is_hub_service
 from notebook_agents_server.identity import Gatekeeper, ensure_owner
 from notebook_agents_server.kernels import (
+    BUDGET_ENV,
     DATABASE_ENV,
     HOME_ENV,
     OUTBOUND_ENV,
@@ -37,7 +46,6 @@ from notebook_agents_server.kernels import (
     equip_kernels,
     way_to,
 )
-from notebook_agents_server.keys import KeysApp
 from notebook_agents_server.limits import build_limiter
 from notebook_agents_server.machine import Machine
 from notebook_agents_server.mounts import mounted
@@ -45,9 +53,8 @@ from notebook_agents_server.oauth import OAuthLogin
 from notebook_agents_server.passwords import Argon2Hasher
 from notebook_agents_server.samples import Sampler
 from notebook_agents_server.signing import Keyring
-from notebook_agents_server.tasks_app import TasksApp
 from notebook_agents_server.tokens import Tokens
-from notebook_agents_server.users_app import UsersApp
+from notebook_agents_server.ui.page import PAGE_AT
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
@@ -55,22 +62,7 @@ if TYPE_CHECKING:
     from notebook_agents.build import BuildConfig
     from notebook_agents.core.core import Core
 
-DEFAULT_PORT = 8000
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-DESCRIPTION = """\
-AI agents in a Jupyter server: REST and WebSocket APIs, inference, tools, analytics.
-
-Without a subcommand it starts a server, on port 8000 unless --port says otherwise."""
-EXAMPLES = """\
-jupyter agents                        a server on http://127.0.0.1:8000
-jupyter agents --port 9000            on another port
-jupyter agents keys create ci         print a new API key of the owner
-jupyter agents users create ann a@b.c open an account and ask for its password
-jupyter agents tasks list             what runs by itself, and when
-jupyter agents doctor                 which levels of the sandbox this machine enforces
-
-The owner's first password is in the file that the log names; Jupyter's token opens the APIs too.
-"""
 NOT_ALONE = (
     "agent_c_open needs a server that `jupyter agents` started and that only this machine reaches:"
     " leave ServerApp.ip at 127.0.0.1 and ServerApp.allow_remote_access off"
@@ -85,20 +77,9 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
     name = "notebook_agents"
     description = DESCRIPTION
     examples = EXAMPLES
-    aliases = {  # noqa: RUF012 - declared as an instance variable by traitlets
-        **ExtensionApp.aliases,
-        "ip": "ServerApp.ip",
-        "port": "ServerApp.port",
-        "home": "NotebookAgentsApp.home",
-        "sandbox-level": "NotebookAgentsApp.sandbox_level",
-    }
+    aliases = ALIASES
     version = Unicode(VERSION)
-    subcommands = {  # noqa: RUF012 - declared as an instance variable by traitlets
-        "keys": (KeysApp, "Make, list and revoke API keys; replace the signing key."),
-        "users": (UsersApp, "Open, list, block and promote accounts."),
-        "tasks": (TasksApp, "Make, run and schedule tasks."),
-        "doctor": (DoctorApp, "Say what this machine can enforce, and what is missing."),
-    }
+    subcommands = SUBCOMMANDS
     extension_url = "/notebook-agents/tektra/v1/health"
     load_other_extensions = True
 
@@ -241,9 +222,12 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
             await self._open(services, core, keyring, serverapp)
         except BaseException:
             services.core = services.gatekeeper = None
+            services.meters.withdraw()
             await core.aclose()
             raise
         self.log.info("notebook-agents is ready; its data is in %s", config.home)
+        dashboard = serverapp.connection_url.rstrip("/") + PAGE_AT
+        self.log.info("the dashboard of what its agents do is at %s", dashboard)
 
     async def _open(
         self, services: Services, core: Core, keyring: Keyring, serverapp: ServerApp
@@ -271,9 +255,17 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
         core.executions.lead_kernels(KernelLead(kernel_tokens, environment))
         services.core = core
         services.meters.publish()
+        self._watch(services, core, serverapp, owner_id=services.gatekeeper.owner_actor.user_id)
+
+    def _watch(
+        self, services: Services, core: Core, serverapp: ServerApp, *, owner_id: str
+    ) -> None:
+        """Look at the machine, the requests, the credentials and the work, as long as it runs."""
         # A machine of its own, so that what it reads covers the time between two samples.
-        sampler = Sampler(core, Machine(config.home), interval_s=self.sample_interval_s)
+        machine = Machine(Path(self.home))
+        sampler = Sampler(core, machine, interval_s=self.sample_interval_s, owner_id=owner_id)
         core.spawn(sampler.run(), name="sampling the machine")
+        core.spawn(services.requests.work(core), name="recording requests")
         core.spawn(services.guests.look_on(core, self.heartbeat_s), name="checking credentials")
         self.activity = Activity(
             core,
@@ -300,8 +292,9 @@ class NotebookAgentsApp(ServerSettings, ExtensionApp):
                     handler.removeFilter(self._log_filter)
             self.activity = None
             self.services.obstacle = "the server is stopping"
-            self.services.close_sockets()
+            self.services.close_sockets(core)
             self.services.meters.withdraw()
+            self.services.requests.flush(core)
             await core.aclose()
             await self.services.limiter.aclose()
 
@@ -315,6 +308,8 @@ def _told_to_kernels(config: BuildConfig, serverapp: ServerApp) -> dict[str, str
     told = {HOME_ENV: str(config.home), **way_to(serverapp)}
     if config.database_url:
         told[DATABASE_ENV] = config.database_url
+    if config.budget_usd_per_day is not None:
+        told[BUDGET_ENV] = str(config.budget_usd_per_day)
     if opened := config.outbound.written():
         told[OUTBOUND_ENV] = opened
     return told
@@ -331,16 +326,9 @@ def _handlers_of(*logs: Any) -> set[logging.Handler]:
     return found
 
 
-def main(argv: list[str] | None = None) -> None:
-    """The command ``jupyter agents``."""
-    try:
-        try:
-            NotebookAgentsApp.launch_instance(argv)  # type: ignore[no-untyped-call]
-        finally:
-            sys.stdout.flush()
-    except BrokenPipeError:  # whoever read what we print, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+def serve(argv: list[str] | None = None) -> None:
+    """Start a server that lives until it is stopped; code 1 when it could not start."""
+    NotebookAgentsApp.launch_instance(argv)  # type: ignore[no-untyped-call]
     app = getattr(Application.instance(), "starter_app", None)
     if isinstance(app, NotebookAgentsApp) and app.failure:
         sys.exit(1)

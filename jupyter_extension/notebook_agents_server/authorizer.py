@@ -19,17 +19,12 @@ from jupyter_server.services.api.handlers import (
     IdentityHandler,
 )
 
+from notebook_agents_server.hub import HUB_PREFIX_ENV, HUB_URL_ENV
+
 if TYPE_CHECKING:
     from jupyter_server.auth.identity import User
     from jupyter_server.base.handlers import JupyterHandler
     from jupyter_server.serverapp import ServerApp
-
-HUB_PREFIX_ENV = "JUPYTERHUB_SERVICE_PREFIX"
-"""A Hub sets it for the servers it starts."""
-HUB_URL_ENV = "JUPYTERHUB_SERVICE_URL"
-HUB_USER_ENV = "JUPYTERHUB_USER"
-"""A Hub says here whose server it started; a service is nobody's."""
-
 
 LOOKS = (APIVersionHandler, APIStatusHandler, APISpecHandler, IdentityHandler)
 """All of Jupyter's that people may ask; others call themselves ``api`` too and tell of files."""
@@ -47,11 +42,6 @@ class OwnResourcesOnly(Authorizer):
     ) -> bool:
         """Whether it is no more than a look at ``/api`` or ``/api/status``."""
         return (action, resource) == ("read", "api") and isinstance(handler, LOOKS)
-
-
-def is_hub_service() -> bool:
-    """Whether a JupyterHub started this server for everybody, and not for one user."""
-    return bool(os.environ.get(HUB_PREFIX_ENV)) and not os.environ.get(HUB_USER_ENV)
 
 
 def serve_the_hub(serverapp: ServerApp) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import re
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from importlib.metadata import version
@@ -28,6 +29,7 @@ from notebook_agents_server.failures import NUL_REFUSED, Dialect, error_of_code,
 from notebook_agents_server.machine import MachineReading
 from notebook_agents_server.openness import require_open
 from notebook_agents_server.services import Services
+from notebook_agents_server.stream_figures import TRANSPORTS, Reason, StreamFigures
 
 if TYPE_CHECKING:
     from notebook_agents.core.runs import Run
@@ -77,11 +79,8 @@ class BaseHandler(Door):
 
     request_headers: ClassVar[str] = "Authorization, Content-Type, Last-Event-ID, X-Request-ID"
     """What a page of another origin may send."""
-    endpoint: ClassVar[str] = ""
-    """The path as its document writes it, where Prometheus is told of requests; else empty."""
 
     _refusal: Exception | None = None
-    _n_read: int = 0
     _stream_task: asyncio.Task[Exception | None] | None = None
     _eviction: Exception | None = None
 
@@ -128,11 +127,11 @@ class BaseHandler(Door):
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         """Collect the body; what is refused or too large is not kept."""
-        self._n_read += len(chunk)
+        self.n_read += len(chunk)
         limit = self.services.max_body_bytes
         if self.is_public:
             limit = min(limit, PUBLIC_BODY_BYTES)
-        if self._n_read > limit and self._refusal is None:
+        if self.n_read > limit and self._refusal is None:
             self._refusal = HTTPError(413, log_message=f"the body is larger than {limit} bytes")
         if self._refusal is None:
             self._chunks.append(chunk)
@@ -235,7 +234,9 @@ class BaseHandler(Door):
         do not cut a stream that is silent for long.
         """
         self.set_header("Content-Type", content_type)
-        pump = self.core.spawn(self._pump(chunks), name=f"stream of {self.request_id}")
+        transport = TRANSPORTS.get(content_type.partition(";")[0])
+        figures = StreamFigures(transport or "ndjson")
+        pump = self.core.spawn(self._pump(chunks, figures), name=f"stream of {self.request_id}")
         self._stream_task = pump
         every_s = self.services.heartbeat_s if sign_of_life else None
         if self._actor is not None:
@@ -249,6 +250,8 @@ class BaseHandler(Door):
             pump.cancel()
             self.services.guests.dismiss(self)
         error = self._eviction if pump.cancelled() else pump.result()
+        if transport is not None and (self._headers_written or error is None):
+            self._tell_end(figures, self._end_of(pump))
         if error is None or isinstance(error, StreamClosedError):
             return
         if not self._headers_written:
@@ -262,21 +265,29 @@ class BaseHandler(Door):
         if self._stream_task is not None:
             self._stream_task.cancel()
 
-    async def _pump(self, chunks: AsyncGenerator[bytes, None]) -> Exception | None:
+    def _tell_end(self, figures: StreamFigures, reason: Reason) -> None:
+        self.tell_of_stream(figures.closed(self.route, reason, is_resumed=self.is_resuming))
+
+    def _end_of(self, pump: asyncio.Task[Exception | None]) -> Reason:
+        if pump.cancelled():
+            return "client_gone" if self._eviction is None else "refused"
+        if isinstance(pump.result(), StreamClosedError):
+            return "client_gone"
+        return "finished" if pump.result() is None else "server"
+
+    async def _pump(
+        self, chunks: AsyncGenerator[bytes, None], figures: StreamFigures
+    ) -> Exception | None:
         try:
             async with aclosing(chunks):
                 async for chunk in chunks:
+                    since = time.monotonic()
                     self.write(chunk)
                     await self.flush()
+                    figures.sent(since)
         except Exception as error:  # noqa: BLE001 - whoever started the stream answers with it
             return error
         return None
-
-    def on_finish(self) -> None:
-        """Count the request."""
-        super().on_finish()
-        if self.endpoint:
-            self.services.meters.count(str(self.request.method), self.endpoint, self.dialect.name)
 
     def on_connection_close(self) -> None:
         """End the stream of a client that went away."""

@@ -1,7 +1,8 @@
 """Every setting of the server, and its conversion to the core's BuildConfig.
 
 Set them as ``--NotebookAgentsApp.<name>=…`` or ``c.NotebookAgentsApp.<name> = …``. A setting that
-a BuildConfig has too has the same name and the same default there.
+a BuildConfig has too has the same name and the same default there. What is needed to work, and
+not to read or show settings, is imported by whoever needs it, so that help is there at once.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import os
 import re
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from traitlets import (
     Bool,
@@ -26,29 +27,25 @@ from traitlets import (
     validate,
 )
 
-from notebook_agents.build import (
-    BuildConfig,
-    OutboundConfig,
-    build_core,
-    check_providers,
-    default_dask_scheduler,
-    default_database_url,
-    default_home,
-    default_redis_url,
-    default_webhook_allow_private,
-)
 from notebook_agents.core.errors import InvalidRequest
 from notebook_agents.core.models import BUNDLED_MODEL
-from notebook_agents_server.authorizer import HUB_PREFIX_ENV
-from notebook_agents_server.kernels import OAUTH_SECRET_ENV
-from notebook_agents_server.limits import Policy
+from notebook_agents.core.web import OutboundConfig
+from notebook_agents_server.dialects import NAMES
+from notebook_agents_server.event_settings import EventSettings
+from notebook_agents_server.hub import HUB_PREFIX_ENV
 from notebook_agents_server.list_trait import Listing
-from notebook_agents_server.mounts import DIALECT_NAMES, LIMITS
-from notebook_agents_server.oauth import GOOGLE, OAuthSettings
+from notebook_agents_server.oauth_settings import ProviderSettings
 from notebook_agents_server.sandbox_settings import SandboxSettings
 
+if TYPE_CHECKING:
+    from collections.abc import Callable as Function
 
-class ServerSettings(SandboxSettings):
+    from notebook_agents.build import BuildConfig
+    from notebook_agents.core.core import Core
+    from notebook_agents_server.limits import Policy
+
+
+class ServerSettings(EventSettings, ProviderSettings, SandboxSettings):
     """The traits of `NotebookAgentsApp`."""
 
     home = Unicode(
@@ -105,6 +102,14 @@ class ServerSettings(SandboxSettings):
         extra `providers`. Default: those whose key is in the environment.""",
     ).tag(config=True)
 
+    budget_usd_per_day = Float(
+        None,
+        allow_none=True,
+        min=0.0,
+        help="""US dollars that everybody who has not set another budget may spend in a day (UTC)
+        before their runs warn them; stops nothing. None warns nobody.
+        Default: the environment's NOTEBOOK_AGENTS_BUDGET_USD_PER_DAY.""",
+    ).tag(config=True)
     price_catalogue = Unicode(
         help="""TOML file of GPU types and prices for the optimization of workloads; empty is
         `price_catalogue.toml` in `home`, and without one the shipped list.""",
@@ -191,8 +196,8 @@ class ServerSettings(SandboxSettings):
         64 << 20, min=0, help="What a conversation may exchange with them in an hour, in bytes."
     ).tag(config=True)
     root_dialects = Listing(
-        Enum(DIALECT_NAMES),
-        default_value=list(DIALECT_NAMES),
+        Enum(NAMES),
+        default_value=list(NAMES),
         help="APIs whose documented paths also work directly below the server's base URL.",
     ).tag(config=True)
     token_lifetime_s = Int(
@@ -202,21 +207,6 @@ class ServerSettings(SandboxSettings):
         30 * 24 * 3600,
         min=60,
         help="How long a login can be renewed with its refresh tokens, in seconds.",
-    ).tag(config=True)
-    oauth_issuer = Unicode(
-        GOOGLE, help="The OpenID provider of Netra's Google login, as its tokens name it."
-    ).tag(config=True)
-    oauth_client_id = Unicode(
-        help="This server's name at `oauth_issuer`; empty switches that login off.",
-    ).tag(config=True)
-    oauth_client_secret = Unicode(
-        help="""Its secret there.
-        Default: the environment's NOTEBOOK_AGENTS_OAUTH_CLIENT_SECRET.""",
-    ).tag(config=True)
-    oauth_redirects = Listing(
-        Unicode(),
-        help="""Addresses of other origins to which `oauth_issuer` may send people back, whole and
-        exact; those at this server may always be used.""",
     ).tag(config=True)
     registration = Bool(
         help="""Whether strangers may open accounts with `POST /api/auth/register`.
@@ -271,27 +261,50 @@ class ServerSettings(SandboxSettings):
         config=True
     )
     core_factory = Callable(
-        build_core, help="Makes the core from a BuildConfig and a password hasher."
+        help="""Makes the core from a BuildConfig and a password hasher.
+        Default: `notebook_agents.build.build_core`."""
     ).tag(config=True)
+
+    @default("core_factory")
+    def _default_core_factory(self) -> Function[..., Core]:
+        from notebook_agents.build import build_core
+
+        return build_core
 
     @default("home")
     def _default_home(self) -> str:
+        from notebook_agents.build import default_home
+
         return str(default_home())
 
     @default("database_url")
     def _default_database_url(self) -> str:
+        from notebook_agents.build import default_database_url
+
         return default_database_url()
+
+    @default("budget_usd_per_day")
+    def _default_budget(self) -> float | None:
+        from notebook_agents.build import default_budget
+
+        return default_budget()
 
     @default("dask_scheduler")
     def _default_dask_scheduler(self) -> str:
+        from notebook_agents.build import default_dask_scheduler
+
         return default_dask_scheduler()
 
     @default("redis_url")
     def _default_redis_url(self) -> str:
+        from notebook_agents.build import default_redis_url
+
         return default_redis_url()
 
     @default("webhook_allow_private")
     def _default_webhook_allow_private(self) -> bool:
+        from notebook_agents.build import default_webhook_allow_private
+
         return default_webhook_allow_private()
 
     @default("password_login")
@@ -300,6 +313,9 @@ class ServerSettings(SandboxSettings):
 
     @validate("rate_limits")
     def _known_limits(self, proposal: Bunch) -> dict[str, str]:
+        from notebook_agents_server.limits import Policy
+        from notebook_agents_server.mounts import LIMITS
+
         try:
             Policy.read(LIMITS, proposal.value)
         except ValueError as error:
@@ -310,6 +326,8 @@ class ServerSettings(SandboxSettings):
     def _meaningful(self, proposal: Bunch) -> list[str] | None:
         if proposal.value is None:
             return None
+        from notebook_agents.build import check_providers
+
         try:
             check_providers(proposal.value)
         except InvalidRequest as error:
@@ -328,11 +346,10 @@ class ServerSettings(SandboxSettings):
 
     def rate_policy(self) -> Policy:
         """How often somebody may ask."""
-        return Policy.read(LIMITS, self.rate_limits) if self.rate_limiting else Policy()
+        from notebook_agents_server.limits import Policy
+        from notebook_agents_server.mounts import LIMITS
 
-    @default("oauth_client_secret")
-    def _default_oauth_client_secret(self) -> str:
-        return os.environ.get(OAUTH_SECRET_ENV, "")
+        return Policy.read(LIMITS, self.rate_limits) if self.rate_limiting else Policy()
 
     @default("registration")
     def _default_registration(self) -> bool:
@@ -344,6 +361,8 @@ class ServerSettings(SandboxSettings):
 
     def build_config(self) -> BuildConfig:
         """What the core needs of all this, frozen."""
+        from notebook_agents.build import BuildConfig
+
         given: dict[str, Any] = {"home": Path(self.home).expanduser().absolute()}
         same = {field.name for field in fields(BuildConfig)} & set(self.trait_names())
         for name in same - given.keys():
@@ -360,12 +379,3 @@ class ServerSettings(SandboxSettings):
         if folder := self.task_folder or self.root_folder():
             given["task_folder"] = str(Path(folder).expanduser().absolute())
         return BuildConfig(**given)
-
-    def oauth_settings(self) -> OAuthSettings:
-        """What the login with an OpenID provider needs of all this."""
-        return OAuthSettings(
-            issuer=self.oauth_issuer,
-            client_id=self.oauth_client_id,
-            client_secret=self.oauth_client_secret,
-            redirects=tuple(self.oauth_redirects),
-        )

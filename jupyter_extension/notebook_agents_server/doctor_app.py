@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_core.application import JupyterApp
 from traitlets import Bool
 
-from notebook_agents.build import sandbox_reports
+from notebook_agents.core.errors import InvalidRequest
 from notebook_agents_server.config import ServerSettings
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Say which levels of the sandbox this machine enforces, with which mechanism, and what is missing.
 
-Every mechanism is tried as the server would use it. The exit code is 0 when the level of
-`sandbox_level` can be enforced, else 1.
+Every mechanism is tried as the server would use it. A collector of telemetry is asked once,
+where one is named. The exit code is 0 when the level of `sandbox_level` can be enforced, else 1.
 """
 NOT_A_SANDBOX = "process isolation, not a sandbox"
 ROOT = (
@@ -53,11 +53,26 @@ class DoctorApp(ServerSettings, JupyterApp):
 
     def start(self) -> None:
         """Try everything and print what came of it."""
+        from notebook_agents.build import sandbox_reports
+
         reports = sandbox_reports(self.build_config())
-        lines = [json.dumps(self._document(reports), indent=2)] if self.as_json else told(reports)
+        telemetry = self._telemetry()
+        document = {**self._document(reports), "telemetry": telemetry or None}
+        lines = [*told(reports), *(["", f"telemetry: the collector {telemetry}"] * bool(telemetry))]
+        if self.as_json:
+            lines = [json.dumps(document, indent=2)]
         sys.stdout.write("\n".join(lines) + "\n")
         wanted = next(report for report in reports if report.level == self.sandbox_level)
         sys.exit(0 if wanted.is_available else 1)
+
+    def _telemetry(self) -> str:
+        """What came of asking the collector; empty where there is none."""
+        from notebook_agents.build import collector_words
+
+        try:
+            return collector_words(self.otel_endpoint)
+        except InvalidRequest as error:
+            return f"cannot be told: {error.message}"
 
     def _document(self, reports: Sequence[LevelReport]) -> dict[str, Any]:
         return {

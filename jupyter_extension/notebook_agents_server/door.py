@@ -16,8 +16,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tornado.iostream import StreamClosedError
-from tornado.web import HTTPError, RequestHandler
+from tornado.web import HTTPError
 
+from notebook_agents.core.activity import RequestKind
 from notebook_agents.core.errors import (
     EngineUnavailable,
     NotAuthenticated,
@@ -26,15 +27,18 @@ from notebook_agents.core.errors import (
     NotPermitted,
 )
 from notebook_agents.core.ids import new_id
+from notebook_agents.core.journal import Source
 from notebook_agents_server.access_log import clipped, write_line
 from notebook_agents_server.downloads import attachment
 from notebook_agents_server.failures import PLAIN, Dialect, Failure, translate, without_secrets
 from notebook_agents_server.hosts import require_known_host
 from notebook_agents_server.identity import KERNEL_CREDENTIAL, OUR_PREFIXES, acting_through
 from notebook_agents_server.limits import AUTHENTICATION, GENERAL, Caller, Standing
+from notebook_agents_server.traffic import Counted
 
 if TYPE_CHECKING:
     from notebook_agents.core.core import Core
+    from notebook_agents.core.observation_events import StreamClosed
     from notebook_agents.core.users import Actor
     from notebook_agents_server.identity import Gatekeeper
     from notebook_agents_server.services import Services
@@ -44,6 +48,10 @@ ACTIVITY_SETTING = "notebook_agents_last_activity"
 """Jupyter takes any setting with such a name as a sign of life and delays its idle shutdown."""
 LOOKING = frozenset({"GET", "HEAD", "OPTIONS"})
 """Verbs that change nothing."""
+COUNTED = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""Verbs of requests that are counted; any other is a stranger's text."""
+OTHER = "other"
+"""The route of what has no path of its own, such as all that nothing is at."""
 HEADERS: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
@@ -69,7 +77,7 @@ _ID_PREFIX = re.compile(r"^[a-z]+[_-]")
 _log = logging.getLogger(__name__)
 
 
-class Door(RequestHandler):
+class Door(Counted):
     """What every handler of ours shares."""
 
     dialect: ClassVar[Dialect] = PLAIN
@@ -82,6 +90,9 @@ class Door(RequestHandler):
     A route that starts runs or tools says ``run``, one for administrators ``admin``."""
     is_activity: ClassVar[bool] = True
     """Whether a request counts as use of the server."""
+    endpoint: ClassVar[str] = ""
+    """The path as its document writes it, where requests are counted by a name that its pattern
+    does not give."""
     limit_group: ClassVar[str] = GENERAL
     """The group of its dialect's rate limits; what is public counts in no general group."""
     limit_groups: ClassVar[Mapping[str, str]] = {}
@@ -284,6 +295,37 @@ class Door(RequestHandler):
     def check_host(self) -> None:
         """Refuse foreign Host names (DNS rebinding)."""
         require_known_host(self.request.host, self.services.allow_hosts, self.settings)
+
+    def on_finish(self) -> None:
+        """Count the request."""
+        super().on_finish()
+        if self.request.method in COUNTED:
+            kind = RequestKind(
+                dialect=self.dialect.name,
+                method=str(self.request.method),
+                route=self.route,
+                status=self.get_status(),
+            )
+            who = self._visitor.user_id if self._visitor is not None else ""
+            took_ms, bodies = 1000 * self.request.request_time(), (self.n_read, self.n_sent)
+            self.services.requests.note(who, kind, took_ms, bodies)
+
+    @property
+    def is_resuming(self) -> bool:
+        """Whether the client has been here before and says how far it has read."""
+        last_id = self.request.headers.get("Last-Event-ID", "")
+        return bool(last_id or self.get_query_argument("after", ""))
+
+    def tell_of_stream(self, body: StreamClosed, core: Core | None = None) -> None:
+        """Tell the event log that a stream of whoever came in has ended."""
+        if (core := core or self.services.core) is not None:
+            who = self._visitor.user_id if self._visitor is not None else ""
+            core.observations.keep(body, Source(user_id=who, dialect=self.dialect.name))
+
+    @property
+    def route(self) -> str:
+        """The pattern of its path, for counting."""
+        return self.endpoint or self.services.routes.get(type(self), OTHER)
 
     # -- headers and errors --------------------------------------------------------------------
 

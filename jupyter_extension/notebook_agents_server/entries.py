@@ -157,19 +157,20 @@ def _verbs_of(routes: Sequence[Route]) -> Iterator[tuple[Template, str, type[Doo
             continue
         if getattr(handler, "is_internal", False):  # what pages load is no part of the API
             continue
-        for verb in _verbs(handler):
-            for template in templates(pattern, _names(pattern, handler, verb)):
+        for verb in verbs_of(handler):
+            for template in templates(pattern, group_names(pattern, handler, verb)):
                 yield template, verb, handler
 
 
-def _verbs(handler: type[Door]) -> list[str]:
+def verbs_of(handler: type[Door]) -> list[str]:
+    """The verbs that it offers, in lower case."""
     if issubclass(handler, BaseSocket):
         return ["get"]
     missing = {verb: getattr(BaseHandler, verb) for verb in DESCRIBED_VERBS}
     return [verb for verb in DESCRIBED_VERBS if getattr(handler, verb) is not missing[verb]]
 
 
-def _names(pattern: str, handler: type[Door], verb: str) -> list[str]:
+def group_names(pattern: str, handler: type[Door], verb: str) -> list[str]:
     """How a verb calls the groups of its path."""
     told: Conversation | None = getattr(handler, "conversation", None)
     if issubclass(handler, BaseSocket):

@@ -5,7 +5,7 @@ Jupyter's own token (or that of a Hub). Jupyter's token proves "owner", not a pe
 the owner's account, and so does the Hub's user whose server this is. Any other user of the Hub acts
 as the local account of the same name, without admin rights, and never as the owner's.
 Only explicit credentials count: these doors neither read nor write cookies, so no other site can
-make a browser act here.
+make a browser act here. The dashboard's page is the one exception; see `ui.session`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,10 @@ import logging
 import os
 import re
 import secrets
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from jupyter_server.auth.identity import IdentityProvider
 
 from notebook_agents.core.account_rules import HUB_DOMAIN
 from notebook_agents.core.api_keys import KEY_CREDENTIAL, KEY_PREFIX
@@ -40,6 +38,7 @@ from notebook_agents_server.signing import write_secret
 from notebook_agents_server.tokens import REFRESH, REFUSED
 
 if TYPE_CHECKING:
+    from jupyter_server.auth.identity import IdentityProvider
     from tornado.web import RequestHandler
 
     from notebook_agents.core.api_keys import ApiKeys
@@ -57,6 +56,10 @@ JWT_PREFIX = "eyJ"
 """How the base64 of a JWT's header begins."""
 OUR_PREFIXES = (KEY_PREFIX, KERNEL_TOKEN_PREFIX, JWT_PREFIX)
 """What our own credentials begin with; they do not belong into the address of a request."""
+NO_LOGIN = (
+    "this server lets everybody in without a login, so it cannot tell whose runs to show; start it"
+    " with a token or a password, or use `%agent dashboard` in a notebook"
+)
 _JWT_SHAPE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
 _log = logging.getLogger(__name__)
 
@@ -101,6 +104,21 @@ class Gatekeeper:
         if _JWT_SHAPE.fullmatch(credential):
             return _actor(await self._token_user(credential), "jwt")
         return await self._provider_actor(credential, handler)
+
+    async def identify_login(self, handler: RequestHandler) -> Actor:
+        """Whoever is logged in to Jupyter with this browser; NotAuthenticated when nobody is.
+
+        Only doors that take care of what other sites make a browser send may ask this.
+        """
+        if not self.provider.auth_enabled:
+            raise NotAuthenticated(NO_LOGIN)
+        found = self.provider.get_user(handler)
+        visitor = await found if isinstance(found, Awaitable) else found
+        if visitor is None:
+            raise NotAuthenticated("log in to Jupyter first, or give a credential")
+        if _is_stock(self.provider):
+            return _actor(self.owner, "jupyter")
+        return _actor(await self._account_of(_name_of(visitor)), "hub")
 
     async def log_in(self, user: User, dialect: Dialect) -> IssuedTokens:
         """The tokens of a user who has just proved who they are."""
@@ -258,8 +276,18 @@ async def _hub_visitor(hub: Any, credential: str) -> str:
     visitor = await hub.user_for_token(credential, sync=False)
     if not visitor or not hub.check_scopes(hub.access_scopes, visitor):
         raise NotAuthenticated(REFUSED)
+    return _hub_name(visitor)
+
+
+def _hub_name(visitor: Mapping[str, Any]) -> str:
     name = str(visitor["name"])
     return name if visitor.get("kind") == "user" else f"{visitor.get('kind')}:{name}"
+
+
+def _name_of(visitor: Any) -> str:
+    """What an identity provider calls somebody."""
+    of_hub: Mapping[str, Any] | None = getattr(visitor, "hub_user", None)
+    return str(visitor.username) if of_hub is None else _hub_name(of_hub)
 
 
 def _is_stock(provider: IdentityProvider) -> bool:

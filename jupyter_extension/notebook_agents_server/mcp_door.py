@@ -28,6 +28,8 @@ MCP = Dialect(
 )
 MESSAGE = TypeAdapter(dict[str, Any])
 SITE_SETTING = "notebook_agents_mcp_site"
+INVALID_REQUEST = -32600
+"""The code of JSON-RPC for what is no request."""
 KEPT_BACK = frozenset({"authorization", "cookie"})
 """Headers that are nothing for anybody behind the door."""
 OURS = frozenset({"connection", "content-length", "server", "date", "transfer-encoding"})
@@ -61,6 +63,7 @@ class Mcp(BaseHandler):
 
     _gone: asyncio.Event
     _is_read = False
+    _is_plain_refusal = False
     _answering: asyncio.Task[None] | None = None
 
     def check_host(self) -> None:
@@ -137,15 +140,27 @@ class Mcp(BaseHandler):
     async def _send(self, message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
             self.set_status(message["status"])
+            self.clear_header("Content-Type")  # not ours, but that of the answer, if it has one
             for name, value in message.get("headers", ()):
                 if name.decode().lower() not in OURS:
                     self.set_header(name.decode(), value.decode("latin-1"))
+            has_type = "Content-Type" in self._headers
+            self._is_plain_refusal = message["status"] >= 400 and not has_type
+            return
+        if self._is_plain_refusal:
+            self._refuse(message.get("body", b"").decode())
             return
         self.write(message.get("body", b""))
         if message.get("more_body", False):
             await self.flush()
         elif not self._finished:
             self.finish()
+
+    def _refuse(self, words: str) -> None:
+        """Say as the protocol does what the SDK says in words of no type, or in none."""
+        details = ProblemDetails(code=INVALID_REQUEST, message=words or self._reason)
+        self.set_header("Content-Type", "application/json")
+        self.finish(Problem(jsonrpc="2.0", error=details).model_dump_json())
 
     def on_connection_close(self) -> None:
         """End the answer; what was started goes on."""

@@ -1,5 +1,7 @@
 """What Prometheus is told, in its own terms; one per server.
 
+What is counted is counted from the event log, for all servers of a home since the log began.
+
 The numbers join those of Jupyter in the registry of the process while the server runs, so that one
 page shows both. Requests are counted by the pattern of their path, never by the path itself: a
 path is a stranger's text, and each would be a series of its own.
@@ -8,52 +10,39 @@ path is a stranger's text, and each would be a series of its own.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, date, datetime
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-VERBS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-
+from notebook_agents.core.activity import Activity
+from notebook_agents_server.activity_metrics import families
 
 SESSIONS_API = "agent_api"
-"""The dialect whose document names ``api_requests_total`` and ``sessions_total``; the requests to
-patterns of all others are AIMOS's ``aimos_requests_total``."""
-
-
-def _today() -> date:
-    return datetime.now(UTC).date()
+"""The dialect whose document names ``api_requests_total`` and ``sessions_total``."""
+SYSTEM_API = "aimos"
+"""The one whose document names ``aimos_requests_total``."""
 
 
 class Meters(Collector):
-    """Counts requests, and knows some figures of the system."""
+    """The figures of the moment at which somebody last asked."""
 
-    def __init__(self, today: Callable[[], date] = _today) -> None:
+    def __init__(self) -> None:
         self.n_active_agents = 0
         self.health_score = 0.0
         """Between 0 and 1."""
         self.sessions: Mapping[str, int] = {}
         """How many conversations are in each state."""
-        self._requests: Counter[tuple[str, str, str]] = Counter()
-        self._today = today
-        self._day = today()
-        self._n_of_day = 0
+        self.activity = Activity()
+        """What the event log sums up to."""
+        self.tools: Collection[str] = ()
+        """Of the deployment; others are people's own, and their names no labels."""
+        self.n_lost = 0
+        """Observations that could not be recorded."""
+        self.n_unread = 0
+        """Attempts to sum up the event log that failed."""
         self._is_public = False
-
-    def count(self, method: str, endpoint: str, dialect: str = "") -> None:
-        """Count a request to a pattern of paths."""
-        if method in VERBS:
-            self._requests[dialect, method, endpoint] += 1
-            self._n_of_day = self.n_today + 1
-
-    @property
-    def n_today(self) -> int:
-        """Requests that this process counted since midnight in UTC."""
-        if self._day != (day := self._today()):
-            self._day, self._n_of_day = day, 0
-        return self._n_of_day
 
     def publish(self) -> None:
         """Join the registry of the process."""
@@ -75,16 +64,32 @@ class Meters(Collector):
         """The metrics now."""
         yield from self._aimos()
         yield from self._sessions()
+        yield from families(self.activity, self.tools)
+        lost = CounterMetricFamily(
+            "notebook_agents_observations_lost",
+            "Attempts of this process to record what it does that failed, as on a full disk",
+        )
+        lost.add_metric((), self.n_lost)
+        yield lost
+        unread = CounterMetricFamily(
+            "notebook_agents_figures_failed",
+            "Attempts of this process to sum up the event log that failed; its sums are older then",
+        )
+        unread.add_metric((), self.n_unread)
+        yield unread
+
+    def _requests(self, dialect: str) -> list[tuple[tuple[str, str], int]]:
+        found: Counter[tuple[str, str]] = Counter()
+        for kind, n in self.activity.requests.items():
+            if kind.dialect == dialect:
+                found[kind.method, kind.route] += n
+        return sorted(found.items())
 
     def _aimos(self) -> Iterator[Metric]:
         requests = CounterMetricFamily(
             "aimos_requests", "Total HTTP requests", labels=("method", "endpoint")
         )
-        totals: Counter[tuple[str, str]] = Counter()
-        for (dialect, method, endpoint), n in self._requests.items():
-            if dialect != SESSIONS_API:
-                totals[method, endpoint] += n
-        for labels, n in sorted(totals.items()):
+        for labels, n in self._requests(SYSTEM_API):
             requests.add_metric(labels, n)
         yield requests
         yield GaugeMetricFamily(
@@ -103,9 +108,8 @@ class Meters(Collector):
         requests = CounterMetricFamily(
             "api_requests", "Total API requests", labels=("method", "path")
         )
-        for (dialect, method, path), n in sorted(self._requests.items()):
-            if dialect == SESSIONS_API:
-                requests.add_metric((method, path), n)
+        for labels, n in self._requests(SESSIONS_API):
+            requests.add_metric(labels, n)
         yield requests
 
     def text(self) -> bytes:

@@ -26,6 +26,8 @@ from notebook_agents_server.dialects.tektra import routes as tektra
 from notebook_agents_server.docs_pages import ASSETS, Shelf
 from notebook_agents_server.failures import PLAIN
 from notebook_agents_server.openapi import describe
+from notebook_agents_server.route_names import route_names
+from notebook_agents_server.ui import routes as ui
 
 PREFIX = "/notebook-agents"
 Mounted = tuple[str, type[RequestHandler], dict[str, Any]]
@@ -104,7 +106,7 @@ def engine_routes() -> list[Route]:
 
 def all_routes(root_dialects: Collection[str]) -> list[Route]:
     """Every path of ours below the base URL, most special first."""
-    routes = [*engine_routes(), *ASSETS, *_documents_of_all(root_dialects)]
+    routes = [*engine_routes(), *ui.ROUTES, *ASSETS, *_documents_of_all(root_dialects)]
     root_names = set(root_dialects)
     rooted = [table for table in DIALECTS if table.name in root_names]
     for table in DIALECTS:
@@ -161,4 +163,7 @@ def _contents(base: str) -> str:
 def mounted(root_dialects: Collection[str], services: Services) -> list[Mounted]:
     """The handlers as an extension hands them to Jupyter."""
     options = {"services": services}
-    return [(path, handler, options) for path, handler in all_routes(root_dialects)]
+    routes = all_routes(root_dialects)
+    relative = [route for table in DIALECTS for route in table.routes]
+    services.routes = route_names([*relative, *routes])
+    return [(path, handler, options) for path, handler in routes]

@@ -25,6 +25,10 @@ class GpuReading:
     memory_used_bytes: int
     utilization_percent: float
     """Share of the last sampling period in which a kernel ran."""
+    power_w: float | None = None
+    """None, here and below, where the device does not tell."""
+    energy_j: float | None = None
+    """Since the driver was loaded."""
 
 
 class _Memory(ctypes.Structure):
@@ -72,4 +76,11 @@ def _read_gpu(nvml: Any, index: int) -> GpuReading | None:
         memory_total_bytes=memory.total,
         memory_used_bytes=memory.used,
         utilization_percent=float(used.gpu),
+        power_w=_milli(nvml.nvmlDeviceGetPowerUsage, device, ctypes.c_uint()),
+        energy_j=_milli(nvml.nvmlDeviceGetTotalEnergyConsumption, device, ctypes.c_ulonglong()),
     )
+
+
+def _milli(ask: Any, device: ctypes.c_void_p, answer: Any) -> float | None:
+    """A figure that the driver tells in thousandths."""
+    return answer.value / 1000 if ask(device, ctypes.byref(answer)) == 0 else None

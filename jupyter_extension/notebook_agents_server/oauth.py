@@ -15,7 +15,6 @@ import json
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlencode, urlsplit
@@ -34,9 +33,9 @@ from notebook_agents.core.external_logins import ExternalProfile
 
 if TYPE_CHECKING:
     from notebook_agents.core.logins import Logins
+    from notebook_agents_server.oauth_settings import OAuthSettings
     from notebook_agents_server.tokens import Tokens
 
-GOOGLE = "https://accounts.google.com"
 SCOPE = "openid email profile"
 STATE = "notebook-agents/oauth"
 STATE_LIFETIME_S = 600
@@ -48,18 +47,6 @@ TIMEOUT_S = 10.0
 MAX_ANSWER_BYTES = 1024 * 1024
 UNUSABLE = "the state is invalid, expired or was used; begin again with authorize"
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OAuthSettings:
-    """What the deployment says about the provider."""
-
-    issuer: str = GOOGLE
-    client_id: str = ""
-    """Empty switches this login off."""
-    client_secret: str = ""
-    redirects: tuple[str, ...] = ()
-    """Further addresses to which the provider may send people back."""
 
 
 class OAuthLogin:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from notebook_agents.core.events import MachineSampled
 from notebook_agents.core.samples import health_score
+from notebook_agents_server.engine_samples import EngineSampler
 
 if TYPE_CHECKING:
     from notebook_agents.core.core import Core
@@ -20,8 +21,14 @@ _log = logging.getLogger(__name__)
 class Sampler:
     """Reads the machine again and again and keeps what it read."""
 
-    def __init__(self, core: Core, machine: Machine, *, interval_s: float) -> None:
-        """``machine`` must be read by nobody else: its figures are differences."""
+    def __init__(
+        self, core: Core, machine: Machine, *, interval_s: float, owner_id: str = ""
+    ) -> None:
+        """``machine`` must be read by nobody else: its figures are differences.
+
+        ``owner_id`` is whose the server is.
+        """
+        self._engine = EngineSampler(core, owner_id)
         self._core = core
         self._machine = machine
         self._interval_s = interval_s
@@ -31,13 +38,14 @@ class Sampler:
         """Sample without end; what cannot be read once is tried again."""
         while True:
             try:
-                self._core.samples.keep(await self._sample())
+                reading = await self._machine.read()
+                self._core.samples.keep(await self._sample(reading))
+                await self._engine.sample(reading)
             except Exception:  # noqa: BLE001 - one sample is lost, the next may succeed
                 _log.warning("the machine could not be sampled", exc_info=True)
             await asyncio.sleep(self._interval_s)
 
-    async def _sample(self) -> MachineSampled:
-        reading = await self._machine.read()
+    async def _sample(self, reading: MachineReading) -> MachineSampled:
         return MachineSampled(
             cpu_percent=reading.cpu_percent,
             memory_percent=reading.memory_percent,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,13 +12,15 @@ from notebook_agents.core.errors import EngineUnavailable
 from notebook_agents_server.limits import RateLimiter
 from notebook_agents_server.machine import Machine
 from notebook_agents_server.meters import Meters
+from notebook_agents_server.request_log import RequestLog
 from notebook_agents_server.revocation import Guests
 
 if TYPE_CHECKING:
-    from tornado.websocket import WebSocketHandler
+    from tornado.web import RequestHandler
 
     from notebook_agents.core.core import Core
     from notebook_agents_server.identity import Gatekeeper
+    from notebook_agents_server.sockets import BaseSocket
 
 GOING_AWAY_CLOSE_CODE = 1001
 
@@ -41,6 +44,10 @@ class Services:
     machine: Machine = field(default_factory=Machine)
     limiter: RateLimiter = field(default_factory=RateLimiter)
     """Knows no limits until the settings are read."""
+    requests: RequestLog = field(default_factory=RequestLog)
+    """Counts requests and writes them into the event log."""
+    routes: Mapping[type[RequestHandler], str] = field(default_factory=dict)
+    """What the paths of handlers are called where requests are counted."""
     meters: Meters = field(default_factory=Meters)
     """What Prometheus is told."""
     environment: str = "production"
@@ -51,7 +58,7 @@ class Services:
     """When the server started, on the clock of this process."""
     core: Core | None = None
     gatekeeper: Gatekeeper | None = None
-    sockets: set[WebSocketHandler] = field(default_factory=set)
+    sockets: set[BaseSocket] = field(default_factory=set)
     """Those that are open."""
     guests: Guests = field(default_factory=Guests)
     """Whoever is served for long, over sockets and streams."""
@@ -67,15 +74,20 @@ class Services:
     async def measured(self) -> Meters:
         """What Prometheus is told, with the figures that are not counted as they happen."""
         core, _ = self.ready()
+        self.meters.activity = await self.requests.figures(core)
+        self.meters.n_unread = self.requests.n_failed
+        self.meters.n_lost = core.observations.n_lost
+        self.meters.tools = frozenset(core.tools.names())
         self.meters.n_active_agents = await core.agents.count(status="active")
         self.meters.sessions = await core.overviews.conversations()
         self.meters.health_score = (await core.samples.newest()).figures.health_score
         return self.meters
 
-    def close_sockets(self) -> None:
-        """Tell every client that the server goes away."""
+    def close_sockets(self, core: Core | None = None) -> None:
+        """Tell every client that the server goes away, and the log of that core."""
         for socket in tuple(self.sockets):
             socket.close(GOING_AWAY_CLOSE_CODE, self.obstacle)
+            socket.tell_closed(core)
 
     def ready(self) -> tuple[Core, Gatekeeper]:
         """The core and the gatekeeper; 503 before the server is up."""

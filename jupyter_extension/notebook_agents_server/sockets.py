@@ -13,8 +13,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Coroutine
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, TypeAdapter
@@ -42,6 +43,11 @@ from notebook_agents_server.failures import (
     reading,
 )
 from notebook_agents_server.limits import MESSAGES, Place
+from notebook_agents_server.services import GOING_AWAY_CLOSE_CODE
+from notebook_agents_server.stream_figures import Reason, StreamFigures
+
+if TYPE_CHECKING:
+    from notebook_agents.core.core import Core
 
 __all__ = ["BaseSocket", "MalformedFrame", "RateExceeded"]
 
@@ -51,6 +57,7 @@ MAX_WAITING_FRAMES = 1000
 CATCH_UP_S = 10.0
 """Seconds that a stream waits for a client which is half as far behind."""
 TOO_SLOW_CLOSE_CODE = 1013
+NORMAL_CLOSE_CODE = 1000
 UNAUTHENTICATED_CLOSE_CODE = 4401
 BEARER_SUBPROTOCOL = "bearer."
 MIN_PLACE_TTL_S = 30.0
@@ -72,6 +79,9 @@ class BaseSocket(Door, WebSocketHandler):
     _place: Place | None = None
     _is_open: bool = False
     _closing: tuple[int, str] | None = None
+    _end: Reason | None = None
+    """Why this side closed it."""
+    _is_told: bool = False
 
     # -- for dialects --------------------------------------------------------------------------
 
@@ -124,8 +134,9 @@ class BaseSocket(Door, WebSocketHandler):
         """Take what the route table gives."""
         super().initialize(services)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._outgoing: asyncio.Queue[str] = asyncio.Queue(MAX_WAITING_FRAMES)
+        self._outgoing: asyncio.Queue[tuple[float, str]] = asyncio.Queue(MAX_WAITING_FRAMES)
         self._written = asyncio.Event()
+        self._figures = StreamFigures("websocket")
 
     @property
     def ping_interval(self) -> float:
@@ -302,7 +313,7 @@ class BaseSocket(Door, WebSocketHandler):
         if not self._is_open:
             return
         try:
-            self._outgoing.put_nowait(text)
+            self._outgoing.put_nowait((time.monotonic(), text))
         except asyncio.QueueFull:
             self._give_up()
 
@@ -317,9 +328,10 @@ class BaseSocket(Door, WebSocketHandler):
 
     async def _write_frames(self) -> None:
         while True:
-            text = await self._outgoing.get()
+            since, text = await self._outgoing.get()
             if text:
                 await self.write_message(text)
+                self._figures.sent(since)
                 self._written.set()
             elif self._closing is not None:
                 self.close(*self._closing)
@@ -336,8 +348,26 @@ class BaseSocket(Door, WebSocketHandler):
 
     # -- closing -------------------------------------------------------------------------------
 
+    def close(self, code: int | None = None, reason: str | None = None) -> None:
+        """Close it from this side."""
+        self._end = self._end or _reason_of(code)
+        super().close(code, reason)
+
+    def tell_closed(self, core: Core | None = None) -> None:
+        """Tell the event log of the end, once."""
+        if not self._is_told:
+            self._is_told = True
+            body = self._figures.closed(
+                self.route,
+                self._end or "client_gone",
+                is_resumed=self.is_resuming,
+                n_dropped=self._outgoing.qsize(),
+            )
+            self.tell_of_stream(body, core)
+
     def on_close(self) -> None:
         """End what belongs to the socket; runs go on."""
+        self.tell_closed()
         self._is_open = False
         self.services.sockets.discard(self)
         self.services.guests.dismiss(self)
@@ -348,6 +378,17 @@ class BaseSocket(Door, WebSocketHandler):
             core.spawn(
                 self.services.limiter.give_back(place), name=f"end of socket {self.request_id}"
             )
+
+
+def _reason_of(code: int | None) -> Reason:
+    known: dict[int | None, Reason] = {
+        None: "finished",
+        NORMAL_CLOSE_CODE: "finished",
+        GOING_AWAY_CLOSE_CODE: "server",
+        INTERNAL_CLOSE_CODE: "server",
+        TOO_SLOW_CLOSE_CODE: "fell_behind",
+    }
+    return known.get(code, "refused")
 
 
 def _is_json(message: str | bytes) -> bool:

@@ -198,8 +198,8 @@ class UploadHandler(BaseHandler):
     async def _take(self, chunk: bytes) -> None:
         assert self._form is not None
         max_bytes = self.core.attachments.limits.max_bytes
-        self._n_read += len(chunk)
-        if self._n_read > max_bytes + OVERHEAD_BYTES:
+        self.n_read += len(chunk)
+        if self.n_read > max_bytes + OVERHEAD_BYTES:
             raise too_large(max_bytes)
         piece = self._form.feed(chunk)
         if self._form.file_name is not None and self._receiving is None:

@@ -19,6 +19,7 @@ _LAZY = {
     "agents": "notebook_agents.widgets.agents",
     "ask": "notebook_agents.magics.magic",
     "chat": "notebook_agents.widgets.chat_making",
+    "frames": "notebook_agents.magics.frames",
     "hide": "notebook_agents.magics.context_api",
     "show": "notebook_agents.magics.context_api",
     "show_context": "notebook_agents.magics.context_api",

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from jupyter_core.paths import jupyter_config_dir, jupyter_runtime_dir
 
-from notebook_agents.analytics.queries import EventAnalytics
 from notebook_agents.attachments.extracting import TIMEOUT_S, Extractor
 from notebook_agents.attachments.files import AttachmentFolder
 from notebook_agents.attachments.index import VectorFiles
 from notebook_agents.attachments.pages import PAGE_TIMEOUT_S, ExtractingReader
+from notebook_agents.build_log import log_parts
 from notebook_agents.confinement.protected import PROTECTED
 from notebook_agents.core.archive_files import ArchiveFiles
 from notebook_agents.core.attachments import AttachmentLimits
@@ -40,6 +40,7 @@ from notebook_agents.deployment import (
     OUTBOUND_VARIABLE,
     REDIS_VARIABLE,
     BuildConfig,
+    default_budget,
     default_dask_scheduler,
     default_database_url,
     default_home,
@@ -50,8 +51,6 @@ from notebook_agents.engine.config import EngineConfig
 from notebook_agents.engine.embedding import EngineEmbedder, embedding_folder
 from notebook_agents.engine.remote import RemoteEngine
 from notebook_agents.engine.trust import trust_for
-from notebook_agents.eventlog.segments import COLUMNS, hot_folder
-from notebook_agents.eventlog.writer import JsonlEventLog
 from notebook_agents.mcp.host import McpHost
 from notebook_agents.mcp.lent import LentMcpHost, ServerWay
 from notebook_agents.mcp.programs import Worlds
@@ -74,6 +73,7 @@ from notebook_agents.tasks.dask import DaskExecutor
 from notebook_agents.tasks.processes import ProcessExecutor
 from notebook_agents.tasks.runner import PapermillRunner, TasksConfig
 from notebook_agents.tasks.timetable import CronTimetable
+from notebook_agents.telemetry.opening import collector_words, header_secrets, open_telemetry
 from notebook_agents.tools.headers import FileHeaders
 from notebook_agents.tools.registry import Registry
 from notebook_agents.tools.search_uploads import NAME as SEARCH_UPLOADS
@@ -93,6 +93,8 @@ __all__ = [
     "OutboundConfig",
     "build_core",
     "check_providers",
+    "collector_words",
+    "default_budget",
     "default_dask_scheduler",
     "default_database_url",
     "default_home",
@@ -136,6 +138,11 @@ def build_core(
         tool_servers=_tool_servers(config, secret_keys, server),
         is_server=secret_keys is not None,
     )
+    if secret_keys is not None:  # of all processes with this log, a server tells what happens
+        telemetry = open_telemetry(
+            config.home, config.otel_endpoint, has_content=config.otel_content
+        )
+        ports = replace(ports, telemetry=telemetry)
     ports = _with_tasks(config, _with_optimization(config, ports))
     ports = ports if secret_keys is None else _with_attachments(config, ports)
     # Behind a server its engine knows the providers, and their keys stay there.
@@ -151,15 +158,18 @@ def check_providers(entries: Sequence[str]) -> None:
 
 def _plain_ports(config: BuildConfig) -> CorePorts:
     """What every process has, whether it is a server or not."""
-    sandbox = _sandbox(config)
+    sandbox, log = _sandbox(config), log_parts(config)
     return CorePorts(
         store=_store(config),
-        event_log=JsonlEventLog(config.home),
+        event_log=log.event_log,
         relay=_relay(config),
         engine=_engine(config),
         tools=_tools(config, sandbox),
         sandbox=sandbox,
-        analytics=EventAnalytics(hot_folder(config.home), COLUMNS),
+        analytics=log.analytics,
+        exporter=log.exporter,
+        log_keeping=log.keeping,
+        log_policy=log.policy,
         clock=SystemClock(),
         timetable=CronTimetable(),
         hasher=NoPasswords(),
@@ -168,6 +178,7 @@ def _plain_ports(config: BuildConfig) -> CorePorts:
         default_model=config.default_model,
         level=config.sandbox_level,
         report_files=ProcessReports(config.home / "reports"),
+        budget_usd_per_day=config.budget_usd_per_day,
         price_list=GenaiPriceList(),
         personas_folder=_personas(config),
         tool_commands=config.mcp_commands,
@@ -179,6 +190,7 @@ def _redactor(config: BuildConfig) -> Redactor:
     """Knows the secrets of the environment and of the settings."""
     redactor = Redactor.of_process()
     redactor.learn(config.engine_token, config.database_url, config.redis_url)
+    redactor.learn(config.otel_endpoint, *header_secrets())
     return redactor
 
 

@@ -17,6 +17,7 @@ HOME_VARIABLE = "NOTEBOOK_AGENTS_HOME"
 DATABASE_VARIABLE = "NOTEBOOK_AGENTS_DATABASE_URL"
 ALLOW_PRIVATE_VARIABLE = "NOTEBOOK_AGENTS_WEBHOOK_ALLOW_PRIVATE"
 REDIS_VARIABLE = "NOTEBOOK_AGENTS_REDIS_URL"
+BUDGET_VARIABLE = "NOTEBOOK_AGENTS_BUDGET_USD_PER_DAY"
 DASK_VARIABLE = "DASK_SCHEDULER_ADDRESS"
 """Dask's own."""
 OUTBOUND_VARIABLE = "NOTEBOOK_AGENTS_OUTBOUND"
@@ -41,6 +42,12 @@ def default_database_url() -> str:
 def default_redis_url() -> str:
     """``NOTEBOOK_AGENTS_REDIS_URL``, else empty: nothing is shared between servers."""
     return os.environ.get(REDIS_VARIABLE, "")
+
+
+def default_budget() -> float | None:
+    """``NOTEBOOK_AGENTS_BUDGET_USD_PER_DAY``, else none."""
+    given = os.environ.get(BUDGET_VARIABLE, "")
+    return float(given) if given else None
 
 
 def default_dask_scheduler() -> str:
@@ -107,6 +114,9 @@ class BuildConfig:
     sandbox_remote_level: Level = "low"
     """Up to which level it is declared to confine."""
     """Names of the tools to offer; None offers every installed one."""
+    budget_usd_per_day: float | None = field(default_factory=default_budget)
+    """What everybody who has not set another budget may spend in a day (UTC) before they are
+    warned; None warns nobody."""
     price_catalogue: str = ""
     """TOML file of GPU prices; empty is ``price_catalogue.toml`` in ``home``, else the shipped."""
     personas_dir: str = ""
@@ -117,6 +127,14 @@ class BuildConfig:
     """Of all such files of one owner."""
     upload_keep_days: float = 7.0
     """Then they are removed; 0 keeps them."""
+    events_compact_s: float = 900.0
+    """How often a server compacts the log of events; 0 leaves that to the command line."""
+    events_keep_days: float = 0.0
+    """After how many days events are removed; 0 keeps them."""
+    events_archive: str = ""
+    """Folder or address of compacted events, as fsspec understands it; empty is in ``home``."""
+    events_redaction: tuple[str, ...] = ()
+    """What every export leaves out; see `core.exports.Redaction`."""
     mcp_allow_private: bool = False
     """Whether tool servers may be in private networks and on this machine."""
     mcp_commands: tuple[str, ...] = ()
@@ -133,6 +151,10 @@ class BuildConfig:
     """The Dask cluster that notebooks of tasks run on; empty is this machine."""
     task_folder: str = ""
     """Where the notebooks are that tasks may run; empty is the folder this process works in."""
+    otel_endpoint: str = ""
+    """Address of a collector of OpenTelemetry; empty is what the environment says, or none."""
+    otel_content: bool = False
+    """Whether it is told what models and tools wrote."""
     webhook_allow_private: bool = field(default_factory=default_webhook_allow_private)
     """Whether webhooks may be received in private networks and on this machine."""
     outbound: OutboundConfig = field(default_factory=default_outbound)

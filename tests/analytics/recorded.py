@@ -22,7 +22,7 @@ from notebook_agents.core.events import (
 from notebook_agents.core.ids import new_id
 from notebook_agents.core.models import Usage
 from notebook_agents.core.states import FinalState, ToolStatus
-from notebook_agents.eventlog.segments import COLUMNS, hot_folder
+from notebook_agents.eventlog.files import EventFiles
 from notebook_agents.eventlog.writer import JsonlEventLog
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -38,7 +38,7 @@ class Recorded:
 
     def __init__(self, home: Path) -> None:
         self._log = JsonlEventLog(home)
-        self._analytics = EventAnalytics(hot_folder(home), COLUMNS)
+        self._analytics = EventAnalytics(EventFiles(home))
         self._seqs: Counter[str] = Counter()
 
     def tell(self, hours: float, *bodies: EventBody, **common: str) -> None:

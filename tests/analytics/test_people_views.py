@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.analytics.recorded import Recorded, asked, at, used
 
-from notebook_agents.analytics.queries import VIEWS
+from notebook_agents.analytics.catalogue import VIEWS, view_sql
 from notebook_agents.core.events import (
     AnswerRated,
     ExecutionFinished,
@@ -35,11 +35,13 @@ def test_v_conversations_sums_the_runs_of_each(log: Recorded) -> None:
     log.tell(0, file, conversation_id="no-run")
     sql = "SELECT * FROM v_conversations"
     assert log.rows(sql, "ann") == [
-        ("c", "ann", at(0), at(6), 6 * HOUR, 3, 1, "running", 1, 20, 10, 0.5, 2, 1, 1)
-    ]
+        ("c", "ann", at(0), at(6), 6 * HOUR, 3, 1, "running", 1, 20, 10, 0.5, 2, 1, 1,
+         2, None, 0, "open")
+    ]  # fmt: skip
     assert log.rows(sql, "bob") == [
-        ("of-of-bob", "bob", at(0), at(1), HOUR, 1, 0, "succeeded", 0, 10, 5, None, 1, 0, 0)
-    ]
+        ("of-of-bob", "bob", at(0), at(1), HOUR, 1, 0, "succeeded", 0, 10, 5, None, 1, 0, 0,
+         1, None, 0, "answered")
+    ]  # fmt: skip
 
 
 def test_v_users_tells_how_it_went_for_each(log: Recorded) -> None:
@@ -138,3 +140,11 @@ def test_units_stand_in_the_names_of_columns(log: Recorded) -> None:
     assert {view for view, _ in columns} == set(VIEWS)
     bare = {"cost", "duration", "latency", "late", "ttft", "p50", "p90", "p95", "p99", "max"}
     assert not bare & {name for _, name in columns}
+
+
+def test_no_view_of_what_every_run_has_reads_payloads() -> None:
+    readers = {name for name in VIEWS if "payload" in view_sql(name)}
+    # One run's, or what is rare beside the events of runs.
+    of_one_run = {"v_run_timeline"}
+    rare = {"v_security", "v_api", "v_streams", "v_webhooks", "v_gpu_ts", "v_budget", "v_evals"}
+    assert readers <= of_one_run | rare

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from notebook_agents.analytics.queries import MAX_ROWS, VIEWS, EventAnalytics, view_sql
+from notebook_agents.analytics.catalogue import VIEWS, view_sql
+from notebook_agents.analytics.queries import MAX_ROWS, EventAnalytics
 from notebook_agents.core.agents import CreateAgent
+from notebook_agents.core.analytics import LogSnapshot
 from notebook_agents.core.assessments import Finding
 from notebook_agents.core.core import Core
 from notebook_agents.core.errors import InvalidRequest
@@ -18,8 +22,9 @@ from notebook_agents.core.events import ApprovalDecided, ApprovalRequested, Even
 from notebook_agents.core.journal import Source
 from notebook_agents.core.messages import user_message
 from notebook_agents.core.runs import StartRun
+from notebook_agents.core.spawn import Supervisor
 from notebook_agents.core.users import Actor
-from notebook_agents.eventlog.segments import COLUMNS, hot_folder
+from notebook_agents.eventlog.files import EventFiles
 from notebook_agents.eventlog.writer import JsonlEventLog
 from notebook_agents.testing import FixedPrices, ScriptedEngine, call, fake_core
 
@@ -28,7 +33,7 @@ BOB = Actor(user_id="bob", username="bob")
 
 
 def analytics_of(home: Path) -> EventAnalytics:
-    return EventAnalytics(hot_folder(home), COLUMNS)
+    return EventAnalytics(EventFiles(home))
 
 
 @pytest.fixture
@@ -236,3 +241,32 @@ async def test_v_run_phases_tells_where_the_time_of_a_run_went(core: Core) -> No
         " WHERE phase IN ('prefill', 'decode', 'person') GROUP BY phase ORDER BY phase"
     )
     assert table.rows == (("decode", 2, True), ("prefill", 2, True))
+
+
+class GatedFiles(EventFiles):
+    """The files of a log that somebody else holds up."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(home)
+        self.is_asked, self.gate = threading.Event(), threading.Event()
+
+    def snapshot(self, owner_id: str | None = None) -> LogSnapshot:
+        self.is_asked.set()
+        self.gate.wait()
+        return super().snapshot(owner_id)
+
+
+async def test_it_is_at_rest_when_also_a_given_up_question_is_read(tmp_path: Path) -> None:
+    files = GatedFiles(tmp_path)
+    analytics, supervisor = EventAnalytics(files), Supervisor()
+    await analytics.at_rest()
+    question = supervisor.spawn(analytics.query("SELECT nothing"), name="question")
+    loop = asyncio.get_running_loop()
+    await loop.run_in_executor(None, files.is_asked.wait)
+    question.cancel()
+    resting = supervisor.spawn(analytics.at_rest(), name="waiting")
+    await asyncio.wait((question,))
+    assert (question.cancelled(), resting.done()) == (True, False)
+    files.gate.set()
+    await resting
+    await analytics.aclose()

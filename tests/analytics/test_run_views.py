@@ -182,3 +182,16 @@ def test_v_tool_sequences_go_by_the_order_in_which_calls_began(log: Recorded) ->
     assert log.rows("SELECT sequence, success_rate FROM v_tool_sequences") == [
         ("slow → quick", 1.0)
     ]
+
+
+def test_the_phases_of_a_run_that_ended_are_its_whole_time(log: Recorded) -> None:
+    log.run("of-tools", *used("c", "shell", duration_ms=0.1 * HOUR), takes=0.5)
+    log.run("at-once", *used("c", "shell", duration_ms=HOUR), takes=0.5)
+    log.run("goes-on", *used("c", "shell", duration_ms=7), state=None)
+    sql = "SELECT run_id, phase, ms FROM v_run_phases ORDER BY ALL"
+    assert log.rows(sql) == [
+        ("at-once", "tools", HOUR),
+        ("goes-on", "tools", 7.0),
+        ("of-tools", "other", 0.4 * HOUR),
+        ("of-tools", "tools", 0.1 * HOUR),
+    ]

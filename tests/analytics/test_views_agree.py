@@ -10,7 +10,7 @@ from notebook_agents.core.core import Core
 from notebook_agents.core.messages import user_message
 from notebook_agents.core.runs import StartRun
 from notebook_agents.core.users import Actor
-from notebook_agents.eventlog.segments import COLUMNS, hot_folder
+from notebook_agents.eventlog.files import EventFiles
 from notebook_agents.eventlog.writer import JsonlEventLog
 from notebook_agents.testing import FixedPrices, ScriptedEngine, call, fake_core
 
@@ -24,7 +24,7 @@ def core_of(home: Path) -> Core:
         engine=ScriptedEngine("Hello there", tools, "Done", models=(MODEL, "unpriced")),
         home=home / "work",
         event_log=JsonlEventLog(home),
-        analytics=EventAnalytics(hot_folder(home), COLUMNS),
+        analytics=EventAnalytics(EventFiles(home)),
         price_list=FixedPrices({MODEL: ("0", "1000000")}),
     )
 

@@ -20,14 +20,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import sync_playwright
+from tests.chromium import jp_asyncio_loop, jp_server_cleanup, one_chromium  # noqa: F401 - fixtures
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 START_TIMEOUT_S = 60
 RUN_ATTEMPTS = 6
 RUN_TIMEOUT_MS = 5_000
 VIEWPORT = {"width": 1000, "height": 1068}
-FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
 OBSERVE_OUTPUTS = """
 () => {
   window.seenTexts = [];
@@ -159,7 +158,13 @@ def request(lab: Lab, path: str, method: str = "GET") -> Any:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """One server for all tests of a process; each has notebooks of names of its own."""
-    tmp_path = tmp_path_factory.mktemp("lab")
+    with running_lab(tmp_path_factory.mktemp("lab")) as lab:
+        yield lab
+
+
+@contextmanager
+def running_lab(tmp_path: Path) -> Iterator[Lab]:
+    """A server whose notebooks, records and settings are below a folder."""
     folder = tmp_path / "notebooks"
     shutil.copytree(NOTEBOOKS, folder, ignore=shutil.ignore_patterns(".*", "*.py", "__pycache__"))
     with socket.socket() as probe:
@@ -168,22 +173,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     token = secrets.token_hex(16)
     with _jupyter_lab(tmp_path, port, token, folder) as process:
         url = f"http://127.0.0.1:{port}"
-        _wait_until_up(process, f"{url}/api/status?token={token}", tmp_path / "lab.log")
+        _wait_until_up(process, f"{url}/notebook-agents/tektra/v1/health", tmp_path / "lab.log")
         yield Lab(url, token, folder, tmp_path / "agents")
 
 
 @pytest.fixture
-def page() -> Iterator[Page]:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    executable = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
-    if executable is None:
-        pytest.skip("no chromium; name one with CHROMIUM")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, headless=True, args=FLAGS)
-        context = browser.new_context(viewport=VIEWPORT, device_scale_factor=2)
-        yield Page(context.new_page())
-        context.close()
-        browser.close()
+def page(chromium: Any) -> Iterator[Page]:
+    context = chromium.new_context(viewport=VIEWPORT, device_scale_factor=2)
+    yield Page(context.new_page())
+    context.close()
 
 
 @contextmanager

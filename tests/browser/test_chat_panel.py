@@ -54,7 +54,7 @@ def test_a_conversation_in_the_panel_survives_reload_restart_and_the_end_of_the_
     _stop(page, field)
     _insert_and_drop(page)
     assert page.page.screenshot(path=str(tmp_path / "panel.png"))
-    _save(page)
+    _save(page, "It is written.")
     assert "It is written." in _transcript(path)
 
     page.open(lab, "chat.ipynb")
@@ -64,7 +64,7 @@ def test_a_conversation_in_the_panel_survives_reload_restart_and_the_end_of_the_
     field.press("Enter")
     expect(_panel(page)).to_contain_text("After the reload.", timeout=PATIENCE_MS)
     expect(_send(page)).to_be_visible(timeout=PATIENCE_MS)
-    _save(page)
+    _save(page, "After the reload.")
     assert "After the reload." in _transcript(path)
 
     page.page.get_by_role("button", name="Restart the kernel", exact=True).click()
@@ -77,7 +77,7 @@ def test_a_conversation_in_the_panel_survives_reload_restart_and_the_end_of_the_
     expect(_panel(page)).to_contain_text("word39", timeout=PATIENCE_MS)
     log = page.page.get_by_role("log", name="Conversation")
     expect(log.get_by_text("It is written.", exact=True)).to_have_count(1)
-    _save(page)
+    _save(page, "word39")
 
     [session] = request(lab, "api/sessions")
     request(lab, f"api/sessions/{session['id']}", "DELETE")
@@ -196,7 +196,12 @@ def _run(page: Page, number: int) -> None:
     page.execute(page.page.locator(".jp-CodeCell").nth(number))
 
 
-def _save(page: Page) -> None:
+def _save(page: Page, told: str) -> None:
+    """Save once the notebook holds this in the transcript, which follows the panel after a run."""
+    from playwright.sync_api import expect
+
+    transcript = page.page.locator("details.notebook-agents-transcript").first
+    expect(transcript).to_contain_text(told, timeout=PATIENCE_MS)
     with page.page.expect_response(
         lambda reply: reply.request.method == "PUT" and "/api/contents/" in reply.url
     ):

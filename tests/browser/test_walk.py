@@ -213,8 +213,10 @@ class Walk:
         tiles = board.locator(".na-tiles").first
         expect(tiles).to_contain_text(f"{n_runs}runs", timeout=PATIENCE_MS)
         expect(tiles).to_contain_text(f"{n_denied}calls denied")
-        expect(board.locator(".js-plotly-plot .ytitle").first).to_be_visible(timeout=PATIENCE_MS)
         self._scroll_to(DASHBOARD)
+        # A chart is drawn when it comes into sight.
+        board.locator(".na-plot:visible").first.scroll_into_view_if_needed()
+        expect(board.locator(".js-plotly-plot .ytitle").first).to_be_visible(timeout=PATIENCE_MS)
         self.picture("walk_dashboard")
 
     def schedule(self, lab: Lab) -> None:

@@ -80,7 +80,7 @@ def serving(home: Path) -> Iterator[Server]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-c", "from notebook_agents_server.app import main; main()"]
+    command = [sys.executable, "-c", "from notebook_agents_server.command import main; main()"]
     command += [f"--port={port}", f"--config={home / 'config.py'}", f"--ServerApp.root_dir={home}"]
     command += ["--allow-root"] if os.geteuid() == 0 else []
     log = home / "server.log"

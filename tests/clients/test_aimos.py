@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import requests
 
-from notebook_agents_server.app import DEFAULT_PORT
+from notebook_agents_server.command import DEFAULT_PORT
 
 from .conftest import PASSWORD, RUN_TIMEOUT_S, Server, document
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from tests.chromium import FLAGS, path_of_chromium
 
 from .conftest import PASSWORD, RUN_TIMEOUT_S, Server, document
 
@@ -50,13 +49,9 @@ def client(request: pytest.FixtureRequest, server: Server) -> str:
 def page(server: Server) -> Iterator[Any]:
     """A page of this server in a real browser."""
     sync_api = pytest.importorskip("playwright.sync_api")
-    names = ("chromium", "chromium-browser", "google-chrome")
-    executable = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
-    if executable is None:
-        pytest.skip("no chromium; name one with CHROMIUM")
+    executable = path_of_chromium()
     with sync_api.sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-        browser = playwright.chromium.launch(executable_path=executable, headless=True, args=flags)
+        browser = playwright.chromium.launch(executable_path=executable, headless=True, args=FLAGS)
         page = browser.new_page(bypass_csp=True)  # the client is put into the page by the test
         # A page of the server's own: answers of the APIs are no place for scripts.
         page.goto(f"{server.url}/docs")

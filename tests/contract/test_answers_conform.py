@@ -37,7 +37,7 @@ from notebook_agents_server.mounts import DIALECT_NAMES
 from notebook_agents_server.testing import Client
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-N_EXAMPLES = 5
+N_EXAMPLES = 3
 SEED = 20260101
 TIMEOUT_S = 60
 Attempt = Callable[[requests.Session, Mapping[str, str]], None]

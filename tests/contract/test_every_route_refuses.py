@@ -37,6 +37,7 @@ PUBLIC = {
     "/redoc": {"GET"},
     "/openapi.json": {"GET"},
     "/notebook-agents/static/some-id": {"GET"},
+    "/notebook-agents/ui/files/some-id/some-id": {"GET"},
 }
 """What is public, and with which verb; everything else must refuse."""
 

@@ -8,9 +8,10 @@ from typing import get_args
 
 import pytest
 
-from notebook_agents.analytics.queries import VIEWS
+from notebook_agents.analytics.catalogue import VIEWS
+from notebook_agents.core.content_fields import FIELDS, content_fields, person_fields
+from notebook_agents.core.event_columns import EVENT_COLUMNS
 from notebook_agents.core.events import EventBody
-from notebook_agents.eventlog.segments import COLUMNS
 from notebook_agents.magics.flags import FLAGS
 from notebook_agents.magics.preferences import Preferences
 from notebook_agents.magics.subcommands import SUBCOMMANDS
@@ -33,7 +34,7 @@ def test_every_setting_is_in_the_readme_and_no_other() -> None:
 
 def test_every_event_view_and_column_is_described_and_no_other() -> None:
     types = {body.__dataclass_fields__["type"].default for body in get_args(get_args(EventBody)[0])}
-    assert first_cells(EVENTS) == types | set(VIEWS) | set(COLUMNS)
+    assert first_cells(EVENTS) == types | set(VIEWS) | {column.name for column in EVENT_COLUMNS}
 
 
 def test_every_field_of_an_event_is_described() -> None:
@@ -42,6 +43,19 @@ def test_every_field_of_an_event_is_described() -> None:
         row = next(line for line in EVENTS.splitlines() if line.startswith(f"| `{kind}`"))
         named = set(re.findall(r"`(\w+)`", row.split("|")[3]))
         assert named == set(body.__dataclass_fields__) - {"type"}
+
+
+def test_every_field_that_is_content_is_named() -> None:
+    table = EVENTS.split("## What is content")[1]
+    rows = [line.split("|")[1:4] for line in table.splitlines() if line.startswith("| `")]
+    named = {
+        kind.strip("` "): [re.findall(r"`(\w+)`", cell) for cell in cells] for kind, *cells in rows
+    }
+    assert named == {
+        type: [list(content_fields(type)), list(person_fields(type))]
+        for type in FIELDS
+        if content_fields(type) or person_fields(type)
+    }
 
 
 @pytest.mark.parametrize("word", SUBCOMMANDS)

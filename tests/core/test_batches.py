@@ -18,7 +18,7 @@ from notebook_agents.core.events import BatchFinished, BatchStarted, RunFinished
 from notebook_agents.core.samples import health_score, health_word
 from notebook_agents.core.spawn import RunStopped
 from notebook_agents.core.users import Actor
-from notebook_agents.eventlog.segments import COLUMNS, hot_folder
+from notebook_agents.eventlog.files import EventFiles
 from notebook_agents.eventlog.writer import JsonlEventLog
 from notebook_agents.store.holders import Holders
 from notebook_agents.store.store import SqlStore
@@ -51,7 +51,7 @@ def durable(home: Path, *script: Any) -> Core:
         home=home / "work",
         store=SqlStore.open(f"sqlite:///{home}/store.db", Holders(home / "holders")),
         event_log=JsonlEventLog(home),
-        analytics=EventAnalytics(hot_folder(home), COLUMNS),
+        analytics=EventAnalytics(EventFiles(home)),
     )
 
 

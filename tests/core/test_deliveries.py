@@ -13,9 +13,7 @@ import pytest
 from notebook_agents.core.agents import CreateAgent
 from notebook_agents.core.core import Core
 from notebook_agents.core.deliveries import RETRIES_S, Delivery, Letter, Receipt
-from notebook_agents.core.errors import (
-    Conflict,
-)
+from notebook_agents.core.errors import Conflict
 from notebook_agents.core.ports import Patch, Query
 from notebook_agents.core.users import Actor
 from notebook_agents.core.webhook_events import EVENT_NAMES

@@ -15,6 +15,7 @@ from notebook_agents.core.errors import Conflict, NotFound
 from notebook_agents.core.events import RunQueued
 from notebook_agents.core.executions import StartExecution
 from notebook_agents.core.recordings import ListRecordings, ReadEvents
+from notebook_agents.core.replays import StartReplay
 from notebook_agents.core.tasks import CreateTask
 from notebook_agents.core.users import Actor
 from notebook_agents.eventlog.writer import JsonlEventLog
@@ -113,8 +114,12 @@ async def test_deleting_removes_the_events_and_nothing_else(
         with pytest.raises(NotFound):
             await core.recordings.delete(somebody, id)
     await core.recordings.delete(ANN, id)
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound, match="its events were removed; its messages are still there"):
         await core.recordings.get(ANN, id)
+    with pytest.raises(NotFound, match="its events were removed"):
+        await core.recordings.events(ANN, id, ReadEvents(types=ALL))
+    with pytest.raises(NotFound, match="its events were removed"):
+        await core.replays.start(ANN, StartReplay(conversation_id=id, types=ALL))
     with pytest.raises(NotFound):
         await core.recordings.delete(ANN, id)
     assert len(await core.conversations.messages(ANN, id)) == 2

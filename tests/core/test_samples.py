@@ -13,7 +13,8 @@ from notebook_agents.core import samples as module
 from notebook_agents.core.core import Core
 from notebook_agents.core.errors import EngineUnavailable
 from notebook_agents.core.events import MachineSampled
-from notebook_agents.eventlog.segments import COLUMNS, hot_folder
+from notebook_agents.eventlog.files import EventFiles
+from notebook_agents.eventlog.segments import hot_folder
 from notebook_agents.eventlog.writer import JsonlEventLog
 from notebook_agents.testing import FakeClock, fake_core
 
@@ -33,7 +34,7 @@ def durable(home: Path, clock: FakeClock) -> Core:
         home=home / "work",
         clock=clock,
         event_log=JsonlEventLog(home),
-        analytics=EventAnalytics(hot_folder(home), COLUMNS),
+        analytics=EventAnalytics(EventFiles(home)),
     )
 
 

@@ -14,6 +14,7 @@ from notebook_agents.core.events import SYSTEM_STREAM
 from notebook_agents.core.executions import Execution, StartExecution
 from notebook_agents.core.journal import Journal
 from notebook_agents.core.ports import Insert, Patch, Query
+from notebook_agents.core.schedule_events import ScheduleFired
 from notebook_agents.core.schedule_plans import SchedulePlan
 from notebook_agents.core.schedule_work import (
     BROKEN_POLL_S,
@@ -160,6 +161,8 @@ async def test_S_35_a_tick_starts_an_execution_and_the_next_one_follows(
     assert execution is not None
     assert (execution.trigger, execution.variables) == ("schedule", {"date": "today"})
     assert deployment.said() == [("schedule_fired", "")]
+    fired = [e.body for e in deployment.log.events if isinstance(e.body, ScheduleFired)]
+    assert [body.task_name for body in fired] == ["daily"]
 
 
 async def test_a_prompt_may_ask_for_the_date_and_time_of_the_tick(deployment: Deployment) -> None:
@@ -369,8 +372,7 @@ async def test_a_schedule_follows_its_task(deployment: Deployment) -> None:
 
 async def test_a_schedule_whose_task_is_gone_goes_too(deployment: Deployment) -> None:
     await deployment.task()
-    gone = {"deleted_at": START}
-    await deployment.store.commit(Patch(kind=Task, id="t", fields=gone))
+    await deployment.store.commit(Patch(kind=Task, id="t", fields={"deleted_at": START}))
     deployment.clock.advance(61)
     assert await deployment.server().fire_due() == 0
     assert await deployment.store.get(Schedule, "t") is None
@@ -395,6 +397,4 @@ async def test_work_goes_on_after_a_round_that_failed(deployment: Deployment) ->
     working = supervisor.spawn(deployment.server(sleep=sleep).work(), name="schedules")
     await has_fired.wait()
     await supervisor.aclose()
-    assert working.cancelled()
-    assert waits[0] == BROKEN_POLL_S
-    assert waits[1] <= POLL_S
+    assert (working.cancelled(), waits[0], waits[1] <= POLL_S) == (True, BROKEN_POLL_S, True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from notebook_agents.core.analytics import Table
 from notebook_agents.core.core import Core
 from notebook_agents.core.errors import (
     Conflict,
@@ -15,7 +16,6 @@ from notebook_agents.core.errors import (
     NotPermitted,
     Unsupported,
 )
-from notebook_agents.core.ports import Table
 from notebook_agents.core.users import Actor
 from notebook_agents.core.workloads import (
     MAX_UPLOAD_BYTES,

@@ -173,7 +173,7 @@ class Deployment:
         folder, port = self.folder / name, free_port()
         folder.mkdir()
         (folder / "config.py").write_text(ENGINE.format(gate=str(self.gate)))
-        command = [sys.executable, "-c", "from notebook_agents_server.app import main; main()"]
+        command = [sys.executable, "-c", "from notebook_agents_server.command import main; main()"]
         command += [f"--port={port}", f"--config={folder / 'config.py'}"]
         command += [f"--ServerApp.root_dir={folder}", "--ServerApp.allow_root=True"]
         command += [f"--NotebookAgentsApp.redis_prefix={self.prefix}"]

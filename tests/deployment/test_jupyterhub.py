@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.chromium import FLAGS, path_of_chromium
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError
 
 from notebook_agents_server.testing import Answer, Client
@@ -252,3 +253,29 @@ async def test_as_a_service_nobody_gets_a_shell_or_files(hub: Hub, speak: Any, p
     assert (await client.get(path)).status in {403, 404}
     assert (await client.post("/api/kernels", {})).status == 403
     assert (await client.get("/api/status")).status == 200
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("path", ["/user/alice", f"/services/{SERVICE}"])
+async def test_the_page_is_opened_with_the_hubs_own_login(hub: Hub, path: str) -> None:
+    from playwright.async_api import async_playwright
+
+    await hub.token_of("alice")
+    await hub.start_server("alice")
+    executable = path_of_chromium()
+    complaints: list[str] = []
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        page = await browser.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        await page.goto(f"{hub.origin}{path}/notebook-agents/ui/?days=30")
+        await page.locator("input[name=username]").fill("alice")
+        await page.locator("input[name=password]").fill("any")
+        await page.locator("input[type=submit]").click()
+        await page.locator(".empty, .tile").first.wait_for(timeout=60_000)
+        assert page.url == f"{hub.origin}{path}/notebook-agents/ui/?days=30"
+        assert await page.locator(".who").inner_text() in {"of admin", "of alice"}
+        other = await page.goto(f"{hub.origin}/user/bob/notebook-agents/ui/")
+        assert other is None or other.status in {403, 404, 424, 503}
+        await browser.close()
+    assert complaints == []

@@ -94,7 +94,8 @@ def test_a_line_that_is_not_whole_is_left_for_later(tmp_path: Path) -> None:
     events, position = read_chunk(path, (0, path.stat().st_size), TYPES)
     assert (len(events), position) == (1, whole)
     assert read_chunk(path, (whole, path.stat().st_size), TYPES) == ([], whole)
-    assert read_chunk(tmp_path / "missing.jsonl", (0, 10), TYPES) == ([], 10)
+    with pytest.raises(FileNotFoundError):
+        read_chunk(tmp_path / "missing.jsonl", (0, 10), TYPES)
 
 
 def test_every_process_calls_the_log_the_same(tmp_path: Path) -> None:

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from notebook_agents.core.event_columns import LINE_COLUMNS
 from notebook_agents.core.events import Event, TextDelta, ToolStarted
 from notebook_agents.eventlog.reader import read_events
-from notebook_agents.eventlog.segments import COLUMNS, stream_path
+from notebook_agents.eventlog.segments import stream_path
 from notebook_agents.eventlog.writer import OPEN_STREAMS, JsonlEventLog
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -45,7 +46,7 @@ async def test_a_line_has_exactly_the_documented_columns(tmp_path: Path) -> None
     await log.sync("system")
     await log.aclose()
     line = json.loads(stream_path(tmp_path, "system").read_text())
-    assert list(line) == list(COLUMNS)
+    assert list(line) == [column.name for column in LINE_COLUMNS]
     told = {"call_id": "1", "name": "t", "arguments": {"id": "x"}}
     decided = {"allowed_by": "", "effect": "", "findings": []}
     assert line["payload"] == {**told, **decided}

@@ -62,7 +62,7 @@ class Server:
         self.port = self.port or _free_port()
         config = self.folder / "config.py"
         config.write_text(CONFIG.format(gate=str(self.gate)))
-        command = [sys.executable, "-c", "from notebook_agents_server.app import main; main()"]
+        command = [sys.executable, "-c", "from notebook_agents_server.command import main; main()"]
         command += [f"--port={self.port}", f"--config={config}", f"--ServerApp.token={self.token}"]
         command += [f"--ServerApp.root_dir={self.folder}", "--ServerApp.allow_root=True"]
         environment = {

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
+from contextlib import suppress
 from queue import Queue
 from typing import Any
 
@@ -96,6 +97,22 @@ def test_the_persons_interrupt_ends_the_work_and_reaches_the_cell(submit: Submit
     desk, jobs = Desk(), Queue[Job]()
     desk.open("c", jobs.put)
     waiting = submit(desk.do("c", lambda: signal.raise_signal(signal.SIGINT)))
+    with pytest.raises(KeyboardInterrupt):
+        jobs.get(timeout=10).do()
+    with pytest.raises(ToolFailed, match="stopped by the person"):
+        waiting.result(10)
+
+
+def test_an_interrupt_that_the_work_swallows_reaches_the_cell_before_the_run_goes_on(
+    submit: Submit,
+) -> None:
+    def swallow() -> None:
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+    desk, jobs = Desk(), Queue[Job]()
+    desk.open("c", jobs.put)
+    waiting = submit(desk.do("c", swallow))
     with pytest.raises(KeyboardInterrupt):
         jobs.get(timeout=10).do()
     with pytest.raises(ToolFailed, match="stopped by the person"):

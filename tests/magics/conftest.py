@@ -146,6 +146,8 @@ class Reply:
     status: str = ""
     error: dict[str, Any] = field(default_factory=dict)
     messages: list[dict[str, Any]] = field(default_factory=list)
+    questions: list[str] = field(default_factory=list)
+    """What the kernel asked."""
 
     def displays(self) -> dict[str, list[str]]:
         """The successive Markdown of every updatable output, by display id."""
@@ -191,7 +193,8 @@ class Kernel:
             reply.messages.append(message)
             on_message(message)
 
-        def say(_message: dict[str, Any]) -> None:
+        def say(message: dict[str, Any]) -> None:
+            reply.questions.append(message["content"]["prompt"])
             self.client.input(answer or "")
 
         content = self.client.execute_interactive(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from notebook_agents.core.assessments import Finding
 from notebook_agents.core.events import ApprovalRequested
+from notebook_agents.core.forecasts import Forecast
 from notebook_agents.magics.approval import PersonAsker, question
 from notebook_agents.magics.waiting import block_on
 
@@ -48,6 +50,16 @@ def test_the_question_shows_the_tool_the_reasons_by_line_and_everything_it_gets(
         "     2 | b⟨U+001B⟩[2J",
         "  timeout: 5",
         "[y]es, once / [N]o, or say what to do instead: ",
+    ]
+
+
+def test_what_such_a_call_took_before_stands_below_the_reasons() -> None:
+    forecast = Forecast(
+        n_seen=4, duration_ms=840_000, duration_p95_ms=840_000, memory_bytes=9_000_000_000
+    )
+    assert question(replace(ASKED, forecast=forecast)).splitlines()[2:4] == [
+        "  ! runs a program⟨U+001B⟩[2J",
+        "  ~ expect about 14 min, 9 GB; seen 4 times",
     ]
 
 

@@ -13,7 +13,7 @@ import notebook_agents
 from notebook_agents.analytics.queries import EventAnalytics
 from notebook_agents.core.clock import SystemClock
 from notebook_agents.core.models import GenerateFinished, Usage
-from notebook_agents.eventlog.segments import COLUMNS, hot_folder
+from notebook_agents.eventlog.files import EventFiles
 from notebook_agents.eventlog.writer import JsonlEventLog
 from notebook_agents.magics.errors import AgentError
 from notebook_agents.testing import MemoryReports, MemoryStore, ScriptedEngine, call, fake_core
@@ -188,17 +188,20 @@ def test_a_file_is_replaced_only_when_told_so(agent_shell: AgentShell) -> None:
     assert "You said: hello" in Path("talk.json").read_text()
 
 
-def test_costs_are_of_here_of_today_and_by_model_and_money_only_where_it_is_known(
+def test_costs_are_of_here_of_today_and_by_model_and_unknown_is_counted_and_never_0(
     agent_shell: AgentShell, ipython_home: Path
 ) -> None:
     home = ipython_home / "home"
     log = JsonlEventLog(home)
-    analytics = EventAnalytics(hot_folder(home), COLUMNS)
+    analytics = EventAnalytics(EventFiles(home))
     restart(agent_shell, ipython_home, event_log=log, analytics=analytics, engine=PaidEngine())
+    assert agent_shell.run("%agent cost").value["cost_usd"].tolist() == [0, 0]
     agent_shell.run("%agent hello")
     frame = agent_shell.run("%agent cost").value
     assert list(frame["what"]) == ["this conversation", "today", "today, notebook-agents/tiny"]
-    assert "cost_usd" not in frame
+    assert frame["cost_usd"].isna().all()
+    assert frame["uncosted_calls"].tolist() == [1, 1, 1]
+    assert repr(frame).count("unknown") == frame._repr_html_().count("<td>unknown</td>") == 3
     agent_shell.run("%agent reset")
     agent_shell.run("%agent -m other/model again")
     frame = agent_shell.run("%agent usage").value.set_index("what")
@@ -206,7 +209,7 @@ def test_costs_are_of_here_of_today_and_by_model_and_money_only_where_it_is_know
         1, 3, 0.5,
     ]  # fmt: skip
     assert frame.loc["today", "runs"] == 2
-    assert frame.loc["today", "cost_usd"] == 0.5
+    assert frame.loc["today", ["cost_usd", "uncosted_calls"]].tolist() == [0.5, 1]
     assert frame["cost_usd"].isna()["today, notebook-agents/tiny"]
 
 

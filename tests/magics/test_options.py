@@ -128,3 +128,28 @@ def test_sql_takes_its_query_from_the_line_or_the_cell() -> None:
     assert read("sql", "SELECT\n 1\n") == Command(name="sql", argument="SELECT\n 1")
     assert read("sql -o df SELECT 1").options.out == "df"
     assert read("-o df sql SELECT 1").options.out == "df"
+
+
+@pytest.mark.parametrize(
+    ("line", "argument"),
+    [
+        ("sql --explain -o x SELECT 1 --help", "--explain SELECT 1 --help"),
+        ("sql -o x --explain SELECT 1", "--explain SELECT 1"),
+        ("sql --debug --explain -o x --mine", "--explain --mine"),
+        ("dashboard --days 7 --live -o x --notebook 'my sales.ipynb' --model=tiny",
+         "--days 7 --live --notebook 'my sales.ipynb' --model=tiny"),
+        ("save --force -o x talk.md", "--force talk.md"),
+    ],
+)  # fmt: skip
+def test_flags_and_switches_of_a_subcommand_come_in_any_order(line: str, argument: str) -> None:
+    command = read(line)
+    assert isinstance(command, Command)
+    assert (command.argument, command.options.out, command.wants_help) == (argument, "x", False)
+
+
+@pytest.mark.parametrize("name", ["print", "len", "__import__"])
+def test_a_name_of_pythons_own_is_not_taken(name: str) -> None:
+    with pytest.raises(
+        AgentError, match=f"'{name}' is a name of Python's own, which would be lost"
+    ):
+        read(f"-o {name} hello")

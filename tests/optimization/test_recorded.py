@@ -9,7 +9,7 @@ from notebook_agents.analytics.queries import EventAnalytics
 from notebook_agents.core.events import Event, ModelFinished
 from notebook_agents.core.ids import new_id
 from notebook_agents.core.models import Usage
-from notebook_agents.eventlog.segments import COLUMNS, hot_folder
+from notebook_agents.eventlog.files import EventFiles
 from notebook_agents.eventlog.writer import JsonlEventLog
 from notebook_agents.optimization.catalogue import Catalogue, parse_catalogue
 from notebook_agents.optimization.database import database, lock
@@ -50,7 +50,7 @@ async def test_recorded_steps_are_jobs_of_their_owner(tmp_path: Path, catalogue:
     for event in (step("ann", 0, 1000.0), step("ann", 30, 3000.0), step("ben", 1, 9000.0)):
         log.append(event)
     await log.aclose()
-    analytics = EventAnalytics(hot_folder(tmp_path), COLUMNS)
+    analytics = EventAnalytics(EventFiles(tmp_path))
     steps = await analytics.query(STEPS_SQL, owner_id="ann")
     await analytics.aclose()
     with database() as connection:
@@ -69,7 +69,7 @@ async def test_a_device_without_a_price_is_named(tmp_path: Path, catalogue: Cata
     log = JsonlEventLog(tmp_path)
     log.append(step("ann", 0, 1000.0))
     await log.aclose()
-    analytics = EventAnalytics(hot_folder(tmp_path), COLUMNS)
+    analytics = EventAnalytics(EventFiles(tmp_path))
     steps = await analytics.query(STEPS_SQL, owner_id="ann")
     await analytics.aclose()
     with database() as connection:

@@ -19,7 +19,7 @@ import pytest
 
 from notebook_agents.confinement import cgroups
 from notebook_agents.core.folders import remove_folder
-from notebook_agents.sandbox import proctree
+from notebook_agents.sandbox import call, proctree
 from notebook_agents.sandbox.plan import GUARD
 from notebook_agents.sandbox.rundir import RunDir
 
@@ -114,7 +114,10 @@ def late_or_else(bench: Bench, programs: dict[str, str]) -> list[str]:
 
 
 @every_backend
-def test_e09_what_can_be_interrupted_ends_and_the_kernel_is_kept(bench: Bench) -> None:
+def test_e09_what_can_be_interrupted_ends_and_the_kernel_is_kept(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(call, "GRACE_SECONDS", 1.5)  # a busy machine hears of a signal late
     bench.run("x = 41")
     assert late_or_else(bench, E09) == []
     assert bench.run("6 * 7").output == "42\n"
@@ -257,7 +260,7 @@ def names_of_groups(groups: cgroups.ControlGroups | None, name: str) -> list[str
 
 @pytest.mark.slow
 def test_e17_kernels_in_turn_and_at_once_leave_nothing(make_bench: MakeBench) -> None:
-    """Two dozen instead of a hundred: what each leaves would be seen as often."""
+    """A dozen instead of a hundred: what each leaves would be seen as often."""
     bench = make_bench(max_kernels=8)
     groups = cgroups.find()
 
@@ -278,7 +281,7 @@ def test_e17_kernels_in_turn_and_at_once_leave_nothing(make_bench: MakeBench) ->
 
     bench.wait(at_once())
     before, memory = census(), psutil.Process().memory_info().rss
-    for n in range(24):
+    for n in range(12):
         assert bench.run("1", key=f"a{n}").reason == ""
         bench.wait(bench.sandbox.close(f"a{n}"))
     bench.wait(at_once())

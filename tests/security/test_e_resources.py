@@ -209,22 +209,22 @@ def test_e15_files_beyond_the_quota_end_the_kernel_and_are_removed(
     make_bench: MakeBench, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     root = tmp_path_factory.getbasetemp()
-    bench = make_bench(writable_root=root, max_disk_bytes=64 * MIB, max_files=2000)
+    bench = make_bench(writable_root=root, max_disk_bytes=64 * MIB, max_files=500)
     attempts = {
         "bytes": """
 for n in range(40):
     with open(f'{n}', 'wb') as file: file.write(bytes(4 << 20))
 """,
-        "files": "for n in range(5000): open(f'n{n}', 'w').close()",
+        "files": "for n in range(1500): open(f'n{n}', 'w').close()",
         "depth": """
 import os
-for _ in range(10_000):
+for _ in range(2_000):
     os.mkdir('d'); os.chdir('d')
 os.chdir('/')
 """,
         "scratch": """
 import tempfile
-for n in range(5000): open(f'{tempfile.gettempdir()}/n{n}', 'w').close()
+for n in range(1500): open(f'{tempfile.gettempdir()}/n{n}', 'w').close()
 """,
     }
     for name, code in attempts.items():

@@ -18,7 +18,8 @@ from notebook_agents.core.errors import InvalidRequest
 from notebook_agents.core.events import ToolStarted
 from notebook_agents.core.journal import Source
 from notebook_agents.core.tools import ToolInvocation, ToolResult
-from notebook_agents.eventlog.segments import COLUMNS, hot_folder
+from notebook_agents.eventlog.files import EventFiles
+from notebook_agents.eventlog.segments import hot_folder
 from notebook_agents.eventlog.writer import JsonlEventLog
 from notebook_agents.sandbox.config import SandboxConfig
 from notebook_agents.sandbox.sandbox import KernelSandbox
@@ -331,7 +332,7 @@ async def test_j06_j07_sql_over_events_costs_the_server_neither_time_nor_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a program asks through the server's own tools runs in a process that is ended."""
-    analytics = EventAnalytics(hot_folder(tmp_path), COLUMNS)
+    analytics = EventAnalytics(EventFiles(tmp_path))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(InvalidRequest, match=r"[Mm]emory"):
         await analytics.query_apart(HUGE[0], owner_id="ann")
@@ -352,7 +353,7 @@ async def test_j10_sql_over_events_sees_its_own_owners_only(tmp_path: Path) -> N
         body = ToolStarted(call_id=f"call-of-{owner}", name=f"tool-of-{owner}")
         core.journal.record(body, Source(user_id=owner, run_id=f"run-of-{owner}"), run_seq=1)
     await core.journal.sync("system")
-    analytics = EventAnalytics(hot_folder(tmp_path), COLUMNS)
+    analytics = EventAnalytics(EventFiles(tmp_path))
     for ask in (analytics.query, analytics.query_apart):
         whole = str((await ask("SELECT * FROM events", owner_id="ann")).rows)
         assert "run-of-ann" in whole

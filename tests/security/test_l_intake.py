@@ -21,10 +21,10 @@ from notebook_agents.attachments.files import AttachmentFolder
 from notebook_agents.attachments.reading import Refused
 from notebook_agents.core.attachments import AttachmentLimits
 from notebook_agents.core.core import Core
+from notebook_agents.dashboards.tables import Table
 from notebook_agents.tasks.preparing import KERNEL, load, prepare
 from notebook_agents.testing import ScriptedEngine, fake_core
 from notebook_agents.testing.tools import FakeSandbox
-from notebook_agents.widgets.tables import Table
 from notebook_agents_server.testing import Answer, Client
 
 MIB = 1024 * 1024

@@ -12,15 +12,13 @@ from typing import Any
 
 import pytest
 from markdown_it import MarkdownIt
+from tests.chromium import jp_asyncio_loop, jp_server_cleanup, one_chromium
 from tests.reports.documents import HOSTILE, document, hostile
 from tests.reports.test_notebooks import code, display, notebook
 from tests.widgets.front_end.conftest import (
     ChatPage,
     as_approval,
     chat,
-    chromium,
-    jp_asyncio_loop,
-    jp_server_cleanup,
     text_message,
 )
 from tests.widgets.front_end.test_chat_safety import ATTACKS
@@ -29,7 +27,7 @@ from notebook_agents.magics.markdown import fenced, in_markdown, safe_markdown
 from notebook_agents.reports.html import html
 from notebook_agents.reports.notebooks import with_cells
 
-__all__ = ["chat", "chromium", "jp_asyncio_loop", "jp_server_cleanup"]
+__all__ = ["chat", "jp_asyncio_loop", "jp_server_cleanup", "one_chromium"]
 pytestmark = pytest.mark.browser
 DOCUMENTS = [path.read_text("utf-8") for path in (Path(__file__).parent / "injected").iterdir()]
 DATA = "c2VjcmV0IG5vdGVz"

@@ -53,3 +53,18 @@ def test_a_level_that_cannot_be_had_ends_with_1(tmp_path: Path) -> None:
         patch.setattr("sys.platform", "darwin")
         assert run(tmp_path, "--sandbox-level=high") == 1
     assert run(tmp_path, "--sandbox-level=low") == 0
+
+
+def test_a_collector_of_telemetry_is_asked_where_one_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OTEL_EXPORTER_OTLP_ENDPOINT", raising=False)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
+    named = "--DoctorApp.otel_endpoint"
+    run(tmp_path, "--json")
+    assert json.loads(capsys.readouterr().out)["telemetry"] is None
+    run(tmp_path, f"{named}=http://127.0.0.1:9")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "telemetry: the collector takes nothing: it could not be reached"
+    run(tmp_path, f"{named}=localhost")
+    assert "write it as 'http://localhost:4318'" in capsys.readouterr().out

@@ -29,7 +29,8 @@ from notebook_agents.core.ports import Patch
 from notebook_agents.core.users import Actor, CreateUser, User
 from notebook_agents.testing import fake_core
 from notebook_agents_server.app import NotebookAgentsApp
-from notebook_agents_server.authorizer import OwnResourcesOnly, is_hub_service
+from notebook_agents_server.authorizer import OwnResourcesOnly
+from notebook_agents_server.hub import is_hub_service
 from notebook_agents_server.identity import ensure_owner
 from notebook_agents_server.signing import Keyring
 from notebook_agents_server.testing import Client
@@ -101,9 +102,8 @@ async def test_no_other_hub_user_becomes_the_owner_whatever_their_name(
     agent_id = (await client.post("/v1/agents", {"name": "the owner's"})).json["agent_id"]
     stranger = client.holding(f"hub-{name}")
     assert (await stranger.get(f"/v1/agents/{agent_id}")).status == 404
-    others = {other for other in HUB_USERS if other not in {name, "carol"}}
     await stranger.post("/v1/agents", {"name": "the stranger's"})
-    for other in others:
+    for other in {*HUB_USERS} - {name, "carol"}:
         seen = (await client.holding(f"hub-{other}").get("/v1/agents")).json
         assert seen["total"] == 0, other
 

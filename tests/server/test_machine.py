@@ -46,6 +46,13 @@ class Driver:
         used._obj.gpu = 85
         return 0
 
+    def nvmlDeviceGetPowerUsage(self, device: Any, milliwatts: Any) -> int:
+        milliwatts._obj.value = 350_500
+        return 0
+
+    def nvmlDeviceGetTotalEnergyConsumption(self, device: Any, millijoules: Any) -> int:
+        return 3  # not supported
+
 
 def test_gpus_are_read_through_the_drivers_library() -> None:
     driver = Driver()
@@ -56,6 +63,7 @@ def test_gpus_are_read_through_the_drivers_library() -> None:
         memory_total_bytes=80 * GIB,
         memory_used_bytes=20 * GIB,
         utilization_percent=85.0,
+        power_w=350.5,
     )
     assert driver.n_open == 0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,8 @@ from mcp.client import Client as McpClient
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 
+from notebook_agents.core.analytics import Table
 from notebook_agents.core.core import Core
-from notebook_agents.core.ports import Table
 from notebook_agents.core.users import CreateUser
 from notebook_agents.testing import (
     MemoryAnalytics,
@@ -48,7 +48,13 @@ class Analytics(MemoryAnalytics):
         super().__init__(MemoryEventLog())
         self.asked_for: list[str | None] = []
 
-    async def query(self, sql: str, *, owner_id: str | None = None) -> Table:
+    async def query(
+        self,
+        sql: str,
+        *,
+        owner_id: str | None = None,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> Table:
         self.asked_for.append(owner_id)
         return await super().query(sql, owner_id=owner_id)
 
@@ -208,6 +214,25 @@ async def test_M09_the_door_wants_a_credential_a_host_and_an_origin(client: Clie
     answer = await client.ask("POST", PATH, b"{", Accept=accept)
     assert answer.status == 400
     assert "Mcp-Session-Id" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("status", "headers"),
+    [
+        (400, {"Content-Type": "text/plain"}),
+        (406, {"Accept": "text/html"}),
+        (406, {"Accept": "text/html", "MCP-Protocol-Version": "2026-07-28"}),
+    ],
+)
+async def test_what_the_sdk_refuses_is_an_error_of_the_protocol(
+    client: Client, status: int, headers: dict[str, str]
+) -> None:
+    accepted = {"Accept": "application/json, text/event-stream", **headers}
+    answer = await client.ask("POST", PATH, INITIALIZE, **accepted)
+    assert answer.status == status, answer.body
+    assert answer.headers["Content-Type"].startswith("application/json")
+    assert answer.json["jsonrpc"] == "2.0"
+    assert answer.json["error"]["message"]
 
 
 async def test_a_credential_for_reading_does_not_ask_agents(

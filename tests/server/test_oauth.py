@@ -15,7 +15,8 @@ import pytest
 from notebook_agents.core.core import Core
 from notebook_agents.core.errors import InvalidRequest
 from notebook_agents.core.users import Actor, CreateUser
-from notebook_agents_server.oauth import OAuthLogin, OAuthSettings
+from notebook_agents_server.oauth import OAuthLogin
+from notebook_agents_server.oauth_settings import OAuthSettings
 from notebook_agents_server.signing import Keyring
 from notebook_agents_server.testing import Answer, Client
 from notebook_agents_server.tokens import Tokens

@@ -24,6 +24,8 @@ from notebook_agents_server.openapi import describe
 from notebook_agents_server.operations import operation
 from notebook_agents_server.path_templates import templates
 from notebook_agents_server.testing import Client
+from notebook_agents_server.ui.files import PageFile
+from notebook_agents_server.ui.session import SessionDoor
 
 BASE = "/user/me"
 ROUTES = all_routes(DIALECT_NAMES)
@@ -120,10 +122,11 @@ def test_all_that_is_mounted_is_described_and_nothing_else() -> None:
     assert below <= mounted
 
 
-def test_only_files_of_pages_and_unknown_paths_are_left_out() -> None:
+def test_only_pages_with_what_they_load_and_unknown_paths_are_left_out() -> None:
     found = {entry.handler for entry in entries(ROUTES)}
     left_out = {handler for _, handler in ROUTES if handler not in found}
-    assert all(issubclass(handler, UnknownPath | Asset) for handler in left_out if handler)
+    of_pages = UnknownPath | Asset | PageFile | SessionDoor
+    assert all(issubclass(handler, of_pages) for handler in left_out if handler)
 
 
 @pytest.mark.parametrize("table", DIALECTS, ids=lambda table: table.name)

@@ -14,6 +14,9 @@ from notebook_agents.core.errors import EngineUnavailable, InvalidRequest
 from notebook_agents.testing import MemoryStore, fake_core
 from notebook_agents_server.identity import ensure_owner
 
+V2 = "api/v2/health"
+CHECKS = ("health", "health/ready", "v1/health", "api/health", V2, f"{V2}/ready")
+
 
 class FullDisk(MemoryStore):
     async def commit(self, *_changes: Any) -> None:
@@ -36,6 +39,23 @@ async def test_a_core_that_was_started_is_closed_when_the_rest_fails(
     assert work.cancelled()
     with pytest.raises(EngineUnavailable, match="could not be started"):
         app.services.ready()
+
+
+async def test_every_health_check_fails_for_as_long_as_requests_do(
+    http_server_client: Any, jp_serverapp: ServerApp
+) -> None:
+    async def ask(path: str) -> tuple[int, bytes]:
+        url, given = f"{jp_serverapp.base_url}{path}", {"Authorization": "Bearer something"}
+        answer = await http_server_client.fetch(url, headers=given, raise_error=False)
+        return answer.code, answer.body
+
+    code, body = await ask("v1/agents")
+    assert (code, b"the server is starting" in body) == (503, True)
+    assert {path: (await ask(path))[0] for path in CHECKS} == dict.fromkeys(CHECKS, 503)
+    app: Any = jp_serverapp.extension_manager.extension_points["notebook_agents"].app
+    await app._start_jupyter_server_extension(jp_serverapp)
+    assert (await ask("v1/agents"))[0] == 401
+    assert {path: (await ask(path))[0] for path in CHECKS} == dict.fromkeys(CHECKS, 200)
 
 
 async def test_an_account_that_cannot_be_saved_leaves_no_password(tmp_path: Path) -> None:

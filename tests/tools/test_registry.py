@@ -71,6 +71,12 @@ async def fails() -> str:
     raise ValueError("two\nlines")
 
 
+@define_tool(title="Says much", category="x", effect="read")
+async def says_much() -> str:
+    """Say more than anybody reads."""
+    return "0123456789" * 200_000
+
+
 @define_tool(title="Refuses", category="x", effect="read")
 async def refuses() -> str:
     """Fail on purpose."""
@@ -167,3 +173,10 @@ async def test_release_ends_the_kernel_of_the_conversation(tools: ToolBench) -> 
     await tools.use("python_executor", code="x = 1")
     await tools.registry.release("conversation")
     assert (await tools.use("python_executor", code="x")).error_type == "NameError"
+
+
+async def test_a_text_without_end_is_cut_and_says_so() -> None:
+    said = (await use(make(says_much), "says_much")).content
+    assert len(said) == 1 << 20
+    assert said.startswith("0123456789")
+    assert said.endswith("\n... cut after 1,048,576 characters")

@@ -23,14 +23,14 @@ import notebook_agents
 from pathlib import Path
 from notebook_agents.analytics.queries import EventAnalytics
 from notebook_agents.core.clock import SystemClock
-from notebook_agents.eventlog.segments import COLUMNS, hot_folder
+from notebook_agents.eventlog.files import EventFiles
 from notebook_agents.eventlog.writer import JsonlEventLog
 from notebook_agents.tasks.timetable import CronTimetable
 from notebook_agents.testing import call, fake_core
 home = Path("home").absolute()
 core = fake_core(
     call("python_executor", code="6*7"), "It is **42**.", clock=SystemClock(), home=home / "w",
-    event_log=JsonlEventLog(home), analytics=EventAnalytics(hot_folder(home), COLUMNS),
+    event_log=JsonlEventLog(home), analytics=EventAnalytics(EventFiles(home)),
     timetable=CronTimetable())
 notebook_agents.use_core(core)"""
 SOMEBODY = "get_ipython().kernel._allow_stdin = True\n"

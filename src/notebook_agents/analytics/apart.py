@@ -2,67 +2,136 @@
 
 The database is not a boundary for time and memory: it may hear an interrupt late and take more than
 its limit. So where somebody else than the person at the notebook asks, a process answers that has
-limits of its own, none of the server's environment, and nothing but one owner's events.
+limits of its own, none of the server's environment but what object storage needs where events lie
+there, and nothing but one owner's events.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
-from pathlib import Path
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
 
+from notebook_agents.analytics.asking import LESS, Asking, too_long
+from notebook_agents.core.analytics import LogSnapshot, Table
 from notebook_agents.core.errors import InvalidRequest
-from notebook_agents.core.ports import Table
 
 TIMEOUT_S = 20.0
 MEMORY_BYTES = 2 << 30
 """Data of the process: what the database may take and what the interpreter needs."""
 MAX_ANSWER_CHARS = 8 << 20
+TIME = "__time__"
 KEPT_VARIABLES = ("PATH", "PYTHONPATH", "LANG", "SYSTEMROOT")
+STORAGE_VARIABLES = re.compile(
+    r"(AWS_(?!BEARER_)|AZURE_(?!OPENAI_|API_)|GOOGLE_(?!API_)|GCSFS_|GCE_|FSSPEC_|S3_)\w+"
+    r"|HOME|(HTTPS?|NO)_PROXY|(https?|no)_proxy|SSL_CERT_(FILE|DIR)|(REQUESTS|CURL)_CA_BUNDLE"
+)
+"""What object storage is reached with, but no model's provider; given where events lie there."""
 
 
-def ask(folder: Path, columns: dict[str, str], sql: str, owner_id: str) -> Table:
-    """Run one SELECT over an owner's events; InvalidRequest on the field ``sql`` as elsewhere."""
-    asked = {"folder": str(folder), "columns": columns, "sql": sql, "owner_id": owner_id}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What the process is asked."""
+
+    snapshot: LogSnapshot
+    sql: str
+    owner_id: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+def ask(question: Question, asking: Asking | None = None) -> Table:
+    """Run one SELECT over an owner's events; errors as elsewhere."""
+    asked = asdict(question)
+    asked["parameters"] = {name: _sent(value) for name, value in question.parameters.items()}
+    process = subprocess.Popen(  # noqa: S603 - our own module, in our own interpreter
+        [sys.executable, "-P", "-m", __name__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=_environment(question.snapshot.cold),
+    )
+    asking = asking or Asking()
     try:
-        done = subprocess.run(  # noqa: S603 - our own module, in our own interpreter
-            [sys.executable, "-P", "-m", __name__],
-            input=json.dumps(asked).encode(errors="replace"),
-            capture_output=True,
-            timeout=TIMEOUT_S,
-            env={name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ},
-            check=False,
+        asking.begin(process.kill)
+        told, _ = process.communicate(
+            json.dumps(asked, default=str).encode(errors="replace"), timeout=TIMEOUT_S
         )
     except subprocess.TimeoutExpired:
-        raise InvalidRequest(
-            f"the query ran longer than {TIMEOUT_S:g} seconds", field="sql"
-        ) from None
+        raise InvalidRequest(too_long(TIMEOUT_S), field="sql") from None
+    finally:
+        asking.end()
+        process.kill()
+        process.communicate()
+    return _heard(told)
+
+
+def _environment(files: tuple[str, ...]) -> dict[str, str]:
+    is_elsewhere = any("://" in file for file in files)
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in KEPT_VARIABLES or (is_elsewhere and STORAGE_VARIABLES.fullmatch(name))
+    }
+
+
+def _heard(told: bytes) -> Table:
     try:
-        said = json.loads(done.stdout)
+        said = json.loads(told)
     except ValueError:
-        raise InvalidRequest("the query needs too much memory or time", field="sql") from None
+        raise InvalidRequest(
+            f"the query needs too much memory or time; {LESS}", field="sql"
+        ) from None
+    if "vanished" in said:
+        raise FileNotFoundError("a file of the log")
     if "error" in said:
-        raise InvalidRequest(said["error"], field="sql")
-    return Table(columns=tuple(said["columns"]), rows=tuple(map(tuple, said["rows"])))
+        raise InvalidRequest(
+            said["error"], field=said.get("field", "sql"), position=said.get("position")
+        )
+    return Table(
+        columns=tuple(said["columns"]),
+        rows=tuple(map(tuple, said["rows"])),
+        types=tuple(said["types"]),
+    )
 
 
-def answer(asked: dict[str, Any]) -> str:
+def _sent(value: Any) -> Any:
+    return {TIME: value.isoformat()} if isinstance(value, datetime) else value
+
+
+def _received(value: Any) -> Any:
+    if isinstance(value, dict) and set(value) == {TIME}:
+        return datetime.fromisoformat(value[TIME])
+    return value
+
+
+def reply(asked: dict[str, Any]) -> str:
     """What this process says of a query."""
-    from notebook_agents.analytics.queries import EventAnalytics
+    from notebook_agents.analytics.asking import select
+    from notebook_agents.analytics.databases import open_database
+    from notebook_agents.analytics.nameless import nameless
 
-    analytics = EventAnalytics(Path(asked["folder"]), asked["columns"])
+    files = {name: tuple(paths) for name, paths in asked["snapshot"].items()}
+    parameters = {name: _received(value) for name, value in asked["parameters"].items()}
     try:
-        table = analytics.table_of(asked["sql"], asked["owner_id"])
+        snapshot, filesystem = nameless(LogSnapshot(**files))
+        with open_database(snapshot, asked["owner_id"], filesystem) as connection:
+            table = select(connection, asked["sql"], parameters)
         said = json.dumps(
-            {"columns": table.columns, "rows": table.rows}, default=str, allow_nan=True
+            {"columns": table.columns, "rows": table.rows, "types": table.types},
+            default=str,
+            allow_nan=True,
         )
     except InvalidRequest as error:
-        return json.dumps({"error": error.message})
+        return json.dumps({"error": error.message, **error.details})
+    except FileNotFoundError:
+        return json.dumps({"vanished": True})
     except MemoryError:
-        return json.dumps({"error": "the query needs too much memory"})
+        return json.dumps({"error": f"the query needs too much memory; {LESS}"})
     if len(said) > MAX_ANSWER_CHARS:
         return json.dumps({"error": "the result is too large; aggregate it or add a LIMIT"})
     return said
@@ -85,4 +154,4 @@ def limit() -> None:
 
 if __name__ == "__main__":
     limit()
-    sys.stdout.write(answer(json.load(sys.stdin)))
+    sys.stdout.write(reply(json.load(sys.stdin)))

@@ -17,8 +17,9 @@ from notebook_agents.core.policy import DEFAULT_POLICY, LEVELS, ApprovalPolicy, 
 from notebook_agents.core.ports import Delete, Insert, Page, Patch, Query
 
 if TYPE_CHECKING:
+    from notebook_agents.core.analytics import Analytics
     from notebook_agents.core.journal import Journal
-    from notebook_agents.core.ports import Analytics, Clock, Store
+    from notebook_agents.core.ports import Clock, Store
     from notebook_agents.core.tools import Tools
     from notebook_agents.core.users import Actor
 

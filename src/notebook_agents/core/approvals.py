@@ -134,6 +134,7 @@ def pending(asked: ApprovalRequested, call: ToolCallPart, now: datetime) -> Pend
         module=asked.module,
         warning=asked.warning,
         digest=asked.digest,
+        forecast=asked.forecast,
     )
 
 

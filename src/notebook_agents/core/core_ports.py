@@ -7,32 +7,30 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from notebook_agents.core.attachments import AttachmentLimits
+from notebook_agents.core.log_keeper import LogPolicy
 from notebook_agents.core.models import BUNDLED_MODEL
 from notebook_agents.core.redaction import Redactor
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from notebook_agents.core.analytics import Analytics
     from notebook_agents.core.archive_files import ArchiveFiles
     from notebook_agents.core.attachment_files import AttachmentFiles
     from notebook_agents.core.deliveries import WebhookSender
     from notebook_agents.core.executions import TaskRunner
+    from notebook_agents.core.exports import EventExporter
     from notebook_agents.core.journal import EventRelay
+    from notebook_agents.core.log_keeping import KeptApart
     from notebook_agents.core.outside_tools import ToolServerHost
     from notebook_agents.core.policy import Level
-    from notebook_agents.core.ports import (
-        Analytics,
-        Engine,
-        PasswordHasher,
-        Sandbox,
-        Store,
-        ToolRunner,
-    )
+    from notebook_agents.core.ports import Engine, PasswordHasher, Sandbox, Store, ToolRunner
     from notebook_agents.core.prices import PriceList
     from notebook_agents.core.recordings import RecordedLog
     from notebook_agents.core.replays import PacingClock
     from notebook_agents.core.reports import ReportFiles
     from notebook_agents.core.schedule_plans import Timetable
+    from notebook_agents.core.telemetry import Telemetry
     from notebook_agents.core.workflows import Workflow
     from notebook_agents.core.workloads import WorkloadTables
     from notebook_agents.core.workspaces import Workspaces
@@ -57,6 +55,8 @@ class CorePorts:
     default_model: str = BUNDLED_MODEL
     level: Level = "medium"
     """The least sandbox level of this deployment, and the one of agents that name none."""
+    budget_usd_per_day: float | None = None
+    """Of everybody who has not set one; None is no budget."""
     price_list: PriceList | None = None
     """None knows no prices."""
     workflows: Mapping[str, Workflow] = field(default_factory=dict)
@@ -82,5 +82,12 @@ class CorePorts:
     """Programs that others than administrators may start as tool servers."""
     webhook_sender: WebhookSender | None = None
     """None tells nobody of anything; a process that is a server has one."""
+    telemetry: Telemetry | None = None
+    """None tells no collector what happens."""
     report_files: ReportFiles | None = None
     """None makes no reports."""
+    log_keeping: KeptApart | None = None
+    """None compacts, prunes and checks no event log."""
+    log_policy: LogPolicy = field(default_factory=LogPolicy)
+    exporter: EventExporter | None = None
+    """None exports no events."""

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol, TypeAlias
 
+from notebook_agents.core.observation_events import WebhookAttempted
+
 DeliveryState: TypeAlias = Literal["pending", "delivered", "dead"]
 
 RETRIES_S = (5, 30, 120, 600, 3600, 4 * 3600, 12 * 3600, 24 * 3600)
@@ -160,6 +162,36 @@ def dead(delivery: Delivery, reason: str, now: datetime) -> Delivery:
     attempt = Attempt(at=now, status_code=None, duration_ms=0.0, error=reason)
     attempts = (*delivery.attempts, attempt)[-KEPT_ATTEMPTS:]
     return replace(delivery, state="dead", attempts=attempts, finished_at=now)
+
+
+def attempted(result: Delivery, receipt: Receipt | None) -> WebhookAttempted:
+    """What the log is told of an attempt; without a receipt nothing was sent."""
+    words: dict[DeliveryState, Literal["delivered", "retrying", "failed"]] = {
+        "delivered": "delivered",
+        "pending": "retrying",
+        "dead": "failed",
+    }
+    return WebhookAttempted(
+        webhook_id=result.webhook_id,
+        delivery_id=result.id,
+        event_type=result.event,
+        host=result.host,
+        attempt=result.n_claims,
+        status=words[result.state],
+        http_status=receipt.status_code if receipt else None,
+        latency_ms=round(receipt.duration_ms, 3) if receipt else 0.0,
+        error_type=_error_type(receipt),
+        next_try_at=result.next_attempt_at.isoformat() if result.state == "pending" else "",
+    )
+
+
+def _error_type(receipt: Receipt | None) -> str:
+    """``not_sent``, ``no_answer`` or ``http_<status>``; empty when the receiver took it."""
+    if receipt is None:
+        return "not_sent"
+    if not receipt.error:
+        return ""
+    return "no_answer" if receipt.status_code is None else f"http_{receipt.status_code}"
 
 
 def again(delivery: Delivery, now: datetime) -> Delivery:

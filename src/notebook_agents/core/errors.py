@@ -50,8 +50,11 @@ class InvalidRequest(NotebookAgentsError):
         field: str | None = None,
         reason: str | None = None,
         problems: Sequence[tuple[str, str]] = (),
+        position: int | None = None,
     ) -> None:
-        super().__init__(message, field=field, reason=reason or (message if field else None))
+        """``position`` is where in the field, counted in characters from 0."""
+        reason = reason or (message if field else None)
+        super().__init__(message, field=field, reason=reason, position=position)
         self.problems = tuple(problems)
         """Every wrong field with what is wrong, where there may be several."""
 
@@ -94,10 +97,12 @@ class NotFound(NotebookAgentsError):
     MAX_ID: ClassVar[int] = 80
     """Characters of an id that are told; ours are shorter, others need no echo."""
 
-    def __init__(self, kind: str, id: str) -> None:
+    def __init__(self, kind: str, id: str, why: str = "") -> None:
         id = id if len(id) <= self.MAX_ID else f"{id[: self.MAX_ID]}…"
-        super().__init__(f"{kind} {id!r} was not found", kind=kind, id=id)
+        message = f"{kind} {id!r} was not found" + (f": {why}" if why else "")
+        super().__init__(message, kind=kind, id=id)
         self.kind = kind
+        self.why = why
 
 
 class Conflict(NotebookAgentsError):

@@ -3,11 +3,12 @@
 The union of bodies is closed: everything that streams, is stored, counted or replayed is one of
 these; those of runs are in ``run_events``. ``run_seq`` numbers the events of one run from 1 without
 gaps and is what a client gives to resume a stream. Facts outside a run (an agent was created) have
-an empty ``run_id`` and number 0.
+an empty ``run_id`` and number 0; facts about a run that come beside it (its undo) have that number.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Literal, TypeAlias
@@ -22,6 +23,15 @@ from notebook_agents.core.execution_events import (
     ExecutionFinished,
     ExecutionQueued,
     ExecutionStarted,
+)
+from notebook_agents.core.observation_events import (
+    BudgetSet,
+    CellExecuted,
+    EngineSampled,
+    RequestsServed,
+    ScoreRecorded,
+    StreamClosed,
+    WebhookAttempted,
 )
 from notebook_agents.core.run_events import (
     ApprovalDecided,
@@ -52,10 +62,13 @@ __all__ = [
     "ApprovalRequested",
     "BatchFinished",
     "BatchStarted",
+    "BudgetSet",
+    "CellExecuted",
     "CellFinished",
     "CellStarted",
     "CheckpointMade",
     "CodeRan",
+    "EngineSampled",
     "Event",
     "EventBody",
     "ExecutionFinished",
@@ -67,19 +80,23 @@ __all__ = [
     "MachineSampled",
     "ModelFinished",
     "ModelStarted",
+    "RequestsServed",
     "RunFinished",
     "RunQueued",
     "RunStarted",
     "RunUndone",
     "ScheduleFired",
     "ScheduleSkipped",
+    "ScoreRecorded",
     "SecurityViolation",
+    "StreamClosed",
     "TextDelta",
     "Thought",
     "ToolFinished",
     "ToolOutput",
     "ToolStarted",
     "Warned",
+    "WebhookAttempted",
     "WorkflowStepFinished",
     "WorkflowStepStarted",
     "event_from_json",
@@ -222,7 +239,14 @@ EventBody: TypeAlias = Annotated[
     | SecurityViolation
     | CheckpointMade
     | RunUndone
-    | AnswerRated,
+    | AnswerRated
+    | BudgetSet
+    | CellExecuted
+    | EngineSampled
+    | RequestsServed
+    | ScoreRecorded
+    | StreamClosed
+    | WebhookAttempted,
     Field(discriminator="type"),
 ]
 
@@ -251,11 +275,28 @@ class Event:
         """The append-only stream this event is kept in."""
         if isinstance(self.body, MachineSampled):
             return machine_stream(self.ts)
+        if isinstance(self.body, BudgetSet):
+            return BUDGET_STREAM
+        if (name := DAILY_STREAMS.get(self.type)) is not None:
+            return f"{name}-{self.ts:%Y-%m-%d}"
         return self.conversation_id or SYSTEM_STREAM
 
 
 SYSTEM_STREAM = "system"
 """Where facts outside any conversation are kept."""
+BUDGET_STREAM = "budgets"
+"""Where budgets are kept: apart, because they are few and often looked for."""
+DAILY_STREAMS: Mapping[str, str] = {
+    "requests_served": "requests",
+    "stream_closed": "requests",
+    "webhook_attempted": "webhooks",
+    "engine_sampled": "engine",
+}
+"""Where servers keep what they see of themselves: a stream a day each, into which SQL looks."""
+
+
+MACHINE_STREAMS = "_machine-"
+"""What the names of the streams begin with that hold samples of the machine."""
 
 
 def machine_stream(at: datetime) -> str:
@@ -263,7 +304,7 @@ def machine_stream(at: datetime) -> str:
 
     SQL does not look into streams that begin with an underscore.
     """
-    return f"_machine-{at:%Y-%m-%d}"
+    return f"{MACHINE_STREAMS}{at:%Y-%m-%d}"
 
 
 _ADAPTER: TypeAdapter[Event] = TypeAdapter(Event)

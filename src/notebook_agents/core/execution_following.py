@@ -77,7 +77,8 @@ class ExecutionFollowing:
                 yield event
 
     def _is_mine(self, event: Event) -> bool:
-        return getattr(event.body, "execution_id", "") == self.execution_id
+        # Runs of its notebook name it too, and are streams of their own.
+        return not event.run_id and getattr(event.body, "execution_id", "") == self.execution_id
 
 
 def seq_of(event: Event) -> int:

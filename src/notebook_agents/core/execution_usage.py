@@ -18,6 +18,20 @@ MAX_RUNS = 10_000
 """More than one conversation has."""
 
 
+async def execution_of(run: Run, store: Store) -> Execution | None:
+    """The execution whose notebook asks for a run.
+
+    What clients of an API write into their metadata makes them part of none: it has to be the
+    execution that the conversation belongs to.
+    """
+    named = run.metadata.get(MARK)
+    if not isinstance(named, str) or not named:
+        return None
+    execution = await store.get(Execution, named)
+    is_its = execution is not None and execution.conversation_id == run.conversation_id
+    return execution if is_its else None
+
+
 async def runs_of(execution: Execution, store: Store) -> list[Run]:
     """Its runs, oldest first."""
     query = Query(

@@ -253,7 +253,7 @@ async def last_seq(execution: Execution, journal: Journal) -> int:
     numbers = [
         getattr(event.body, "seq", 0)
         for event in events
-        if getattr(event.body, "execution_id", "") == execution.id
+        if not event.run_id and getattr(event.body, "execution_id", "") == execution.id
     ]
     return max(numbers, default=0)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import PurePath
 from typing import Any, Literal, Protocol, TypeAlias
 
 from notebook_agents.core.execution_events import (
@@ -85,6 +86,11 @@ class Execution:
     def is_final(self) -> bool:
         """Whether it has ended."""
         return self.state not in OPEN_EXECUTIONS
+
+    @property
+    def notebook_name(self) -> str:
+        """The name of its notebook's file; empty for the built-in one."""
+        return PurePath(self.notebook).name
 
     @property
     def duration_ms(self) -> float:

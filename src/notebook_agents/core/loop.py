@@ -39,9 +39,9 @@ from notebook_agents.core.deltas import Deltas
 from notebook_agents.core.edited_calls import as_decided, told_of_edit
 from notebook_agents.core.errors import InvalidRequest, NotebookAgentsError
 from notebook_agents.core.events import (
+    ApprovalRequested,
     EventBody,
     ModelFinished,
-    ModelStarted,
     TextDelta,
     ToolFinished,
     ToolOutput,
@@ -69,11 +69,12 @@ from notebook_agents.core.models import (
 from notebook_agents.core.policy import Level, strictest
 from notebook_agents.core.provenance import origin_of, tainted_by
 from notebook_agents.core.run_guards import left_with
-from notebook_agents.core.run_prompts import request_of
+from notebook_agents.core.run_prompts import begun, request_of
 from notebook_agents.core.tool_bodies import result_bodies
 from notebook_agents.core.tools import ToolInvocation, ToolResult, ToolSpec
 
 if TYPE_CHECKING:
+    from notebook_agents.core.forecasts import Forecasts
     from notebook_agents.core.ports import Clock, Engine, Sandbox, ToolRunner
     from notebook_agents.core.runs import Run
     from notebook_agents.core.spawn import Supervisor
@@ -95,6 +96,7 @@ class LoopPorts:
     sandbox: Sandbox
     clock: Clock
     supervisor: Supervisor
+    forecasts: Forecasts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +128,7 @@ async def agent_loop(task: LoopTask, ports: LoopPorts) -> AsyncGenerator[EventBo
     """
     model = await Models(ports.engine).get(task.run.model)
     progress = _Progress(task)
+    ports.forecasts.prepare(task.run, task.specs)
     if not task.run.n_steps and (warning := tools_warning(model, task.specs, task.history)):
         yield warning
     while True:
@@ -138,9 +141,7 @@ async def agent_loop(task: LoopTask, ports: LoopPorts) -> AsyncGenerator[EventBo
         made = [call for call in calls if call.call_id not in reasons]
         judgements = await judge(made, _bench(task, ports, progress))
         task = replace(task, repetitions=reasons, judgements=judgements)
-        waiting = questions(made, task.run, judgements, task.rules)
-        if waiting:
-            check_questions(task.run, ports.clock.now())
+        waiting = await _questions(made, task, ports)
         for request in waiting:
             yield request
         if waiting:
@@ -154,10 +155,23 @@ async def agent_loop(task: LoopTask, ports: LoopPorts) -> AsyncGenerator[EventBo
         async with aclosing(step) as bodies:
             async for body in bodies:
                 yield body
+                if isinstance(body, ToolFinished):
+                    ports.forecasts.outdate(task.run.owner_id)
                 if warning := progress.absorb(body):
                     yield warning
         if progress.is_answered:
             return
+
+
+async def _questions(
+    calls: Sequence[ToolCallPart], task: LoopTask, ports: LoopPorts
+) -> list[ApprovalRequested]:
+    """What a person is to decide, with what such calls took before."""
+    waiting = questions(calls, task.run, task.judgements, task.rules)
+    if not waiting:
+        return []
+    check_questions(task.run, ports.clock.now())
+    return await ports.forecasts.told(waiting, task.run.owner_id)
 
 
 async def write_words(
@@ -231,7 +245,7 @@ async def _model_step(
     check_budget(run, progress.usage, n_steps=progress.n_steps, n_calls=progress.n_calls)
     max_tokens = step_tokens(run, progress.usage)
     request = request_of(run, progress.history, task.specs, model, max_tokens)
-    yield ModelStarted(step=step, model=run.model, n_messages=len(progress.history))
+    yield begun(step, run, len(progress.history), model)
     started = clock.monotonic()
     calls: list[ToolCallPart] = []
     deltas, end = Deltas(step, clock), GenerateFinished(finish_reason="stop")

@@ -17,6 +17,7 @@ from typing import (
     Literal,
     Protocol,
     TypeAlias,
+    TypeVar,
     runtime_checkable,
 )
 
@@ -37,6 +38,7 @@ BUNDLED_TOOLS = (
 )  # fmt: skip
 """The tools that the model in the box was trained on; it is told of no others."""
 
+Known = TypeVar("Known", int, float)
 ModelStatus: TypeAlias = Literal["available", "loaded", "loading", "not_downloaded", "failed"]
 FinishReason: TypeAlias = Literal["stop", "length", "tool_calls", "cancelled"]
 
@@ -84,14 +86,30 @@ class Usage:
     input_tokens: int = 0
     output_tokens: int = 0
     cost_usd: float | None = None
+    cached_tokens: int | None = None
+    """Those of the input that came out of a cache; None where the engine does not tell."""
+    reasoning_tokens: int | None = None
+    """Those of the output that were thoughts; None where the engine does not tell."""
+    price_version: str = ""
+    """Which list of prices the cost comes from, where one was counted."""
+    gpu_s: float | None = None
+    """Its share of the time of the engine's GPU; None where there is none, or others have it."""
 
     def __add__(self, other: Usage) -> Usage:
-        costs = [c for c in (self.cost_usd, other.cost_usd) if c is not None]
         return Usage(
             input_tokens=self.input_tokens + other.input_tokens,
             output_tokens=self.output_tokens + other.output_tokens,
-            cost_usd=sum(costs) if costs else None,
+            cost_usd=_sum(self.cost_usd, other.cost_usd),
+            cached_tokens=_sum(self.cached_tokens, other.cached_tokens),
+            reasoning_tokens=_sum(self.reasoning_tokens, other.reasoning_tokens),
+            price_version=other.price_version or self.price_version,
+            gpu_s=_sum(self.gpu_s, other.gpu_s),
         )
+
+
+def _sum(one: Known | None, other: Known | None) -> Known | None:
+    """Of what is known; None where neither is."""
+    return one if other is None else other if one is None else one + other
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from notebook_agents.core.analytics import RunTotals
 from notebook_agents.core.conversation_states import STEPS
 from notebook_agents.core.conversations import Conversation
-from notebook_agents.core.ports import Query, RunTotals
+from notebook_agents.core.ports import Query
 from notebook_agents.core.users import User
 
 if TYPE_CHECKING:
+    from notebook_agents.core.analytics import Analytics
     from notebook_agents.core.conversation_states import ConversationState
-    from notebook_agents.core.ports import Analytics, Clock, Store
+    from notebook_agents.core.ports import Clock, Store
     from notebook_agents.core.users import Actor
 
 AT_WORK: tuple[ConversationState, ...] = ("connecting", "active", "waiting", "processing")

@@ -54,6 +54,11 @@ class ApprovalPolicy:
         }
         return decisions.get(effect, self.privileged)
 
+    @property
+    def may_ask(self) -> bool:
+        """Whether there is a tool that somebody would be asked about."""
+        return self.is_attended and any(self.decide(effect) == "ask" for effect in EFFECTS)
+
 
 DEFAULT_POLICY = ApprovalPolicy()
 """The mode ``ask``: what only looks runs, whatever changes something asks."""

@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from notebook_agents.core.agents import AgentStatistics
     from notebook_agents.core.assessments import Assessment
     from notebook_agents.core.conversations import MessageNode
     from notebook_agents.core.events import Event
@@ -320,60 +319,6 @@ class ToolRunner(Protocol):
 
     async def aclose(self) -> None:
         """End everything."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
-    """The result of a SQL query."""
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Any, ...], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunTotals:
-    """Figures over the runs of a period."""
-
-    n_runs: int = 0
-    n_succeeded: int = 0
-    mean_duration_ms: float = 0.0
-    p95_duration_ms: float = 0.0
-    p99_duration_ms: float = 0.0
-    n_tokens: int = 0
-    cost_usd: float | None = None
-    """None where no price is known of any of their models."""
-    last_started: datetime | None = None
-    """When the newest run began, whether it has ended or not."""
-
-
-class Analytics(Protocol):
-    """Reads the event log with SQL; every figure a dialect reports comes from here."""
-
-    async def query(self, sql: str, *, owner_id: str | None = None) -> Table:
-        """Run one SELECT over the views; with ``owner_id`` only that owner's events are seen."""
-        ...
-
-    async def query_apart(self, sql: str, *, owner_id: str) -> Table:
-        """The same for SQL of a stranger, whose time and memory are nobody else's."""
-        ...
-
-    async def agent_statistics(self, agent_id: str) -> AgentStatistics:
-        """Figures over an agent's runs."""
-        ...
-
-    async def agents_statistics(self, agent_ids: Sequence[str]) -> Mapping[str, AgentStatistics]:
-        """The same of several agents, by id; those without runs are left out."""
-        ...
-
-    async def totals(
-        self, *, since: datetime | None = None, owner_id: str | None = None
-    ) -> RunTotals:
-        """Figures over the runs since a moment, of everybody or of one owner."""
-        ...
-
-    async def aclose(self) -> None:
-        """Close the connection."""
         ...
 
 

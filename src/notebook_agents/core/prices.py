@@ -36,6 +36,11 @@ PLACES = Decimal("1e-12")
 class PriceList(Protocol):
     """Knows what providers charge."""
 
+    @property
+    def version(self) -> str:
+        """What this list is called, so that figures tell by which one they were made."""
+        ...
+
     async def price_usd(self, model: ModelInfo, usage: Usage, at: datetime) -> Decimal | None:
         """What the provider of a model charges for these tokens; None when that is not known."""
         ...
@@ -53,7 +58,11 @@ class Prices:
         if self._list is None or not model.provider or usage.cost_usd is not None:
             return usage
         price = await self._list.price_usd(model, usage, self._clock.now())
-        return usage if price is None else replace(usage, cost_usd=float(price.quantize(PLACES)))
+        if price is None:
+            return usage
+        return replace(
+            usage, cost_usd=float(price.quantize(PLACES)), price_version=self._list.version
+        )
 
     def metered(self, engine: Engine) -> Engine:
         """The same engine, whose answers say what they cost."""

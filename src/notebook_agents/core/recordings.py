@@ -32,6 +32,9 @@ MAX_LISTED = 100_000
 MAX_NAMES = 1000
 """Different tools or models that a recording tells of."""
 
+REMOVED = "its events were removed; its messages are still there"
+"""Of a conversation that was pruned, or whose recording somebody deleted."""
+
 RecordingOrder: TypeAlias = Literal["start_time", "end_time", "duration", "n_events", "n_files"]
 
 
@@ -155,7 +158,7 @@ class Recordings:
         conversation = await self._conversations.get(actor, id)
         summaries = await self._log.summaries((conversation.id,))
         if not summaries or not _recording(conversation, summaries[0], counted).n_events:
-            raise NotFound("conversation", id)
+            raise await self.missing("conversation", conversation.id)
         models: dict[str, None] = {}
         tools: dict[str, None] = {}
         async with aclosing(self._chunks(conversation.id, ("run_queued", "tool_started"))) as all:
@@ -176,7 +179,7 @@ class Recordings:
         conversation = await self._conversations.get(actor, id)
         files = tuple(await self._log.files(conversation.id))
         if not files:
-            raise NotFound("conversation", id)
+            raise await self.missing("conversation", conversation.id)
         return files
 
     async def delete(self, actor: Actor, id: str) -> Conversation:
@@ -210,8 +213,15 @@ class Recordings:
                 if len(found) >= limit:
                     break
         if not found:
-            raise NotFound("events", id)
+            raise await self.missing("events", conversation.id)
         return await self.told(found[:limit])
+
+    async def missing(self, kind: str, id: str) -> NotFound:
+        """The error for what is not recorded; it says so where it once was."""
+        if await self._log.ends((id,)):
+            return NotFound(kind, id)
+        runs = await self._store.find(Run, Query(where={"conversation_id": id}, limit=1))
+        return NotFound(kind, id, why=REMOVED if runs.total else "")
 
     async def end(self, actor: Actor, id: str) -> StreamEnd | None:
         """How far the recording goes now; None when nothing is recorded."""

@@ -261,7 +261,7 @@ class Replays:
         end = await self._recordings.end(actor, wish.conversation_id)
         index = await self._index(end, wish.types) if end else None
         if index is None or not index.times:
-            raise NotFound("conversation", wish.conversation_id)
+            raise await self._recordings.missing("conversation", wish.conversation_id)
         self._require_room(actor)  # others may have begun meanwhile
         replay = Replay(wish, actor.user_id, index, self._clock)
         self._replays[replay.id] = replay

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, TypeAdapter
@@ -137,14 +138,17 @@ class ReportDocument:
     """Whether the code of the notebook's cells is shown."""
 
 
-_ADAPTER: TypeAdapter[ReportDocument] = TypeAdapter(ReportDocument)
-
-
 def document_to_json(document: ReportDocument) -> bytes:
     """The document as one JSON object."""
-    return _ADAPTER.dump_json(document)
+    return _adapter().dump_json(document)
 
 
 def document_from_json(content: bytes) -> ReportDocument:
     """The document again; pydantic's ValidationError on anything else."""
-    return _ADAPTER.validate_json(content)
+    return _adapter().validate_json(content)
+
+
+@cache
+def _adapter() -> TypeAdapter[ReportDocument]:
+    """Made with the first report: it would take a twentieth of the start of every command."""
+    return TypeAdapter(ReportDocument)

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from notebook_agents.core.ports import Store
 
 
-def finished_event(run: Run) -> RunFinished:
-    """The last event of a run."""
+def finished_event(run: Run, message_count: int | None = None) -> RunFinished:
+    """The last event of a run, with how many messages its conversation has then."""
     assert run.is_final, "only a final run is finished"
     state: FinalState = run.state  # type: ignore[assignment]
     return RunFinished(
@@ -38,6 +38,7 @@ def finished_event(run: Run) -> RunFinished:
         error_message=run.error_message,
         result=run.result,
         batch_id=run.batch_id,
+        message_count=message_count,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from notebook_agents.core.assessments import Finding, Via
 from notebook_agents.core.figures import Figure
+from notebook_agents.core.forecasts import Forecast
 from notebook_agents.core.messages import ToolCallPart
 from notebook_agents.core.models import Usage
 from notebook_agents.core.states import FinalState, ToolStatus
@@ -21,6 +22,16 @@ class RunQueued:
     tools: tuple[str, ...] = ()
     policy: str = "default"
     workflow: str = ""
+    agent_version: str = ""
+    """Which configuration its agent had; see ``core/agent_versions.py``."""
+    notebook: str = ""
+    """The name of the file of the notebook that asked."""
+    execution_id: str = ""
+    """The execution of a task whose notebook asked."""
+    task_id: str = ""
+    """Its task."""
+    forked_from: str = ""
+    """The conversation that this one is a fork of."""
     type: Literal["run_queued"] = "run_queued"
 
 
@@ -39,6 +50,8 @@ class ModelStarted:
     step: int
     model: str
     n_messages: int = 0
+    context_length: int | None = None
+    """Tokens that the model can hold; None where that is not known."""
     type: Literal["model_started"] = "model_started"
 
 
@@ -142,6 +155,8 @@ class ApprovalRequested:
     """Why it is asked about whatever was allowed before."""
     digest: str = ""
     """What an answer is bound to: this call, this run, these rules."""
+    forecast: Forecast | None = None
+    """What such a call took before; None where nothing is known."""
     type: Literal["approval_requested"] = "approval_requested"
 
 
@@ -220,4 +235,6 @@ class RunFinished:
     """What a workflow computed."""
     batch_id: str = ""
     """The batch that the run belongs to."""
+    message_count: int | None = None
+    """Messages of the conversation, with those of the run; None where that is not known."""
     type: Literal["run_finished"] = "run_finished"

@@ -18,6 +18,7 @@ from notebook_agents.core.models import GenerateRequest
 from notebook_agents.core.outside_tools import offered
 from notebook_agents.core.policy import PLAN_POLICY, PLAN_WORDS
 from notebook_agents.core.provenance import for_model
+from notebook_agents.core.run_events import ModelStarted
 
 if TYPE_CHECKING:
     from notebook_agents.core.agents import Agent
@@ -99,4 +100,11 @@ def request_of(
         tools=tuple(spec.schema for spec in specs if is_told(model, spec)),
         sampling=replace(run.sampling, max_tokens=max_tokens),
         request_id=run.id,
+    )
+
+
+def begun(step: int, run: Run, n_messages: int, model: ModelInfo) -> ModelStarted:
+    """What is recorded as a model is asked."""
+    return ModelStarted(
+        step=step, model=run.model, n_messages=n_messages, context_length=model.context_length
     )

@@ -18,12 +18,13 @@ from notebook_agents.core.approval_answers import checked, guard_after
 from notebook_agents.core.approvals import decided
 from notebook_agents.core.conversations import Conversation, StartConversation
 from notebook_agents.core.errors import Conflict, InvalidRequest, NotFound
-from notebook_agents.core.events import Event, RunQueued
+from notebook_agents.core.events import Event
 from notebook_agents.core.explicit_calls import explicit_call, is_call
 from notebook_agents.core.following import FOLLOW_POLL_S, Following
 from notebook_agents.core.messages import AttachmentPart
 from notebook_agents.core.orders import Orders, RunOrder, Verb
 from notebook_agents.core.ports import Insert, Page, Patch, Query, Replace
+from notebook_agents.core.queued_runs import queued_event
 from notebook_agents.core.run_approvals import kept_allowances, overdue
 from notebook_agents.core.run_ends import interrupt, moved
 from notebook_agents.core.run_prompts import RunPreview, preview
@@ -80,13 +81,14 @@ class Runs:
         if not wish.message.text.strip() and len(wish.message.parts) <= 1:
             raise InvalidRequest("the message must not be empty", field="message")
         run, place = await self._draft(actor, wish)
-        conversation, agent = place.conversation, place.agent
+        conversation = place.conversation
         if not wish.conversation_id:
             await ports.conversations.begin(conversation)
         files = [part for part in wish.message.parts if isinstance(part, AttachmentPart)]
         await ports.work.workspaces.save(conversation.workspace, files)
+        queued = await queued_event(run, place, wish.notebook, ports.work.store)
         await self._make_room(actor, conversation, wish.on_busy)
-        worker = RunWorker(run, agent, ports.work, run_seq=0)
+        worker = RunWorker(run, place.agent, ports.work, run_seq=0)
         # Known from here on, with no await since the look whether the conversation is free.
         self._workers[run.id] = worker
         try:
@@ -94,15 +96,7 @@ class Runs:
         except BaseException:
             del self._workers[run.id]
             raise
-        worker.record(
-            RunQueued(
-                model=run.model,
-                input_chars=len(wish.message.text),
-                tools=run.tools,
-                policy=run.policy.name,
-                workflow=run.workflow,
-            )
-        )
+        worker.record(queued)
         self._spawn(worker, self._turn(wish.turn or conversation.id))
         return run
 

@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from notebook_agents.core.agents import Agent
     from notebook_agents.core.journal import Journal
     from notebook_agents.core.ports import Store
+    from notebook_agents.core.spending import Spending
     from notebook_agents.core.tools import Tools
     from notebook_agents.core.workflows import Workflow
     from notebook_agents.core.workspaces import Workspaces
@@ -81,6 +82,7 @@ class WorkPorts:
     workspaces: Workspaces
     level: Level
     workflows: Mapping[str, Workflow]
+    spending: Spending
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +296,8 @@ class RunWorker:
         self.record(body)
         if isinstance(body, ToolStarted):
             await self._ports.journal.sync(self._source.conversation_id)
+        for warning in self._ports.spending.warnings(body, self.run.owner_id):
+            self.record(warning)
 
     async def _keep_answer(self, body: ModelFinished) -> None:
         self._partial, self._results = "", []
@@ -388,9 +392,8 @@ class RunWorker:
         )
         self._run_seq += 1
         self.run = replace(self.run, last_seq=self._run_seq)
-        event = self._ports.journal.append(
-            run_ends.finished_event(self.run), self._source, run_seq=self._run_seq
-        )
+        last = run_ends.finished_event(self.run, self._message_count or None)
+        event = self._ports.journal.append(last, self._source, run_seq=self._run_seq)
         await self._ports.journal.sync(self._source.conversation_id)
         await run_ends.close(self.run, self._ports.store)
         self._ports.journal.publish(event)

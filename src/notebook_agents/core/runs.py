@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from notebook_agents.core.assessments import Finding, Via
 from notebook_agents.core.errors import Conflict
+from notebook_agents.core.forecasts import Forecast
 from notebook_agents.core.messages import Message, ToolCallPart
 from notebook_agents.core.models import Sampling, Usage
 from notebook_agents.core.policy import ApprovalPolicy, OnBusy
@@ -61,6 +62,8 @@ class PendingApproval:
     """Why it is asked about whatever was allowed before."""
     digest: str = ""
     """What an answer is bound to; see ``core/approval_digests.py``."""
+    forecast: Forecast | None = None
+    """What such a call took before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +204,8 @@ class StartRun:
     """Tools of this process that are offered to the conversation from now on."""
     turn: str = ""
     """Runs with the same turn work one after another, as those of one conversation do."""
+    notebook: str = ""
+    """The name of the file of the notebook that asks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

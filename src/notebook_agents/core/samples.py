@@ -59,10 +59,13 @@ class Samples:
         self._has_come = asyncio.Event()
 
     def keep(self, figures: MachineSampled) -> None:
-        """Keep a sample and show it to whoever watches."""
-        event = self._journal.record(figures, Source(user_id=""))
-        self._newest = Sample(at=event.ts, figures=figures)
-        self._has_come.set()
+        """Keep a sample and show it to whoever watches; what cannot be kept is the newest too."""
+        at = self._clock.now()
+        try:
+            at = self._journal.record(figures, Source(user_id="")).ts
+        finally:
+            self._newest = Sample(at=at, figures=figures)
+            self._has_come.set()
 
     async def newest(self) -> Sample:
         """The sample taken last; EngineUnavailable when the machine cannot be read."""

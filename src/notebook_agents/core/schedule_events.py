@@ -18,6 +18,7 @@ class ScheduleFired:
     execution_id: str
     scheduled_for: datetime
     late_s: float = 0.0
+    task_name: str = ""
     type: Literal["schedule_fired"] = "schedule_fired"
 
 
@@ -29,4 +30,5 @@ class ScheduleSkipped:
     scheduled_for: datetime
     reason: SkipReason
     detail: str = ""
+    task_name: str = ""
     type: Literal["schedule_skipped"] = "schedule_skipped"

@@ -14,7 +14,7 @@ import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Protocol
@@ -93,6 +93,7 @@ class _Step:
     tick: datetime | None
     next: datetime | None
     passed: datetime
+    task_name: str = ""
 
 
 class ScheduleWork:
@@ -140,7 +141,7 @@ class ScheduleWork:
         if task is None or task.deleted_at is not None or task.schedule is None:
             await store.commit(Delete(kind=Schedule, id=schedule.id))
             return False
-        step = self._step(task.schedule, schedule)
+        step = replace(self._step(task.schedule, schedule), task_name=task.name)
         if step.tick is None:
             await self._skip(schedule, step, "missed")
             return False
@@ -202,7 +203,11 @@ class ScheduleWork:
         await self._advance(schedule, step, fields)
         late_s = max(0.0, (self._ports.clock.now() - step.tick).total_seconds())
         fired = ScheduleFired(
-            task_id=schedule.id, execution_id=wish.id, scheduled_for=step.tick, late_s=late_s
+            task_id=schedule.id,
+            execution_id=wish.id,
+            scheduled_for=step.tick,
+            late_s=late_s,
+            task_name=step.task_name,
         )
         self._ports.journal.record(fired, _source(schedule))
         return True
@@ -223,7 +228,11 @@ class ScheduleWork:
         }
         if await self._advance(schedule, step, fields):
             skipped = ScheduleSkipped(
-                task_id=schedule.id, scheduled_for=tick, reason=reason, detail=detail
+                task_id=schedule.id,
+                scheduled_for=tick,
+                reason=reason,
+                detail=detail,
+                task_name=step.task_name,
             )
             self._ports.journal.record(skipped, _source(schedule))
 

@@ -90,7 +90,7 @@ class ToolResult:
     duration_ms: float = 0.0
     cpu_ms: float | None = None
     memory_bytes: int | None = None
-    """Peak of the tool kernel."""
+    """Peak of the tool kernel; of code in a notebook, what its kernel held afterwards."""
     error_type: str = ""
     """``TIMEOUT``, ``MEMORY_LIMIT``, ``KERNEL_LOST``, ``PATH_DENIED``, ``SQL_DENIED``,
     ``INVALID_ARGUMENTS``, ``UNKNOWN_TOOL``, ``REPEATED_CALL``, ``DENIED``, ``APPROVAL_REQUIRED``,

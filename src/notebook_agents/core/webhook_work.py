@@ -25,10 +25,12 @@ from notebook_agents.core.deliveries import (
     DeliveryState,
     Letter,
     after,
+    attempted,
     claimed,
     dead,
 )
 from notebook_agents.core.errors import Conflict, NotFound
+from notebook_agents.core.journal import Source
 from notebook_agents.core.ports import Delete, Patch, Query
 from notebook_agents.core.purging import remove_all
 from notebook_agents.core.users import User
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
     from notebook_agents.core.deliveries import WebhookSender
     from notebook_agents.core.events import Event
     from notebook_agents.core.journal import Journal
+    from notebook_agents.core.observation_events import WebhookAttempted
+    from notebook_agents.core.observations import Observations
     from notebook_agents.core.ports import Clock, EventLog, Store
     from notebook_agents.core.spawn import Supervisor
 
@@ -70,6 +74,7 @@ class DeliveryPorts:
     clock: Clock
     supervisor: Supervisor
     sender: WebhookSender
+    observations: Observations
     share: Callable[[], float] = random.random
     """Which share of a wait to take, from 0 to 1: retries of many must not come together."""
 
@@ -209,7 +214,9 @@ class WebhookWork:
             await store.commit(Delete(kind=Delivery, id=delivery.id))
             return
         if obstacle := await self._obstacle(webhook):
-            await self._keep(dead(delivery, obstacle, clock.now()))
+            result = dead(delivery, obstacle, clock.now())
+            if await self._keep(result):
+                self._tell(attempted(result, None), result)
             return
         letter = Letter(
             url=webhook.url,
@@ -223,7 +230,11 @@ class WebhookWork:
         receipt = await self._ports.sender.send(letter)
         result = after(delivery, receipt, clock.now(), self._ports.share())
         if await self._keep(result):
+            self._tell(attempted(result, receipt), result)
             await self._judge(webhook, result, receipt.status_code)
+
+    def _tell(self, body: WebhookAttempted, result: Delivery) -> None:
+        self._ports.observations.keep(body, Source(user_id=result.owner_id))
 
     async def _obstacle(self, webhook: Webhook) -> str:
         if not webhook.is_enabled:

@@ -25,7 +25,8 @@ from notebook_agents.core.ids import new_id
 from notebook_agents.core.ports import Delete, Insert, Page, Query
 
 if TYPE_CHECKING:
-    from notebook_agents.core.ports import Clock, Store, Table
+    from notebook_agents.core.analytics import Table
+    from notebook_agents.core.ports import Clock, Store
     from notebook_agents.core.users import Actor
 
 WorkloadFormat: TypeAlias = Literal["csv", "json", "parquet"]

@@ -26,6 +26,12 @@ def is_filled(cache: Any) -> bool:
     return all(layer.is_initialized for layer in cache.layers)
 
 
+def bytes_of(cache: DynamicCache) -> int:
+    """What its keys and values take."""
+    layers = [layer for layer in tuple(cache.layers) if layer.is_initialized]
+    return sum(layer.keys.nbytes + layer.values.nbytes for layer in layers)
+
+
 class BatchCache:
     """A cache of shape ``[rows, heads, columns, head_dim]`` per layer, and each row's length."""
 

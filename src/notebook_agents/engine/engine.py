@@ -15,6 +15,7 @@ from torch import Tensor
 
 from notebook_agents.core.errors import EngineUnavailable, NotebookAgentsError
 from notebook_agents.core.models import FinishReason, GenerateFinished, Usage
+from notebook_agents.engine.device_time import gpu_clock
 from notebook_agents.engine.gpu_memory import gpu_stats, memory_that_is_full, out_of_memory
 from notebook_agents.engine.model import LoadedModel
 from notebook_agents.engine.runner import ModelRunner
@@ -27,14 +28,22 @@ class StepEngine:
     """Moves all requests forward, one token at a time."""
 
     def __init__(
-        self, scheduler: Scheduler, make_runner: Callable[[LoadedModel], ModelRunner]
+        self,
+        scheduler: Scheduler,
+        make_runner: Callable[[LoadedModel], ModelRunner],
+        clock: Callable[[torch.device], float | None] = gpu_clock,
     ) -> None:
+        """``clock`` tells the seconds of a GPU when it is idle; None of any other device."""
         self._scheduler = scheduler
         self._make_runner = make_runner
+        self._clock = clock
         self._runners: dict[LoadedModel, ModelRunner] = {}
         self.n_finished = 0
         self.n_tokens = 0
         self.n_steps = 0
+        self.n_decodes = 0
+        """Passes in which rows were decoded, and in the next line the rows in them."""
+        self.n_decoded = 0
 
     @property
     def n_running(self) -> int:
@@ -45,6 +54,11 @@ class StepEngine:
     def n_waiting(self) -> int:
         """Requests that wait for their turn."""
         return len(self._scheduler.waiting)
+
+    @property
+    def kv_bytes(self) -> int:
+        """What keys and values of all requests take now."""
+        return sum(runner.kv_bytes for runner in tuple(self._runners.values()))
 
     def add(self, row: Row) -> None:
         """Take a new request."""
@@ -82,6 +96,8 @@ class StepEngine:
             self._commit(row, logits)
 
     def _decode(self, rows: Sequence[Row]) -> None:
+        self.n_decodes += 1
+        self.n_decoded += len(rows)
         logits = self._forward(rows, lambda runner: runner.decode(rows))
         if logits is None:
             return
@@ -97,8 +113,11 @@ class StepEngine:
         if runner is None:
             runner = self._runners[model] = self._make_runner(model)
         try:
+            begun = self._clock(model.device)
             with torch.inference_mode():
-                return compute(runner)
+                logits = compute(runner)
+            self._share(rows, begun)
+            return logits
         except Exception as error:  # noqa: BLE001 - a failed model must not end the thread
             _log.error("model %s failed", model.info.id, exc_info=error)
             reason = f"model {model.info.id!r} failed: {type(error).__name__}"
@@ -109,6 +128,14 @@ class StepEngine:
             del self._runners[model]
             self._fail(self._rows_of(model), EngineUnavailable(reason, model=model.info.id))
             return None
+
+    def _share(self, rows: Sequence[Row], begun: float | None) -> None:
+        """Count the time since then as that of these rows, in equal parts."""
+        ended = None if begun is None else self._clock(rows[0].model.device)
+        if begun is None or ended is None:
+            return
+        for row in rows:
+            row.gpu_s = (row.gpu_s or 0.0) + (ended - begun) / len(rows)
 
     def _commit(self, row: Row, logits: Tensor) -> None:
         try:
@@ -140,7 +167,12 @@ class StepEngine:
         row.emit(
             GenerateFinished(
                 finish_reason=row.reader.finish_reason(reason),
-                usage=Usage(input_tokens=len(row.prompt_ids), output_tokens=len(row.tokens)),
+                usage=Usage(
+                    input_tokens=len(row.prompt_ids),
+                    output_tokens=len(row.tokens),
+                    cached_tokens=0,  # every prompt is read anew
+                    gpu_s=row.gpu_s,
+                ),
                 n_dropped=row.n_dropped,
                 queue_ms=1e3 * max(0.0, row.started_at - row.submitted_at),
                 ttft_ms=1e3 * max(0.0, row.first_token_at - row.started_at),

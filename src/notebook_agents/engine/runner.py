@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
-from notebook_agents.engine.cache import BatchCache, is_filled
+from notebook_agents.engine.cache import BatchCache, bytes_of, is_filled
 from notebook_agents.engine.model import LoadedModel
 from notebook_agents.engine.scheduler import Row
 
@@ -32,6 +32,11 @@ class ModelRunner(Protocol):
 
     def release(self, row: Row) -> None:
         """Give back what is kept for a row."""
+        ...
+
+    @property
+    def kv_bytes(self) -> int:
+        """What keys and values of all rows take now; another thread may ask."""
         ...
 
 
@@ -86,6 +91,12 @@ class TransformersRunner:
             if row in batch.rows:
                 batch.remove(row)
         self._batches = [batch for batch in self._batches if batch.rows]
+
+    @property
+    def kv_bytes(self) -> int:
+        """What keys and values of all rows take now; another thread may ask."""
+        caches = [*self._reading.copy().values(), *(b.cache.cache for b in tuple(self._batches))]
+        return sum(bytes_of(cache) for cache in caches)
 
     def _join(self, row: Row, cache: DynamicCache) -> None:
         length = len(row.prompt_ids)

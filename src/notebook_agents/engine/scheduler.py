@@ -49,6 +49,8 @@ class Row:
     started_at: float = 0.0
     first_token_at: float = 0.0
     last_token_at: float = 0.0
+    gpu_s: float | None = None
+    """Its share of the time of the GPU so far; None where the model is on none."""
 
     @property
     def is_read(self) -> bool:

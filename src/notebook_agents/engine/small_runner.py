@@ -86,6 +86,11 @@ class SmallRunner:
         """Forget the row's keys and values."""
         self._caches.pop(row, None)
 
+    @property
+    def kv_bytes(self) -> int:
+        """What keys and values of all rows take now; another thread may ask."""
+        return sum(cache.nbytes for cache in self._caches.copy().values())
+
     def _empty_cache(self, n_columns: int) -> Tensor:
         """``[layers, keys and values, heads, columns, head_dim]``, not filled."""
         shape = (len(self._layers), 2, self._n_kv_heads, n_columns, self._head_dim)

@@ -13,14 +13,19 @@ CHUNK_BYTES = 1 << 20
 
 
 def read_events(path: Path, run_id: str = "", after: int = 0) -> list[Event]:
-    """The whole events of a file in order; a torn last line is left for the next look.
+    """The whole events of a segment in order; a torn last line is left for the next look.
 
     With ``run_id`` only that run's events numbered above ``after``. A missing file has no events.
     """
     try:
-        content = path.read_bytes()
+        return read_segment(path, run_id, after)
     except FileNotFoundError:
         return []
+
+
+def read_segment(path: Path, run_id: str = "", after: int = 0) -> list[Event]:
+    """The same of a segment that should be there; FileNotFoundError when it went."""
+    content = path.read_bytes()
     # Looking for the run's id in the raw line first avoids parsing lines of other runs.
     wanted = run_id.encode()
     events = [event_of(line) for line in content.split(b"\n")[:-1] if wanted in line]
@@ -37,18 +42,15 @@ def read_chunk(
     """The events of these types from the first byte of the span on, and the byte to read on at.
 
     Reads about 1 MiB of whole lines, never beyond the span; a line that is not whole yet is left
-    for the next look. A missing file has no events.
+    for the next look. FileNotFoundError when the file is not there.
     """
     first, last = span
     lines, size = b"", CHUNK_BYTES
-    try:
-        with path.open("rb") as file:
-            while not lines and first + size < last + CHUNK_BYTES:
-                file.seek(first)
-                content = file.read(min(size, last - first))
-                lines, size = content[: content.rfind(b"\n") + 1], size + CHUNK_BYTES
-    except FileNotFoundError:
-        return [], last
+    with path.open("rb") as file:
+        while not lines and first + size < last + CHUNK_BYTES:
+            file.seek(first)
+            content = file.read(min(size, last - first))
+            lines, size = content[: content.rfind(b"\n") + 1], size + CHUNK_BYTES
     # Looking for the type in the raw line first avoids parsing the many others.
     marks = tuple(f'"type":"{name}"'.encode() for name in types)
     wanted = [line for line in lines.split(b"\n") if any(mark in line for mark in marks)]

@@ -43,6 +43,8 @@ class Outcome:
     is_stopped: bool = False
     """Whether it ended by KeyboardInterrupt."""
     duration_ms: float = 0.0
+    memory_bytes: int | None = None
+    """What the process held afterwards; None where nobody measured."""
 
 
 def go_on() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -37,6 +38,8 @@ SAFE_NAMES = (
     "subshell-",
     "tqdm",
 )
+SECOND_LOOK_S = 0.05
+"""After this is looked again: the worker of a pool that has just finished rests in a moment."""
 GPU_DEVICES = ("/dev/nvidia", "/dev/kfd", "/dev/dri/", "/dev/accel")
 THREADED = {"polars": "polars", "duckdb": "DuckDB", "pyspark": "Spark", "tensorflow": "TensorFlow"}
 """Libraries whose own threads would be missing, and which then wait for them for ever."""
@@ -75,10 +78,16 @@ def _open_files() -> Iterator[str]:
 
 
 def _threads() -> str:
-    strange = [thread.name for thread in threading.enumerate() if not _is_safe(thread)]
+    if strange := _strange():
+        time.sleep(SECOND_LOOK_S)
+        strange = _strange()
     if not strange:
         return ""
     return f"threads are at work that may hold locks: {', '.join(sorted(strange)[:3])}"
+
+
+def _strange() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if not _is_safe(thread)]
 
 
 def _is_safe(thread: threading.Thread) -> bool:

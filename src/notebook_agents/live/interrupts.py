@@ -54,14 +54,15 @@ class Interrupts:
         self._is_open = False
         if self._before is None:
             return
-        # A signal that comes after the work must not hit what comes after the work.
+        # A signal that comes after the work must not hit what comes after the work. Nor may one be
+        # lost that the work swallowed: left to the kernel, it would come after the run's own end.
         deadline = time.monotonic() + PATIENCE_S
         while self._n_seen < self._n_asked and time.monotonic() < deadline:
             time.sleep(0.001)
         signal.signal(signal.SIGINT, self._before)
         is_late = self._n_seen > self._n_asked and not isinstance(error, KeyboardInterrupt)
         if is_late:
-            signal.raise_signal(signal.SIGINT)
+            raise KeyboardInterrupt
 
     def ask(self) -> None:
         """Raise KeyboardInterrupt in the work; from any thread, and nothing once it has ended."""

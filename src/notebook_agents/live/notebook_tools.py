@@ -195,6 +195,7 @@ class NotebookTools:
         if outcome.is_stopped:
             raise KeyboardInterrupt
         masked = notebook.masker().masked
+        outcome = replace(outcome, memory_bytes=_resident_bytes())
         return without_secrets(outcome, masked), masked(changes)
 
     async def _inspect(self, invocation: ToolInvocation) -> ToolResult:
@@ -294,6 +295,17 @@ def _has(runner: ToolRunner, name: str) -> bool:
     return any(spec.name == name for spec in runner.specs())
 
 
+def _resident_bytes() -> int | None:
+    """What the notebook's process holds now, as after a recorded cell; None if nobody can tell."""
+    # Here, since this file is imported when the first prompt is sent.
+    import psutil
+
+    try:
+        return int(psutil.Process().memory_info().rss)
+    except (psutil.Error, OSError):
+        return None
+
+
 def _result(outcome: Outcome, changes: str) -> ToolResult:
     status: ToolStatus = "failed" if outcome.error_name else "succeeded"
     value: dict[str, Any] = {
@@ -311,6 +323,7 @@ def _result(outcome: Outcome, changes: str) -> ToolResult:
         value=value,
         figures=outcome.figures,
         duration_ms=outcome.duration_ms,
+        memory_bytes=outcome.memory_bytes,
         error_type=outcome.error_name,
     )
 

@@ -22,6 +22,7 @@ from pygments.formatters import TerminalFormatter  # type: ignore[import-untyped
 from pygments.lexers import PythonLexer  # type: ignore[import-untyped]
 
 from notebook_agents.core.events import ApprovalRequested
+from notebook_agents.core.forecasts import words_of
 from notebook_agents.core.policy import FRESH
 from notebook_agents.core.runs import ApprovalDecision
 from notebook_agents.core.visible_text import escaped
@@ -100,6 +101,8 @@ def question(
     for finding in asked.findings:
         where = f"line {finding.line}: " if finding.line else ""
         lines.append(f"  ! {where}{escaped(finding.text)}")
+    if asked.forecast is not None:
+        lines.append(f"  ~ expect {words_of(asked.forecast)}")
     for name, value in asked.arguments.items():
         lines += _argument(name, value, has_colors=has_colors)
     if shown is not None:

@@ -15,7 +15,7 @@ import ast
 from collections.abc import Iterator
 from typing import Any
 
-AWAITED = {"agent": "agent_await"}
+AWAITED = {"agent": "agent_await", "agent_sql": "agent_sql_await"}
 """The magics that can be awaited, and the name under which they return an awaitable."""
 _RUNNERS = ("run_line_magic", "run_cell_magic")
 
@@ -41,7 +41,7 @@ class AwaitTransformer:
     def __call__(self, lines: list[str]) -> list[str]:
         """Rewrite a cell, unless it runs inside another one."""
         source = "".join(lines)
-        if self._n_running or "_magic('agent'" not in source:
+        if self._n_running or not any(f"_magic({name!r}" in source for name in AWAITED):
             return lines
         return add_awaits(source).splitlines(keepends=True)
 

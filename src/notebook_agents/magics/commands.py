@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from notebook_agents.core.errors import InvalidRequest, NotebookAgentsError
-from notebook_agents.magics.errors import AgentError, agent_error, close_to, one_line
+from notebook_agents.core.errors import NotebookAgentsError
+from notebook_agents.magics.errors import AgentError, agent_error, close_to
 from notebook_agents.magics.facts import Help
 from notebook_agents.magics.options import FLAGS, Command, Options
 from notebook_agents.magics.status import overview
@@ -148,20 +148,3 @@ def tools(session: Session, _argument: str, _options: Options) -> Waits[pd.DataF
             for spec in specs
         ]
     )
-
-
-def sql(session: Session, query: str, _options: Options) -> Waits[pd.DataFrame]:
-    """``%agent sql``."""
-    if not query:
-        raise AgentError("%agent sql needs a query; try: %agent sql SELECT * FROM v_runs")
-    identity = yield from session.identify()
-    owner_id = identity.actor.user_id
-    try:
-        table = yield from until(
-            session.host.submit(lambda core: core.analytics.query(query, owner_id=owner_id))
-        )
-    except InvalidRequest as error:
-        raise AgentError(one_line(error.message, "views: %agent sql --help")) from error
-    import pandas as pd
-
-    return pd.DataFrame(list(table.rows), columns=list(table.columns))

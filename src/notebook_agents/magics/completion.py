@@ -52,6 +52,8 @@ class AgentCompleter:
             return [f"/{name}" for name in self._known("tools")]
         if word.startswith("-"):
             return _flags(command)
+        if command == "sql":
+            return ()  # see sql_completion
         if command is not None and len(before) == 1:
             row = SUBCOMMANDS[command]
             return [*self._known(row.completes, word), *row.switches]
@@ -71,6 +73,10 @@ class AgentCompleter:
                 return list(TASK_VERBS)
             case "paths":
                 return _paths(word)
+            case "switch":
+                return ["on", "off", "status"]
+            case "budget":
+                return ["day", "month", "off"]
             case "choices":
                 return [*self._known("models"), DEFAULT_MODEL]
             case "models":

@@ -6,6 +6,8 @@ means that nobody said anything: then ``%config AgentMagics`` decides, then the 
 
 from __future__ import annotations
 
+import builtins
+import keyword
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, Literal, get_args
@@ -154,8 +156,8 @@ def options_of(parser: MagicArgumentParser, tokens: list[str]) -> Options:
         _check_bounds(flag, values)
     for names in CONTRADICTIONS:
         _check_one(names, tokens)
-    if values.out and not values.out.isidentifier():
-        raise AgentError(f"-o needs the name of a variable, not {values.out!r}")
+    if values.out:
+        check_name(values.out, f"-o needs the name of a variable, not {values.out!r}")
     tools = tuple(name.strip() for name in (values.tools or "").split(",") if name.strip())
     return Options(
         model=values.model,
@@ -174,6 +176,20 @@ def options_of(parser: MagicArgumentParser, tokens: list[str]) -> Options:
         show_context=values.show_context,
         debug=values.debug,
     )
+
+
+def check_name(name: str, otherwise: str) -> None:
+    """Whether a variable of the notebook may be called so; AgentError, with this text for no name.
+
+    A name of Python's own would be hidden by it from all cells to come.
+    """
+    if not name.isidentifier() or keyword.iskeyword(name):
+        raise AgentError(otherwise)
+    if hasattr(builtins, name):
+        raise AgentError(
+            f"{name!r} is a name of Python's own, which would be lost; choose another, such as "
+            f"{name.strip('_')}_"
+        )
 
 
 def _is_given(name: str, values: Any) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from notebook_agents.core.joined_tools import JoinedTools
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 LINGER_S = 2.0
 """How long after its time limit a dry run may take to be ended and told of."""
+REST_S = 3.0
+"""No dry run waits longer until the log is read, as for the forecast of its question."""
 
 
 class LiveTools:
@@ -75,6 +79,7 @@ class LiveTools:
         limits = Limits(
             seconds=preferences.dry_run_seconds, memory_bytes=preferences.dry_run_memory_mb << 20
         )
+        yield from until(session.host.submit(_at_rest))
         rehearsal = rehearse(session.shell, code, limits)
         try:
             yield rehearsal.ended, limits.seconds + LINGER_S
@@ -88,6 +93,13 @@ def without_running(unsaved: tuple[tuple[str, str], ...]) -> Preview | None:
     from notebook_agents.live.previews import NOT_WANTED, Preview
 
     return Preview(refusal=NOT_WANTED, not_saved=unsaved) if unsaved else None
+
+
+async def _at_rest(core: Core) -> None:
+    """A copy of the kernel has no threads: what one of them reads must be read before."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(REST_S):
+            await core.analytics.at_rest()
 
 
 async def _base(core: Core) -> ToolRunner:

@@ -11,21 +11,30 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 
-from notebook_agents.magics.awaiting import AwaitTransformer
+from notebook_agents.magics.awaiting import AWAITED, AwaitTransformer
 from notebook_agents.magics.cells import Errors
 from notebook_agents.magics.completion import AgentCompleter
 from notebook_agents.magics.environment import default_core
 from notebook_agents.magics.errors import AgentError, one_line
 from notebook_agents.magics.host import CoreHost, CoreMaker
 from notebook_agents.magics.mentions import MentionCompleter
-from notebook_agents.magics.options import Command, Options, Prompt, agent_arguments, parse
+from notebook_agents.magics.options import (
+    Command,
+    Options,
+    Prompt,
+    agent_arguments,
+    parse,
+    parse_sql,
+)
 from notebook_agents.magics.placeholder import first_sign
 from notebook_agents.magics.preferences import Preferences
 from notebook_agents.magics.question_mark import PromptLine
+from notebook_agents.magics.recording import CellRecorder
+from notebook_agents.magics.sql_completion import SqlCompleter
 from notebook_agents.magics.waiting import Waits, await_on, block_on
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from notebook_agents.core.core import Core
     from notebook_agents.magics.answer import Answer
@@ -57,7 +66,9 @@ class AgentMagics(Magics, Preferences):
             }
         )
         self._mentions = MentionCompleter(shell.user_ns)
+        self._sql = SqlCompleter(shell.user_ns)
         self._errors = Errors(shell)
+        self._cells = CellRecorder(shell)
 
     @no_var_expand
     @line_cell_magic
@@ -76,6 +87,21 @@ class AgentMagics(Magics, Preferences):
         """What %agent becomes in a kernel, which awaits it; see %agent."""
         return await_on(self._serve(line, cell))
 
+    @no_var_expand
+    @line_cell_magic
+    def agent_sql(self, line: str, cell: str | None = None) -> Any:
+        """Query everything that was recorded; the SQL stands below, or on the line.
+
+        %%agent_sql [NAME <<] [-o NAME] [--explain]; see %agent sql --help.
+        """
+        return block_on(self._serve(line, cell, parse_sql))
+
+    @no_var_expand
+    @line_cell_magic
+    def agent_sql_await(self, line: str, cell: str | None = None) -> Awaitable[Any]:
+        """What %agent_sql becomes in a kernel, which awaits it; see %agent_sql."""
+        return await_on(self._serve(line, cell, parse_sql))
+
     def ask(self, request: Prompt) -> Awaitable[Any]:
         """What ``notebook_agents.ask`` becomes: a prompt like any other, its text as it is."""
         return await_on(self._the_session().prompt(request))
@@ -91,7 +117,9 @@ class AgentMagics(Magics, Preferences):
         logging.getLogger("notebook_agents").addHandler(logging.NullHandler())
         shell.register_magics(self)
         shell.input_transformer_manager.token_transformers.insert(0, PromptLine)
-        shell.Completer.custom_matchers += [self._completer.match, self._mentions.match]
+        shell.Completer.custom_matchers += [
+            completer.match for completer in (self._completer, self._mentions, self._sql)
+        ]
         self._errors.register()
         if self._awaits is not None:
             self._awaits.register(shell)
@@ -100,30 +128,34 @@ class AgentMagics(Magics, Preferences):
         """Take everything back and end the core."""
         shell: Any = self.shell
         manager = shell.magics_manager
-        for name in ("agent", "agent_await"):
+        for name in (*AWAITED, *AWAITED.values()):
             manager.magics["line"].pop(name, None)
             manager.magics["cell"].pop(name, None)
         manager.registry.pop(type(self).__name__, None)
         shell.input_transformer_manager.token_transformers.remove(PromptLine)
-        for completer in (self._completer, self._mentions):
+        for completer in (self._completer, self._mentions, self._sql):
             shell.Completer.custom_matchers.remove(completer.match)
         self._errors.unregister()
+        self._cells.stop()
         if self._awaits is not None:
             self._awaits.unregister(shell)
         self._host.close()
 
     def use(self, make: CoreMaker) -> None:
         """Work with another core from now on."""
+        self._cells.stop()
         self._host.close()
         self._host = CoreHost(make)
         self._session = None
 
-    def _serve(self, line: str, cell: str | None) -> Waits[Any]:
+    def _serve(
+        self, line: str, cell: str | None, read: Callable[..., Prompt | Command] = parse
+    ) -> Waits[Any]:
         function: Any = type(self).agent
         is_debug = False
         try:
             try:
-                request = parse(line, cell, function.parser)
+                request = read(line, cell, function.parser)
                 is_debug = request.options.debug
                 return (yield from self._dispatch(request))
             except AgentError:
@@ -167,6 +199,7 @@ class AgentMagics(Magics, Preferences):
 
             self._session = Session(self.shell, self._host, self)
             self._session.errors = self._errors
+            self._session.cells = self._cells
         return self._session
 
     def _model_names(self) -> list[str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 
+from notebook_agents.core.forecasts import words_of
 from notebook_agents.magics.transcript import ToolBlock, Transcript
 
 MAX_RESULT_CHARS = 4000
@@ -107,8 +108,8 @@ def tool_markdown(block: ToolBlock) -> str:
         outcome = "" if block.status == "succeeded" else f"{block.status.replace('_', ' ')}, "
         title += f" <small>{outcome}{block.duration_ms / 1000:.1f} s</small>"
     body = [_arguments(block)]
-    if block.status == "waiting" and block.findings:
-        body.append(fenced("\n".join(_reasons(block))))
+    if block.status == "waiting" and (reasons := _reasons(block)):
+        body.append(fenced("\n".join(reasons)))
     if block.content:
         body.append(fenced(_clipped(block.content)))
     inner = "\n\n".join(_quoted(part) for part in body)
@@ -118,9 +119,10 @@ def tool_markdown(block: ToolBlock) -> str:
 
 
 def _reasons(block: ToolBlock) -> list[str]:
-    """What a call that waits would do, by line."""
+    """What a call that waits would do, by line, and what such a call took before."""
     places = [f"line {finding.line}: " if finding.line else "" for finding in block.findings]
-    return [f"{where}{f.text}" for where, f in zip(places, block.findings, strict=True)]
+    reasons = [f"{where}{f.text}" for where, f in zip(places, block.findings, strict=True)]
+    return reasons + ([f"expect {words_of(block.forecast)}"] if block.forecast else [])
 
 
 def brief_arguments(block: ToolBlock, *, max_chars: int = 66) -> str:

@@ -16,6 +16,7 @@ from IPython.core.completer import (
 
 MAX_OFFERED = 100
 _PROMPT = re.compile(r"\s*(?:[\w, ]+=\s*)?%%?agent(?:\s|$)")
+_CELL = re.compile(r"\s*%%agent\s")
 _WORD = re.compile(r"(?:^|[\s(\[{,;:\"'])([@&][^\s\"']*)$")
 _OURS = frozenset({"In", "Out", "exit", "quit", "open", "get_ipython"})
 _KINDS = ("@file:", "@cell:")
@@ -31,7 +32,7 @@ class MentionCompleter:
     def match(self, context: CompletionContext) -> SimpleMatcherResult:
         """Complete in the line of ``%agent`` and anywhere in the cell of ``%%agent``."""
         line = context.line_with_cursor[: context.cursor_position]
-        is_prompt = _PROMPT.match(line) or context.full_text.lstrip().startswith("%%agent")
+        is_prompt = _PROMPT.match(line) or _CELL.match(context.full_text)
         found = _WORD.search(line) if is_prompt else None
         names = mentions(found[1], self._namespace, Path.cwd()) if found else []
         return {

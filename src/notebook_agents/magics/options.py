@@ -17,7 +17,7 @@ from IPython.core.magic_arguments import MagicArgumentParser, argument, kwds, ma
 
 from notebook_agents.magics.errors import AgentError, close_to
 from notebook_agents.magics.flags import FLAG_BY_NAME, FLAGS, Options, options_of
-from notebook_agents.magics.subcommands import SUBCOMMANDS, WORDS, subcommand_lines
+from notebook_agents.magics.subcommands import SUBCOMMANDS, WORDS, Subcommand, subcommand_lines
 
 __all__ = [
     "COMMAND_FLAGS",
@@ -28,6 +28,7 @@ __all__ = [
     "Prompt",
     "agent_arguments",
     "parse",
+    "parse_sql",
 ]
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ class Command:
 
 COMMAND_FLAGS = frozenset({"-o", "--out", "--debug", "--help"})
 """The flags that mean something for a subcommand."""
+_OWN = re.compile(r"""(\S+)(\s*(?:"[^"]*"|'[^']*'|\S+)?)""")
+"""A switch, and what may be its value."""
 _TEXT_LIKE_FLAG = re.compile(r"-(?:$|[\d.(])")
 """A prompt may begin with a dash: a list item, a negative number."""
 
@@ -76,6 +79,11 @@ def agent_arguments(function: F) -> F:
     function = kwds(epilog=epilog)(function)  # type: ignore[no-untyped-call]
     documented: F = magic_arguments("agent")(function)  # type: ignore[no-untyped-call]
     return documented
+
+
+def parse_sql(line: str, cell: str | None, parser: MagicArgumentParser) -> Command:
+    """The same for ``%%agent_sql``, which is ``%%agent sql`` with more on its line."""
+    return _command("sql", line, cell, _Reader(""), parser)
 
 
 def parse(line: str, cell: str | None, parser: MagicArgumentParser) -> Prompt | Command:
@@ -120,7 +128,13 @@ class _Reader:
         ``known`` are the ones that a typo may be near to, where these are not the ones of prompts.
         """
         names: set[str] = set()
+        own: list[str] = []
         while self.rest.startswith("-") and not _TEXT_LIKE_FLAG.match(self.rest.split()[0]):
+            if command and _is_own_switch(command, self.rest):
+                if not (taken := self._take_own(SUBCOMMANDS[command])):
+                    break
+                own.append(taken)
+                continue
             if self.rest.split()[0] == "--":
                 self.rest = self.rest[2:].lstrip()
                 self.is_forced = True
@@ -134,7 +148,19 @@ class _Reader:
             self.tokens.append(name)
             if flag.takes_value:
                 self.tokens.append(value if has_value else self._take_value(name))
+        self.rest = " ".join(filter(None, (*own, self.rest)))
         return names
+
+    def _take_own(self, row: Subcommand) -> str:
+        """A switch of the subcommand with its value, as it stands; nothing where it is a text."""
+        found = _OWN.match(self.rest)
+        switch, is_given, _ = (found[1] if found else "").partition("=")
+        if found is None or switch not in row.switches:
+            return ""
+        has_next = switch in row.valued and not is_given
+        end = found.end(2 if has_next else 1)
+        taken, self.rest = self.rest[:end], self.rest[end:].lstrip()
+        return taken
 
     def _take_word(self) -> str:
         word, self.rest = re.match(r"(\S+)\s*(.*)", self.rest, re.DOTALL).groups()  # type: ignore[union-attr]
@@ -154,9 +180,8 @@ def _command(
     name: str, after: str, cell: str | None, reader: _Reader, parser: MagicArgumentParser
 ) -> Command:
     tail = _Reader(after.strip())
-    if not _is_own_switch(name, tail.rest):
-        known = COMMAND_FLAGS | set(SUBCOMMANDS[name].switches)
-        tail.read_flags(COMMAND_FLAGS, command=name, known=known)
+    known = COMMAND_FLAGS | set(SUBCOMMANDS[name].switches)
+    tail.read_flags(COMMAND_FLAGS, command=name, known=known)
     for token in reader.tokens:
         if token in FLAG_BY_NAME and token not in COMMAND_FLAGS:
             raise AgentError(f"{token} means nothing for %agent {name}; leave it out")
@@ -183,7 +208,7 @@ def _command(
 
 def _is_own_switch(name: str, text: str) -> bool:
     """Whether the text begins with what the subcommand reads itself."""
-    first = text.partition(" ")[0].partition("=")[0]
+    first = (text.split(maxsplit=1) or [""])[0].partition("=")[0]
     if name == "sql" and first.startswith("--"):  # a comment
         return not first.startswith(("--o", "--d", "--h"))
     return first in SUBCOMMANDS[name].switches

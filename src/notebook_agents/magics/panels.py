@@ -12,8 +12,20 @@ if TYPE_CHECKING:
     from notebook_agents.magics.session import Session
     from notebook_agents.magics.waiting import Waits
 
-SWITCHES = {"--days": "days", "--model": "model", "-m": "model", "--source": "source"}
-USAGE = "%agent dashboard [--days N] [--model NAME] [--source NAME]"
+SWITCHES = {
+    "--days": "days",
+    "--model": "model",
+    "-m": "model",
+    "--source": "source",
+    "--notebook": "notebook",
+    "--agent": "agent",
+    "--user": "user",
+}
+FLAGS = {"--live": "live", "--everybody": "everybody"}
+USAGE = (
+    "%agent dashboard [--days N] [--model NAME] [--source NAME] [--notebook NAME] [--agent ID]"
+    " [--live] [--everybody] [--user NAME]"
+)
 EVERYTHING = "all"
 
 
@@ -23,7 +35,8 @@ def dashboard(session: Session, argument: str, _options: Options) -> Waits[Any]:
     yield from session.identify()
     from notebook_agents.widgets.dashboard import Dashboard, filters_of
 
-    return Dashboard(session, filters_of(**wished))
+    flags = {name: wished.pop(name, False) for name in FLAGS.values()}
+    return Dashboard(session, filters_of(**wished), **flags)
 
 
 def inspect(session: Session, run_id: str, _options: Options) -> Waits[Any]:
@@ -42,6 +55,9 @@ def _read(argument: str) -> dict[str, Any]:
     wished: dict[str, Any] = {}
     while words:
         switch = words.pop(0)
+        if switch in FLAGS:
+            wished[FLAGS[switch]] = True
+            continue
         if switch not in SWITCHES:
             raise AgentError(f"%agent dashboard knows no {switch!r}; usage: {USAGE}")
         if not words:

@@ -41,6 +41,7 @@ def end(session: Session, options: Options, run: Run, turn: Turn) -> Waits[Answe
     turn.screen.end(transcript)
     answer = _answer(session, run, transcript, value)
     session.last_answer = answer
+    session.cells.note_run(run)
     if options.out:
         session.namespace[options.out] = answer
     if turn.is_stopped and run.state == "cancelled":

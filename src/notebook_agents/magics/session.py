@@ -29,6 +29,7 @@ from notebook_agents.magics.live_tools import LiveTools
 from notebook_agents.magics.preferences import Preferences
 from notebook_agents.magics.previews import Preview, preview_of
 from notebook_agents.magics.prompt_content import what_is_asked
+from notebook_agents.magics.recording import CellRecorder
 from notebook_agents.magics.replay import Recorder, play, record, verify
 from notebook_agents.magics.run_end import end
 from notebook_agents.magics.screen import NotebookScreen, Screen, TerminalScreen
@@ -38,10 +39,12 @@ from notebook_agents.magics.turn import Asker, Turn
 from notebook_agents.magics.undo import notebook_checkpoints, told
 from notebook_agents.magics.waiting import Interrupted, Waits, attempt, until
 from notebook_agents.magics.wishes import TYPED as TYPED
-from notebook_agents.magics.wishes import whole_wish
+from notebook_agents.magics.wishes import may_ask, whole_wish
 
 if TYPE_CHECKING:
     from notebook_agents.core.core import Core
+    from notebook_agents.core.executions import Execution
+    from notebook_agents.core.models import EngineHealth
     from notebook_agents.core.policy import Mode
     from notebook_agents.live.checkpoints_calls import CallCheckpoints
     from notebook_agents.magics.answer import Answer
@@ -134,6 +137,11 @@ class Session:
         return self.context.visibility
 
     @cached_property
+    def cells(self) -> CellRecorder:
+        """Looks at the notebook's own cells, where somebody wants that."""
+        return CellRecorder(self.shell)
+
+    @cached_property
     def checkpoints(self) -> CallCheckpoints:
         """What agents changed here, and how to take it back."""
         return notebook_checkpoints(self)
@@ -142,6 +150,12 @@ class Session:
     def actor(self) -> Actor | None:
         """The notebook's owner, once somebody needed to know."""
         return self._identity.actor if self._identity else None
+
+    @property
+    def execution(self) -> Execution | None:
+        """The execution of a task that this notebook works for, once somebody needed to know."""
+        engaged = self._identity.engaged if self._identity else None
+        return engaged.engagement.execution if engaged else None
 
     @property
     def model(self) -> str:
@@ -260,13 +274,14 @@ class Session:
             engaged.check(request.options)
             self.conversation_id = engaged.conversation_id
         transcript.model = request.options.model or self.model
-        health = yield from until(self.host.submit(lambda core: core.models.health()))
+        actor, asks = identity.actor, may_ask(request.options, self)
+        health = yield from until(self.host.submit(lambda core: _begun(core, actor, asks=asks)))
         if transcript.model not in health.loaded_models:
             transcript.load()
             stage.screen.show(transcript)
         turn = Turn(
             host=self.host,
-            actor=identity.actor,
+            actor=actor,
             screen=stage.screen,
             ask=stage.ask,
             desk=self.desk,
@@ -360,3 +375,10 @@ async def _identify(core: Core) -> Identity:
         ),
     )
     return Identity(actor=actor, agent_id=agent.id, model=agent.model, timeout_s=agent.timeout_s)
+
+
+async def _begun(core: Core, actor: Actor, *, asks: bool) -> EngineHealth:
+    """How the engine is; from here on, what a question tells of earlier calls is read."""
+    if asks:
+        core.forecasts.read_ahead(actor.user_id)
+    return await core.models.health()

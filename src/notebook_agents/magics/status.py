@@ -63,6 +63,7 @@ def status(session: Session, _argument: str, _options: Options) -> Waits[Facts]:
             ("Sandbox", facts.sandbox),
             ("Mode", mode_text(session.mode)),
             ("Conversation", _conversation_text(session)),
+            ("Cells", f"recording {session.cells.line}"),
             ("Runs", f"{facts.n_runs} of yours, {facts.n_runs_here} in this conversation"),
             ("Next prompt sends", "; ".join(sent)),
         )

@@ -34,6 +34,9 @@ TASK_VERBS: dict[str, str] = {
 }
 """What ``%agent task`` does; a name with spaces stands in quotes."""
 
+DASHBOARD_VALUES = ("--days", "--model", "-m", "--source", "--notebook", "--agent", "--user")
+"""Switches of ``%agent dashboard`` that take a value."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subcommand:
@@ -46,7 +49,9 @@ class Subcommand:
     aliases: tuple[str, ...] = ()
     """Other words for it, reserved as well."""
     switches: tuple[str, ...] = ()
-    """Flags of its own; a text that begins with one is left to the handler as it is."""
+    """Flags of its own, which are left to the handler as they are, in front of the text."""
+    valued: tuple[str, ...] = ()
+    """Those of them that take a value."""
     completes: str = ""
     """What the Tab key offers behind it: a kind of names that `completion.py` knows."""
     takes: Takes = "nothing"
@@ -64,16 +69,21 @@ class Subcommand:
 
 SUBCOMMANDS: dict[str, Subcommand] = {
     "sql": Subcommand(
-        about="SELECT …: query everything that was recorded, as a DataFrame",
-        handler="commands:sql",
+        about="[NAME <<] SELECT …: query everything that was recorded, as a DataFrame",
+        handler="sql:sql",
+        switches=("--explain", "--views"),
         takes="text",
         more="""
-Views of runs, tools, cost, errors, users and more: SHOW TABLES lists them, DESCRIBE their columns.
+Views of runs, tools, cost, errors, users and more: --views says what each shows, DESCRIBE its
+columns; the Tab key knows both. In a cell of its own: %%agent_sql, with the query below.
 
   %agent sql SELECT model, count(*) AS runs FROM v_runs GROUP BY model
-  %agent sql SHOW TABLES
+  %agent sql --views                           (what there is to read, and what it shows)
   %agent sql DESCRIBE v_runs
-  %agent sql -o df SELECT * FROM v_tools    (also bound to df)""",
+  %agent sql SELECT * FROM v_runs WHERE started > $since    ($since: your variable of that name)
+  %agent sql tools << SELECT * FROM v_tools    (kept in tools, not shown)
+  %agent sql -o df SELECT * FROM v_tools       (shown, and kept in df)
+  %agent sql --explain SELECT * FROM v_tools   (how it would be done; nothing is read)""",
     ),
     "status": Subcommand(
         about="model, engine, sandbox, conversation, and what the next prompt will send",
@@ -191,12 +201,27 @@ as ipython_config.py, then NOTEBOOK_AGENTS_MAGIC_TEMPERATURE of the environment.
   %agent load talk.json""",
     ),
     "cost": Subcommand(
-        about="tokens, and money where prices are known: this conversation, today, by model",
+        about="tokens and money, and calls of unknown price: this conversation, today, by model",
         handler="cost:cost",
         aliases=("usage",),
         more="""
   %agent cost
-  %agent cost -o spent    (also bound to spent)""",
+  %agent cost -o spent    (also bound to spent)
+
+cost_usd is the sum where prices are known, uncosted_calls how many calls are not in it.""",
+    ),
+    "budget": Subcommand(
+        about="[day | month] [AMOUNT | off]: what you mean to spend; runs warn at 80 and 100 %",
+        handler="budget:budget",
+        completes="budget",
+        takes="text",
+        more="""
+  %agent budget             what is spent of it, in US dollars
+  %agent budget 5           five dollars a day (UTC)
+  %agent budget month 50
+  %agent budget month off   no budget for the month any more
+
+It stops nothing. Calls whose price nobody knows are counted apart, as uncosted_calls.""",
     ),
     "stop": Subcommand(
         about="stop whatever runs in this kernel, in a chat panel too",
@@ -205,17 +230,34 @@ as ipython_config.py, then NOTEBOOK_AGENTS_MAGIC_TEMPERATURE of the environment.
   %agent stop    a prompt in a cell is stopped with ■ or Ctrl-C""",
     ),
     "dashboard": Subcommand(
-        about="[--days N] [--model NAME] [--source NAME]: runs, tokens, time, tools and errors",
+        about="[--days N] [--model NAME] [--live]: runs, tokens, time, tools, errors and cost",
         handler="panels:dashboard",
-        switches=("--days", "--model", "-m", "--source"),
+        switches=(*DASHBOARD_VALUES, "--live", "--everybody"),
+        valued=DASHBOARD_VALUES,
         takes="text",
         more="""
   %agent dashboard               the last 7 days
   %agent dashboard --days 30     or --days all
   %agent dashboard --source schedule
+  %agent dashboard --notebook sales.ipynb --live
+  %agent dashboard --everybody   for administrators
 
-Every chart shows its table, its numbers as CSV and its query, which can be changed. As an object:
+Every chart shows its table, its numbers as CSV or Parquet, and its query, which can be changed.
+As an object:
 notebook_agents.dashboard(days=7).""",
+    ),
+    "record": Subcommand(
+        about="[on | off | status]: keep time, memory and errors of this notebook's own cells",
+        handler="recording:record",
+        completes="switch",
+        takes="name",
+        more="""
+  %agent record on        from the next cell on, in this kernel
+  %agent record status    whether it is on, and how many cells it has kept
+  %agent record off
+
+Never recorded: the text of a cell, its outputs, the words of an error. What it is good for:
+which cells broke after an agent's run, and what that run cost: %agent sql SELECT * FROM v_cells""",
     ),
     "inspect": Subcommand(
         about="[RUN]: a run as a timeline, event by event; by default the last one",

@@ -155,6 +155,9 @@ def _run(session: Session, actor: Actor, name: str, rest: str) -> Waits[Facts]:
     """Run it here, tell what happens, and fail when it does not succeed."""
     task = yield from _task(session, actor, name)
     wish = StartExecution(task_id=task.id, variables=variables_from(_words(rest)))
+    expected = session.host.submit(lambda core: _expected(core, actor, task.id))
+    if words := (yield from until(expected)):
+        print(f"expect {words}")  # noqa: T201 - shown before the progress
     started = session.host.submit(lambda core: core.executions.start(actor, wish))
     execution = yield from until(started)
     feed = Feed()
@@ -171,6 +174,10 @@ def _run(session: Session, actor: Actor, name: str, rest: str) -> Waits[Facts]:
     if ended.state != "succeeded":
         raise AgentError(f"execution {ended.id} {ended.state}: {ended.error_message}")
     return _told(ended)
+
+
+async def _expected(core: Core, actor: Actor, task_id: str) -> str:
+    return await core.forecasts.words_of_task(actor.user_id, task_id)
 
 
 async def _follow(core: Core, actor: Actor, id: str, feed: Feed) -> Execution:

@@ -23,6 +23,7 @@ from notebook_agents.core.events import (
     Warned,
 )
 from notebook_agents.core.figures import Figure
+from notebook_agents.core.forecasts import Forecast
 from notebook_agents.core.models import BUNDLED_MODEL, Usage
 from notebook_agents.core.policy import ALLOW_POLICY
 from notebook_agents.magics.flags import Format
@@ -54,6 +55,8 @@ class ToolBlock:
     content: str = ""
     findings: tuple[Finding, ...] = ()
     """What it would do, while it waits for an answer."""
+    forecast: Forecast | None = None
+    """What such a call took before, while it waits too."""
     duration_ms: float = 0.0
 
     @property
@@ -234,6 +237,7 @@ class Transcript:
         elif body.call_id not in self._answered:
             block = self._tool_block(body.call_id, body.name, body.arguments)
             block.status, block.findings = "waiting", body.findings
+            block.forecast = body.forecast
             self.pending = [*others, body]
             self.phase = "Waiting for your approval…"
 

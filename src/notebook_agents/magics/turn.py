@@ -226,4 +226,5 @@ def _request(entry: PendingApproval) -> ApprovalRequested:
         module=entry.module,
         warning=entry.warning,
         digest=entry.digest,
+        forecast=entry.forecast,
     )

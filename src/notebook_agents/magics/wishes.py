@@ -9,6 +9,7 @@ from notebook_agents.core.messages import user_message
 from notebook_agents.core.models import Sampling
 from notebook_agents.core.policy import ASK_POLICY, MODES, ApprovalPolicy
 from notebook_agents.core.runs import Limits, StartRun
+from notebook_agents.magics.environment import notebook_path
 from notebook_agents.magics.instructions import instructions_of
 from notebook_agents.magics.waiting import Waits
 
@@ -40,6 +41,7 @@ def wish_of(text: str, options: Options, session: Session, identity: Identity) -
         limits = Limits(timeout_s=identity.timeout_s, max_tokens=options.max_tokens)
     if limits is not None and options.max_steps is not None:
         limits = replace(limits, max_steps=options.max_steps)
+    notebook = notebook_path(session.namespace)
     return StartRun(
         agent_id=identity.agent_id,
         message=user_message(text),
@@ -50,9 +52,15 @@ def wish_of(text: str, options: Options, session: Session, identity: Identity) -
         sampling=sampling,
         limits=limits,
         history=options.history,
-        policy=POLICIES.get(options.approval) or MODES[session.mode],
+        policy=_policy(options, session),
         system=session.context.told(text, options.model or session.model, tools=options.tools),
+        notebook=notebook.name if notebook else "",
     )
+
+
+def may_ask(options: Options, session: Session) -> bool:
+    """Whether a prompt may come to a question whether a tool may be called."""
+    return options.tools != () and _policy(options, session).may_ask
 
 
 def whole_wish(
@@ -76,3 +84,7 @@ def whole_wish(
     if identity.engaged is not None:
         wish = yield from identity.engaged.wish(session.host, wish)
     return wish
+
+
+def _policy(options: Options, session: Session) -> ApprovalPolicy:
+    return POLICIES.get(options.approval) or MODES[session.mode]

@@ -12,19 +12,23 @@ descendants, daemons too: this process is their subreaper.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import resource
 import select
 import signal
 import sys
-import time
 from pathlib import Path
 
-PR_SET_CHILD_SUBREAPER = 36
+# Nothing is installed for a script that runs so; the product lies two folders above.
+sys.path.append(str(Path(__file__).resolve().parents[2]))
+
+from notebook_agents.confinement.guarding import (
+    become_subreaper,
+    kill_all,
+    remove_groups,
+)
+
 GRACE_MS = 1000
-KILL_SECONDS = 5.0
-REMOVE_SECONDS = 1.0
 LIMITS = {
     resource.RLIMIT_CORE: 0,
     resource.RLIMIT_NOFILE: 1024,
@@ -41,9 +45,7 @@ def main(argv: list[str]) -> int:
     groups = [Path(folder) for folder in argv[3].splitlines()]
     for fd in (lifeline, *joins):
         os.set_inheritable(fd, False)
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "cannot become a subreaper")
+    become_subreaper()
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, signal.SIG_IGN)
     pid = os.fork()
@@ -56,9 +58,9 @@ def main(argv: list[str]) -> int:
         os.close(fd)
     is_cut = _watch(pid, lifeline)
     _stop(groups)
-    code = _kill_all(pid)
+    code = kill_all(pid)
     if is_cut:  # otherwise the owner reads first what the groups counted
-        _remove(groups)
+        remove_groups(groups)
     return code
 
 
@@ -103,52 +105,6 @@ def _stop(groups: list[Path]) -> None:
                 fd = os.open(folder / file, os.O_WRONLY)
                 os.write(fd, value.encode())
                 os.close(fd)
-
-
-def _remove(groups: list[Path]) -> None:
-    """Remove the groups; the last of the dead leave theirs a moment after they are gone."""
-    left, give_up = groups, time.monotonic() + REMOVE_SECONDS
-    while left and time.monotonic() < give_up:
-        for folder in left:
-            with contextlib.suppress(OSError):
-                folder.rmdir()
-        left = [folder for folder in left if folder.exists()]
-        if left:
-            time.sleep(0.002)
-
-
-def _kill_all(command: int) -> int:
-    """Kill all descendants; returns how the command ended."""
-    code = 0
-    give_up = time.monotonic() + KILL_SECONDS
-    while time.monotonic() < give_up:
-        for pid in _descendants():
-            with contextlib.suppress(OSError):
-                os.kill(pid, signal.SIGKILL)
-        try:
-            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
-                if ended[0] == command:
-                    code = os.waitstatus_to_exitcode(ended[1])
-        except ChildProcessError:
-            break
-        time.sleep(0.002)
-    return code if code >= 0 else 128 - code
-
-
-def _descendants() -> list[int]:
-    children: dict[int, list[int]] = {}
-    for entry in Path("/proc").glob("[1-9]*"):
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            stat = (entry / "stat").read_text(errors="replace")
-            parent = int(stat.rpartition(")")[2].split()[1])
-            children.setdefault(parent, []).append(int(entry.name))
-    found: list[int] = []
-    pending = [os.getpid()]
-    while pending:
-        below = children.get(pending.pop(), [])
-        found += below
-        pending += below
-    return found
 
 
 if __name__ == "__main__":

@@ -29,7 +29,8 @@ Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Built when a catalogue is read, which most commands never do.
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Gpu(_Strict):

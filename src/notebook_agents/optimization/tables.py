@@ -22,12 +22,12 @@ from importlib import resources
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
+from notebook_agents.core.analytics import Table
 from notebook_agents.core.errors import (
     InvalidRequest,
     NotFound,
     SandboxUnavailable,
 )
-from notebook_agents.core.ports import Table
 from notebook_agents.core.tools import SandboxCall, SandboxOutcome
 from notebook_agents.core.workloads import EXAMPLE_ID, KeptTable, RegisterWorkload, Workload
 from notebook_agents.optimization import converting, intake

@@ -42,7 +42,8 @@ from notebook_agents.optimization.report import INSTRUCTIONS, facts_text, is_fai
 from notebook_agents.optimization.requests import Wish, parse_wish
 
 if TYPE_CHECKING:
-    from notebook_agents.core.ports import Analytics, Clock, Engine
+    from notebook_agents.core.analytics import Analytics
+    from notebook_agents.core.ports import Clock, Engine
     from notebook_agents.core.users import Actor
     from notebook_agents.optimization.tables import ParquetTables
 

@@ -15,6 +15,13 @@ from notebook_agents.core.models import ModelInfo, Usage
 class GenaiPriceList:
     """The prices that genai-prices knows."""
 
+    @property
+    def version(self) -> str:
+        """Of the package, and so of its tables; asked for after a price, so that it is there."""
+        import genai_prices
+
+        return f"genai-prices {genai_prices.__version__}"
+
     async def price_usd(self, model: ModelInfo, usage: Usage, at: datetime) -> Decimal | None:
         """What a provider charges for these tokens at that time; None when it is not in a table."""
         # The tables are read on first use, which takes a quarter of a second.
@@ -31,7 +38,11 @@ def _name(model: ModelInfo) -> str:
 def _price_usd(provider: str, model: str, usage: Usage, at: datetime) -> Decimal | None:
     import genai_prices
 
-    tokens = genai_prices.Usage(input_tokens=usage.input_tokens, output_tokens=usage.output_tokens)
+    tokens = genai_prices.Usage(
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cache_read_tokens=usage.cached_tokens,
+    )
     try:
         found = genai_prices.calc_price(
             tokens, model, provider_id=provider, genai_request_timestamp=at

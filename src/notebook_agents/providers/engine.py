@@ -228,7 +228,13 @@ def _finished(
     usage = response.usage
     return GenerateFinished(
         finish_reason=_FINISH.get(response.finish_reason or "", "stop"),
-        usage=Usage(input_tokens=usage.input_tokens, output_tokens=usage.output_tokens),
+        usage=Usage(
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            # 0 may also be that a provider does not tell.
+            cached_tokens=usage.cache_read_tokens or None,
+            reasoning_tokens=usage.output_reasoning_tokens or None,
+        ),
         ttft_ms=(first_at - started) * 1000,
         decode_ms=(ended - first_at) * 1000,
     )

@@ -13,20 +13,24 @@ on its own stdout and stderr is drained here; the last part is passed on when it
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import resource
 import select
 import signal
 import sys
-import time
 from collections.abc import Iterable
 from pathlib import Path
 
-PR_SET_CHILD_SUBREAPER = 36
+# Nothing is installed for a script that runs so; the product lies two folders above.
+sys.path.append(str(Path(__file__).resolve().parents[2]))
+
+from notebook_agents.confinement.guarding import (
+    become_subreaper,
+    kill_all,
+    remove_groups,
+)
+
 TAIL_BYTES = 32 * 1024
-KILL_SECONDS = 5.0
-REMOVE_SECONDS = 1.0
 IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE)
 
 
@@ -40,9 +44,9 @@ def main(argv: list[str]) -> int:
     for fd in (child_output, *handed_on, *joins):
         os.close(fd)
     tail, is_cut = _watch(pid, lifeline, output)
-    code = _kill_all(pid)
+    code = kill_all(pid)
     if is_cut:  # otherwise the server reads first what the groups counted
-        _remove(argv[3])
+        remove_groups([Path(folder) for folder in argv[3].splitlines()])
     tail = _drain(output, tail)
     with contextlib.suppress(OSError):
         os.write(1, tail)
@@ -56,9 +60,7 @@ def _numbers(text: str) -> list[int]:
 def _become_guard(kept: Iterable[int]) -> None:
     for fd in kept:
         os.set_inheritable(fd, False)
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "cannot become a subreaper")
+    become_subreaper()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for signum in IGNORED:
         signal.signal(signum, signal.SIG_IGN)
@@ -99,56 +101,6 @@ def _watch(pid: int, lifeline: int, output: int) -> tuple[bytes, bool]:
                 poller.unregister(output)
         if lifeline in ready or command in ready:
             return tail, lifeline in ready
-
-
-def _kill_all(command: int) -> int:
-    """Kill all descendants; orphans become children of this process, so none gets away.
-
-    Returns how the command ended: its exit code, or 128 and the signal.
-    """
-    code = 0
-    give_up = time.monotonic() + KILL_SECONDS
-    while time.monotonic() < give_up:
-        for pid in _descendants():
-            with contextlib.suppress(OSError):
-                os.kill(pid, signal.SIGKILL)
-        try:
-            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
-                if ended[0] == command:
-                    code = os.waitstatus_to_exitcode(ended[1])
-        except ChildProcessError:
-            break
-        time.sleep(0.002)
-    return code if code >= 0 else 128 - code
-
-
-def _remove(folders: str) -> None:
-    """Remove the groups; the last of the dead leave theirs a moment after they are gone."""
-    left = [Path(folder) for folder in folders.splitlines()]
-    give_up = time.monotonic() + REMOVE_SECONDS
-    while left and time.monotonic() < give_up:
-        for folder in left:
-            with contextlib.suppress(OSError):
-                folder.rmdir()
-        left = [folder for folder in left if folder.exists()]
-        if left:
-            time.sleep(0.002)
-
-
-def _descendants() -> list[int]:
-    children: dict[int, list[int]] = {}
-    for entry in Path("/proc").glob("[1-9]*"):
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            stat = (entry / "stat").read_text(errors="replace")
-            parent = int(stat.rpartition(")")[2].split()[1])
-            children.setdefault(parent, []).append(int(entry.name))
-    found: list[int] = []
-    pending = [os.getpid()]
-    while pending:
-        below = children.get(pending.pop(), [])
-        found += below
-        pending += below
-    return found
 
 
 def _drain(output: int, tail: bytes) -> bytes:

@@ -13,7 +13,16 @@ from notebook_agents.store.tables import TABLES
 
 T = TypeVar("T")
 
-_ADAPTERS: dict[type[Any], TypeAdapter[Any]] = {kind: TypeAdapter(kind) for kind in TABLES}
+
+class _Adapters(dict[type[Any], TypeAdapter[Any]]):
+    """Made when they are needed: who reads one kind of records need not wait for all."""
+
+    def __missing__(self, kind: type[Any]) -> TypeAdapter[Any]:
+        made = self[kind] = TypeAdapter(kind)
+        return made
+
+
+_ADAPTERS = _Adapters()
 
 
 def row_of(record: Any) -> dict[str, Any]:

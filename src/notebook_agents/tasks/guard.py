@@ -9,8 +9,6 @@ as the command did.
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import os
 import resource
 import select
@@ -19,19 +17,25 @@ import sys
 import time
 from pathlib import Path
 
+# Nothing is installed for a script that runs so; the product lies two folders above.
+sys.path.append(str(Path(__file__).resolve().parents[2]))
+
+from notebook_agents.confinement.guarding import (
+    KILL_SECONDS,
+    become_subreaper,
+    descendants,
+    kill,
+)
+
 PR_SET_PDEATHSIG = 1
-PR_SET_CHILD_SUBREAPER = 36
 GRACE_SECONDS = 1.0
 """For what ends by itself and cleans up: the guards of sandboxes and of tool servers."""
-KILL_SECONDS = 5.0
 HANDLED = (signal.SIGTERM, signal.SIGUSR1)
 
 
 def main(command: list[str]) -> None:
     """Run the command to its end or the server's, then leave nothing behind."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "cannot become a subreaper")
+    libc = become_subreaper()
     told, telling = os.pipe()
     os.set_blocking(telling, False)
     signal.set_wakeup_fd(telling, warn_on_full_buffer=False)
@@ -46,7 +50,7 @@ def main(command: list[str]) -> None:
         os.kill(pid, signal.SIGKILL)
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     if is_cut or code < 0:  # its kernel is a child of this process now, and nobody else's
-        _kill(_descendants(is_deep=False))
+        kill(descendants(is_deep=False))
     _end_all()
     _end_as(code)
 
@@ -89,36 +93,13 @@ def _end_all() -> None:
     begun = time.monotonic()
     while (passed := time.monotonic() - begun) < GRACE_SECONDS + KILL_SECONDS:
         if passed > GRACE_SECONDS:
-            _kill(_descendants())
+            kill(descendants())
         try:
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
         except ChildProcessError:
             return
         time.sleep(0.005)
-
-
-def _kill(pids: list[int]) -> None:
-    for pid in pids:
-        with contextlib.suppress(OSError):
-            os.kill(pid, signal.SIGKILL)
-
-
-def _descendants(*, is_deep: bool = True) -> list[int]:
-    children: dict[int, list[int]] = {}
-    for entry in Path("/proc").glob("[1-9]*"):
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            stat = (entry / "stat").read_text(errors="replace")
-            parent = int(stat.rpartition(")")[2].split()[1])
-            children.setdefault(parent, []).append(int(entry.name))
-    found: list[int] = []
-    pending = [os.getpid()]
-    while pending:
-        below = children.get(pending.pop(), [])
-        found += below
-        if is_deep:
-            pending += below
-    return found
 
 
 def _end_as(code: int) -> None:

@@ -151,7 +151,7 @@ def _progress(line: Line, execution: Execution) -> Progress | None:
                 execution_id=execution.id,
                 task_id=execution.task_id,
                 seq=0,
-                notebook=Path(execution.notebook).name,
+                notebook=execution.notebook_name,
             )
         case "cell_started":
             return CellStarted(

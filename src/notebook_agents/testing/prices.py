@@ -17,6 +17,11 @@ class FixedPrices:
     def __init__(self, prices: Mapping[str, tuple[str, str]]) -> None:
         self._prices = prices
 
+    @property
+    def version(self) -> str:
+        """Always the same."""
+        return "fixed"
+
     async def price_usd(self, model: ModelInfo, usage: Usage, at: datetime) -> Decimal | None:
         """The price, of models that are in the list."""
         if model.id not in self._prices:

@@ -8,11 +8,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
+from notebook_agents.core.activity import Activity, RequestKind
 from notebook_agents.core.agents import Agent, AgentStatistics
+from notebook_agents.core.analytics import RunTotals, Table, ViewInfo
 from notebook_agents.core.api_keys import ApiKey
 from notebook_agents.core.conversations import Conversation, MessageNode
 from notebook_agents.core.errors import Conflict, NotFound
-from notebook_agents.core.events import Event, RunFinished, RunQueued
+from notebook_agents.core.events import Event, RequestsServed, RunFinished, RunQueued
 from notebook_agents.core.ids import new_id
 from notebook_agents.core.models import Usage
 from notebook_agents.core.ports import (
@@ -23,10 +25,8 @@ from notebook_agents.core.ports import (
     Patch,
     Query,
     Replace,
-    RunTotals,
     StreamChunk,
     StreamEnd,
-    Table,
 )
 from notebook_agents.core.recordings import StreamSummary
 from notebook_agents.core.users import User
@@ -232,13 +232,25 @@ class MemoryAnalytics:
     def __init__(self, log: MemoryEventLog) -> None:
         self._log = log
 
-    async def query(self, sql: str, *, owner_id: str | None = None) -> Table:
+    async def query(
+        self,
+        sql: str,
+        *,
+        owner_id: str | None = None,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> Table:
         """An empty table with the query as its only column name."""
         return Table(columns=(sql,), rows=())
 
-    async def query_apart(self, sql: str, *, owner_id: str) -> Table:
+    async def query_apart(
+        self, sql: str, *, owner_id: str, parameters: Mapping[str, Any] | None = None
+    ) -> Table:
         """The same."""
-        return await self.query(sql, owner_id=owner_id)
+        return await self.query(sql, owner_id=owner_id, parameters=parameters)
+
+    def catalogue(self) -> tuple[ViewInfo, ...]:
+        """Nothing to read from."""
+        return ()
 
     async def agent_statistics(self, agent_id: str) -> AgentStatistics:
         """Count the finished runs of an agent."""
@@ -273,6 +285,34 @@ class MemoryAnalytics:
         ]
         totals = _totals([b for e in events if isinstance(b := e.body, RunFinished)])
         return replace(totals, last_started=_last_started(events))
+
+    async def version(self) -> str:
+        """How many events there are."""
+        return str(len(self._log.events))
+
+    async def parquet(self, table: Table) -> bytes:
+        """The rows as text."""
+        return repr(table).encode()
+
+    async def activity(self) -> Activity:
+        """Count requests and runs."""
+        requests: Counter[RequestKind] = Counter()
+        runs: Counter[str] = Counter()
+        for event in self._log.events:
+            if isinstance(body := event.body, RequestsServed):
+                kind = RequestKind(
+                    dialect=event.dialect,
+                    method=body.method,
+                    route=body.route,
+                    status=body.status,
+                )
+                requests[kind] += body.n
+            elif isinstance(body, RunFinished):
+                runs[body.state] += 1
+        return Activity(requests=requests, n_requests_today=requests.total(), runs=runs)
+
+    async def at_rest(self) -> None:
+        """It always is."""
 
     async def aclose(self) -> None:
         """Nothing to close."""

@@ -21,6 +21,7 @@ from notebook_agents.core.errors import (
     SandboxUnavailable,
     ToolFailed,
 )
+from notebook_agents.core.formatting import clip_text
 from notebook_agents.core.ports import Sandbox
 from notebook_agents.core.states import ToolStatus
 from notebook_agents.core.tools import ToolInvocation, ToolResult, ToolSpec
@@ -32,6 +33,9 @@ GROUP = "notebook_agents.tools"
 GRACE_SECONDS = 60.0
 """What a tool that uses the kernel gets beyond its time: the kernel may have to start first, other
 calls may be ahead of it, and the kernel's own clock stops the code."""
+MAX_CONTENT_CHARS = 1 << 20
+"""Of a text for the model, whoever made the tool: it becomes an event and a message."""
+CUT = "... cut after 1,048,576 characters"
 
 _log = logging.getLogger(__name__)
 
@@ -155,7 +159,7 @@ def _result(context: ToolContext, output: ToolOutput, duration_ms: float) -> Too
         status = "timed_out"
     return ToolResult(
         status=status,
-        content=output.content,
+        content=clip_text(output.content, max_chars=MAX_CONTENT_CHARS, marker=CUT),
         value=output.value,
         figures=output.figures,
         thought=output.thought,

@@ -18,10 +18,10 @@ from notebook_agents.core.agents import (
 from notebook_agents.core.errors import InvalidRequest
 from notebook_agents.core.models import BUNDLED_MODEL
 from notebook_agents.core.policy import DEFAULT_POLICY, LEVELS, MODES, ApprovalPolicy, Level
+from notebook_agents.dashboards.tables import Table
 from notebook_agents.magics.errors import AgentError
 from notebook_agents.widgets.chat_session import MAX_AGENTS, find_agent
 from notebook_agents.widgets.panel import LABELS, WIDE, Panel, button
-from notebook_agents.widgets.tables import Table
 
 if TYPE_CHECKING:
     from notebook_agents.core.agents import Agent

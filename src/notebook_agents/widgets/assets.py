@@ -3,12 +3,14 @@
 A widget's module must be one text that imports nothing, because a notebook front end loads it from
 memory. Ours are many small ES modules below ``static``, which Node and the type checker read as
 they are. Here they are joined: each becomes a function that returns what the module exports, and
-its imports become reads of those. No file may import in a circle, and top-level statements are
+its imports become reads of those. What the server's page uses too is below ``static`` of the
+dashboards room. No file may import in a circle, and top-level statements are
 written as in `IMPORT` and `EXPORT`: one line of `export function`, `export class`, `export const`.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -87,8 +89,9 @@ def _read(found: re.Match[str], importer: Path) -> str:
 
 
 def _scope_name(path: Path) -> str:
-    parts = path.resolve().relative_to(STATIC.resolve()).with_suffix("").parts
-    return "module_" + "_".join(re.sub(r"\W", "_", part) for part in parts)
+    parts = Path(os.path.relpath(path.resolve(), STATIC.resolve())).with_suffix("").parts
+    named = [re.sub(r"\W", "_", part) for part in parts if part != ".."]
+    return "module_" + "_".join(named)
 
 
 def _style(path: Path, seen: set[Path]) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from notebook_agents.core.assessments import RISKS
 from notebook_agents.core.events import ApprovalDecided, ApprovalRequested, EventBody
 from notebook_agents.core.figures import PLOTLY, Figure
+from notebook_agents.core.forecasts import words_of
 from notebook_agents.core.policy import FRESH
 from notebook_agents.live import notebook_tools
 from notebook_agents.magics.markdown import brief_arguments
@@ -174,6 +175,7 @@ def _approval(question: Question, *, is_over: bool) -> Record:
         "warning": asked.warning,
         "is_once": bool(asked.warning) or asked.effect in FRESH,
         "findings": [asdict(finding) for finding in asked.findings],
+        "forecast": words_of(asked.forecast) if asked.forecast else "",
         "arguments": _plain(asked.arguments),
         "code": code_of(asked.arguments),
         "diff": question.diff or edit_diff(asked.name, asked.arguments),

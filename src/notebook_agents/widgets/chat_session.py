@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from notebook_agents.core.users import Actor
 
 MAX_AGENTS = 1000
-SHARED = ("desk", "functions", "errors", "checkpoints")
+SHARED = ("desk", "functions", "errors", "checkpoints", "cells")
 """What belongs to the notebook rather than to one conversation of it."""
 
 

@@ -24,11 +24,13 @@ from notebook_agents.magics.waiting import Waits, await_on, block_on, until
 
 if TYPE_CHECKING:
     from notebook_agents.core.core import Core
+    from notebook_agents.dashboards.tables import Table
     from notebook_agents.magics.session import Session
-    from notebook_agents.widgets.tables import Table
 
 CLASS = "notebook-agents-panel"
 STATIC_CLASS = "notebook-agents-static"
+STILL = ".jp-Notebook:not([data-voila]), :has(> #notebook-container)"
+"""The body of a page of nbconvert's or nbviewer's, where a saved panel has no kernel."""
 WIDE = {"width": "auto"}
 """As wide as the panel, with the margins of controls inside."""
 LABELS = {"description_width": "130px"}
@@ -36,6 +38,7 @@ CSS = f"""
 .{CLASS} {{ padding: 4px 8px; }}
 .{CLASS} h3 {{ margin: 4px 0; font-size: 1.1em; }}
 .{CLASS} h4 {{ margin: 2px 0; }}
+.{CLASS} h4 + p {{ margin: 0 0 4px; font-size: 0.92em; }}
 .{CLASS} table {{ border-collapse: collapse; margin: 4px 0; font-size: 0.92em; }}
 .{CLASS} caption {{ text-align: left; font-weight: 600; }}
 .{CLASS} th, .{CLASS} td {{ padding: 1px 10px 1px 0; vertical-align: top; line-height: 1.45; }}
@@ -49,6 +52,14 @@ CSS = f"""
 .{CLASS} .na-tile {{ border: 1px solid var(--jp-border-color1, #888); border-radius: 6px;
   padding: 4px 10px; min-width: 96px; }}
 .{CLASS} .na-tile b {{ display: block; font-size: 1.25em; }}
+.{CLASS} .na-group {{ margin: 14px 0 2px; border-bottom: 1px solid var(--jp-border-color2, #ccc); }}
+.{CLASS} .na-card {{ border: 1px solid var(--jp-border-color2, #ccc); border-radius: 6px;
+  padding: 4px 8px; min-width: 0; }}
+.{CLASS} .na-code textarea {{ font-family: var(--jp-code-font-family, monospace); }}
+.{CLASS} .na-opened {{ display: flex; gap: 12px; align-items: center; }}
+.{CLASS} .na-opened button {{ width: auto; }}
+.{CLASS} .na-live {{ display: inline-flex; gap: 4px; align-items: center; padding: 0 8px; }}
+.{CLASS} .na-live[data-state="running"] {{ font-weight: 600; }}
 .{CLASS} .na-listbox select {{ font-family: var(--jp-code-font-family, monospace); }}
 .{CLASS} .js-plotly-plot svg text {{ fill: var(--jp-ui-font-color1, #222) !important; }}
 .{CLASS} .js-plotly-plot .hoverlayer text {{ fill: #fff !important; }}
@@ -76,32 +87,34 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc]
         """What happened last, told to screen readers as well."""
         self.add_class(CLASS)
 
-    def fill(self, *children: Any) -> None:
-        """Show these below the heading."""
-        style = f"<style>.{self._marker} {{ display: none; }}{CSS}</style>"
-        top = ipywidgets.HTML(f"{style}<h3>{escape(self.heading)}</h3>")
-        self.children = (top, *children, self.said)
+    def fill(self, *children: Any, has_heading: bool = True) -> None:
+        """Show these below the heading; without it, the first of them is one."""
+        style = f"<style>{_one_of_two(self._marker)}{CSS}</style>"
+        heading = f"<h3>{escape(self.heading)}</h3>" if has_heading else ""
+        self.children = (ipywidgets.HTML(f"{style}{heading}"), *children, self.said)
 
     def say(self, text: str, *, is_bad: bool = False) -> None:
         """Tell the person, below the panel."""
-        role = "alert" if is_bad else "status"
-        mark = "✗ " if is_bad else ""
-        css = ' class="na-bad"' if is_bad else ""
-        self.said.value = f'<div role="{role}"{css}>{escape(mark + text)}</div>' if text else ""
+        told = alert(text) if is_bad else f'<div role="status">{escape(text)}</div>'
+        self.said.value = told if text else ""
 
     def core(self, work: Callable[[Core], Coroutine[Any, Any, T]]) -> T:
         """Something short of the core's, at once."""
         return self.session.host.submit(work).result()
 
-    def attempt(self, work: Callable[[], Any]) -> None:
-        """Do what a button asks for; what fails is said, and the panel stays."""
+    def attempt(self, work: Callable[[], Any], refuse: Callable[[str], None] | None = None) -> None:
+        """Do what a button asks for; what fails is said, and the panel stays.
+
+        ``refuse`` says it where the person looks, else it is said below the panel.
+        """
+        refuse = refuse or (lambda text: self.say(text, is_bad=True))
         try:
             work()
         except (NotebookAgentsError, AgentError) as error:
-            self.say(getattr(error, "message", "") or str(error), is_bad=True)
+            refuse(getattr(error, "message", "") or str(error))
         except Exception as error:  # noqa: BLE001 - a panel must say what failed, and stay
             _log.exception("a panel failed")
-            self.say(f"{type(error).__name__}: {error}", is_bad=True)
+            refuse(f"{type(error).__name__}: {error}")
 
     def start(self, waits: Waits[Any], name: str) -> None:
         """Have something longer done between cells; at once where there is no event loop."""
@@ -110,9 +123,11 @@ class Panel(ipywidgets.VBox):  # type: ignore[misc]
             return
         self._loop.call_soon_threadsafe(self._spawn, waits, name)
 
-    def on_click(self, button: Any, work: Callable[[], Any]) -> Any:
+    def on_click(
+        self, button: Any, work: Callable[[], Any], refuse: Callable[[str], None] | None = None
+    ) -> Any:
         """Bind a button; returns it."""
-        button.on_click(lambda _button: self.attempt(work))
+        button.on_click(lambda _button: self.attempt(work, refuse))
         return button
 
     def on_change(self, control: Any, work: Callable[[], Any]) -> Any:
@@ -195,11 +210,24 @@ def until_done(session: Session, work: Callable[[Core], Coroutine[Any, Any, T]])
     return (yield from until(session.host.submit(work)))
 
 
+def alert(text: str) -> str:
+    """What failed, as HTML that screen readers tell as soon as it is there."""
+    return f'<div role="alert" class="na-bad">{escape(f"✗ {text}")}</div>'
+
+
 def button(text: str, about: str = "", style: str = "") -> Any:
     """A button with a hint."""
     layout = {"width": "auto"}
     return ipywidgets.Button(
         description=text, tooltip=about or text, button_style=style, layout=layout
+    )
+
+
+def _one_of_two(marker: str) -> str:
+    """Rules that hide the copy where the panel lives, else a panel where nothing answers."""
+    return (
+        f"body:not({STILL}) .{marker} {{ display: none; }}"
+        f" body:is({STILL}) .{CLASS}.jupyter-widgets {{ display: none; }}"
     )
 
 

@@ -16,15 +16,18 @@ if TYPE_CHECKING:
 
 
 def dashboard(
-    days: float | None = 7, *, model: str | None = None, source: str | None = None
+    days: float | None = 7, *, everybody: bool = False, live: bool = False, **filters: str | None
 ) -> Dashboard:
     """Figures over your runs of the last days; None is everything that was recorded.
 
-    ``source`` is where runs come from: notebook, schedule, Python, MCP, or the name of an API.
+    Filters are ``model``, ``source`` (notebook, schedule, Python, MCP, or the name of an API),
+    ``notebook`` (the name of its file) and ``agent`` (its id). ``everybody`` shows the runs of all
+    users, and ``user`` those of one: for administrators. ``live`` looks again every five seconds
+    while the dashboard is in sight. AgentError for a filter that there is not.
     """
     from notebook_agents.widgets.dashboard import Dashboard, filters_of
 
-    return Dashboard(_session(), filters_of(days=days, model=model, source=source))
+    return Dashboard(_session(), filters_of(days=days, **filters), everybody=everybody, live=live)
 
 
 def run_inspector(run: Any = "") -> RunInspector:

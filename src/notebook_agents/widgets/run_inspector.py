@@ -9,13 +9,14 @@ import ipywidgets
 
 from notebook_agents.core.errors import NotFound
 from notebook_agents.core.runs import ListRuns
+from notebook_agents.dashboards import inspection
+from notebook_agents.dashboards.run_phases import offset_ms, spans, totals
+from notebook_agents.dashboards.tables import Table
 from notebook_agents.magics.errors import AgentError
 from notebook_agents.magics.markdown import as_markdown
 from notebook_agents.magics.transcript import Transcript
-from notebook_agents.widgets.charts import PHASES, frame, output, series
+from notebook_agents.widgets.chart_view import ChartView
 from notebook_agents.widgets.panel import LABELS, WIDE, Panel
-from notebook_agents.widgets.run_phases import Span, offset_ms, spans, totals
-from notebook_agents.widgets.tables import Table
 
 if TYPE_CHECKING:
     from notebook_agents.core.core import Core
@@ -28,7 +29,6 @@ MAX_LISTED = 50
 MAX_ROWS = 1000
 """Events in the table; of a longer run the first."""
 MIN_PREFIX = 6
-MAX_ABOUT = 120
 NO_RUNS = "nothing has run yet; ask something with %agent first"
 
 
@@ -37,7 +37,8 @@ class RunInspector(Panel):
 
     heading = "Run"
 
-    def __init__(self, session: Session, run_id: str = "") -> None:
+    def __init__(self, session: Session, run_id: str = "", heading: Any = None) -> None:
+        """``heading`` stands in place of the panel's own."""
         super().__init__(session)
         actor = self.actor
         self.run: Run
@@ -54,8 +55,9 @@ class RunInspector(Panel):
         self.on_change(self.choice, lambda: self.load(self.choice.value))
         self.on_change(self.slider, self._draw)
         player = ipywidgets.HBox([self.play, self.slider])
-        self.fill(self.choice, self.verdict, self.timeline, player, self.told_at, self.transcript,
-                  self.table)  # fmt: skip
+        top = () if heading is None else (heading,)
+        self.fill(*top, self.choice, self.verdict, self.timeline, player, self.told_at,
+                  self.transcript, self.table, has_heading=not top)  # fmt: skip
 
     def load(self, run_id: str) -> None:
         """Show another run: its id, or the beginning of one."""
@@ -70,17 +72,7 @@ class RunInspector(Panel):
 
     def words(self) -> str:
         """In a sentence: how the run ended and which phase took most of its time."""
-        run, sums = self.run, totals(self.spans)
-        ended = f"{run.state} after {run.duration_ms / 1000:.2f} s" if run.is_final else run.state
-        begun = f"{run.created_at:%Y-%m-%d %H:%M:%S %Z}"
-        told = f"{run.model} · {ended} · {begun} · {len(self.events)} events"
-        if run.error_message:
-            told += f" · {run.error_message}"
-        if not sums:
-            return told
-        phase, longest = next(iter(sums.items()))
-        share = longest / sum(sums.values())
-        return f"{told}. Most of the time went into {phase}: {longest / 1000:.3f} s ({share:.0%})."
+        return inspection.words(self.run, self.events)
 
     def told_until(self, n_events: int) -> Transcript:
         """The transcript as it was after that many events."""
@@ -96,7 +88,7 @@ class RunInspector(Panel):
 
     def tables(self) -> list[Table]:
         """Phases and events."""
-        sums = totals(self.spans)
+        sums = totals(self.events)
         phases = tuple((phase, round(ms / 1000, 3)) for phase, ms in sums.items())
         return [
             Table(
@@ -107,7 +99,7 @@ class RunInspector(Panel):
 
     def figure(self) -> dict[str, Any]:
         """The timeline, as JSON of plotly; the line is where the slider stands."""
-        drawn = timeline(self.spans)
+        drawn = inspection.timeline(self.spans)
         at = self._offset(self.slider.value) / 1000
         line = {"color": "#888888", "dash": "dot", "width": 2}
         drawn["layout"]["shapes"] = [
@@ -122,7 +114,7 @@ class RunInspector(Panel):
         wide = {"layout": WIDE, "style": LABELS}
         self.choice = ipywidgets.Dropdown(description="Run", **wide)
         self.verdict = ipywidgets.HTML()
-        self.timeline = ipywidgets.Output()
+        self.timeline = ChartView(lambda _wish: None, title="Timeline of the run")
         self.play = ipywidgets.Play(description="Play the events", min=0, max=1, interval=250)
         self.slider = ipywidgets.IntSlider(
             description="After event", min=0, max=1, style=LABELS, layout={"flex": "1 1 auto"}
@@ -136,7 +128,9 @@ class RunInspector(Panel):
     def _draw(self) -> None:
         n = min(self.slider.value, len(self.events))
         words = "; ".join(f"{span.name} {span.duration_ms / 1000:.3f} s" for span in self.spans)
-        self.timeline.outputs = (output(self.figure(), words or "no time was measured"),)
+        self.timeline.label = f"{self.timeline.title}: {words or 'no time was measured'}."
+        self.timeline.figure = self.figure() if words else {}
+        self.timeline.layout.display = "block" if words else "none"
         kind = self.events[n - 1].type if n else "nothing yet"
         self.told_at.value = f"<p>Event {n} of {len(self.events)}: <b>{escape(kind)}</b>, \
 {self._offset(n) / 1000:.3f} s after the first</p>"
@@ -153,35 +147,10 @@ class RunInspector(Panel):
 
     def _event_table(self, at: int = 0) -> Table:
         rows = tuple(
-            ("▶" if number == at else "", number, round(self._offset(number) / 1000, 3), event.type,
-             _about(event))
-            for number, event in enumerate(self.events[:MAX_ROWS], start=1)
-        )  # fmt: skip
+            ("▶" if row["event"] == at else "", *row.values())
+            for row in inspection.event_rows(self.events[:MAX_ROWS])
+        )
         return Table(caption="Events", columns=("", "event", "seconds", "type", "about"), rows=rows)
-
-
-def timeline(found: list[Span]) -> dict[str, Any]:
-    """Spans as bars on one clock, one colour for each phase."""
-    data = []
-    for number, phase in enumerate(PHASES):
-        mine = [span for span in found if span.phase == phase]
-        if mine:
-            data.append(
-                {
-                    "type": "bar",
-                    "orientation": "h",
-                    "name": phase,
-                    "base": [round(span.start_ms / 1000, 4) for span in mine],
-                    "x": [round(span.duration_ms / 1000, 4) for span in mine],
-                    "y": [span.name for span in mine],
-                    "marker": series(number),
-                }
-            )
-    names = list(dict.fromkeys(span.name for span in found))
-    layout = frame("seconds since the run was accepted", is_flat=True, height=120 + 24 * len(names))
-    layout["barmode"] = "overlay"
-    layout["yaxis"] |= {"categoryorder": "array", "categoryarray": names}
-    return {"data": data, "layout": layout}
 
 
 async def _read(core: Core, actor: Actor, run_id: str) -> tuple[Run, tuple[Event, ...]]:
@@ -205,12 +174,3 @@ def _run_label(run: Run) -> str:
     asked = " ".join(run.input.text.split())
     asked = asked if len(asked) <= 60 else f"{asked[:59]}…"
     return f"{run.created_at:%Y-%m-%d %H:%M:%S %Z} · {run.state} · {asked or run.id}"
-
-
-def _about(event: Event) -> str:
-    """The first thing that a body has to say of itself."""
-    body: Any = event.body
-    parts = [getattr(body, name, "") for name in ("name", "model", "status", "state", "reason")]
-    parts += [getattr(body, name, "") for name in ("text", "message", "content", "error_message")]
-    told = " · ".join(" ".join(str(part).split()) for part in parts if part)
-    return told if len(told) <= MAX_ABOUT else f"{told[: MAX_ABOUT - 1]}…"

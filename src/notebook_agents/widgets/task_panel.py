@@ -12,13 +12,14 @@ import ipywidgets
 
 from notebook_agents.core.execution_events import CellFinished, CellStarted
 from notebook_agents.core.executions import ListExecutions, StartExecution
+from notebook_agents.core.forecasts import words_of
 from notebook_agents.core.schedule_words import schedule_in_words
 from notebook_agents.core.task_words import find_task, progress_line, variables_from
 from notebook_agents.core.tasks import MAX_TASKS, ListTasks
+from notebook_agents.dashboards.tables import NOTHING, Table, download
 from notebook_agents.magics.errors import AgentError
 from notebook_agents.magics.waiting import Feed, Waits, until
 from notebook_agents.widgets.panel import LABELS, WIDE, Panel, button
-from notebook_agents.widgets.tables import NOTHING, Table, download
 from notebook_agents.widgets.task_form import N_PREVIEWED, TaskForm, local
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class TaskPanel(Panel):
         self.schedules: dict[str, Schedule] = {}
         self.executions: tuple[Execution, ...] = ()
         self._followed: set[str] = set()
+        self._looked_up: dict[str, int] = {}
+        """Tasks whose forecasts are on their way, and how often they were wished for."""
         self._make_controls()
         self.form = TaskForm(self, self._made)
         actor = self.actor
@@ -54,7 +57,10 @@ class TaskPanel(Panel):
         self.on_change(self.listed, self._show_execution)
         self.refresh(first)
         making = ipywidgets.Accordion([self.form], titles=("New task",), selected_index=None)
-        row = ipywidgets.HBox(self.buttons, layout={"flex_flow": "row wrap"})
+        first_buttons, others = self.buttons[:1], self.buttons[1:]
+        row = ipywidgets.HBox(
+            (*first_buttons, self.expected, *others), layout={"flex_flow": "row wrap"}
+        )
         self.fill(self.choice, self.about, self.given, row, self.bar, self.progress, self.listed,
                   self.artifacts, making)  # fmt: skip
 
@@ -127,6 +133,8 @@ class TaskPanel(Panel):
             description="With", placeholder="variables: name=value name=value", **wide
         )
         self.run = self.on_click(button("Run now", "", "primary"), self.run_now)
+        self.expected = ipywidgets.HTML()
+        """What the button is likely to take."""
         self.pause = self.on_click(button("Pause", "Leave its times out"), self._pause)
         self.cancel = self.on_click(button("Cancel", "End the execution"), self._cancel)
         self.delete = self.on_click(button("Delete", "Forget the task", "danger"), self._delete)
@@ -158,6 +166,7 @@ class TaskPanel(Panel):
     def _show_task(self) -> None:
         task = self.task
         self.delete.description = "Delete"
+        self._tell_expected("")
         for control in (self.run, self.pause, self.cancel, self.delete):
             control.disabled = task is None
         if task is None:
@@ -176,6 +185,37 @@ class TaskPanel(Panel):
             told.append(f"Runs {escape(schedule_in_words(task.schedule))}. {self._next(task)}")
         self.about.value = "".join(f"<p>{line}</p>" for line in told)
         self._show_executions(task)
+        self._look_up(task)
+
+    def _look_up(self, task: Task) -> None:
+        """Have the forecast read, anew if it is on its way; the panel does not wait for it."""
+        is_on_its_way = task.id in self._looked_up
+        self._looked_up[task.id] = self._looked_up.get(task.id, 0) + 1
+        if not is_on_its_way:
+            self.start(self._expect(task), "a task panel's forecast")
+
+    def _expect(self, task: Task) -> Waits[None]:
+        id, actor = task.id, self.actor
+
+        async def read(core: Core) -> str:
+            forecast = await core.forecasts.of_task(actor.user_id, id)
+            return words_of(forecast) if forecast else ""
+
+        words, n_wanted = "", 0
+        try:
+            while n_wanted != self._looked_up[id]:  # an execution may have ended meanwhile
+                n_wanted = self._looked_up[id]
+                words = yield from until(self.session.host.submit(read))
+        finally:
+            del self._looked_up[id]
+        if self.task is not None and self.task.id == id:
+            self._tell_expected(words)
+
+    def _tell_expected(self, words: str) -> None:
+        """Beside the button; as its hint too, which screen readers read with its name."""
+        told = f"Expect {words}" if words else ""
+        self.run.tooltip = told or self.run.description
+        self.expected.value = f'<span role="status">{escape(told)}</span>' if told else ""
 
     def _next(self, task: Task) -> str:
         plan, known = task.schedule, self.schedules.get(task.id)
@@ -252,6 +292,7 @@ class TaskPanel(Panel):
         self._followed.discard(id)
         if (task := self.task) is not None:
             self._show_executions(task, id)
+            self._look_up(task)
 
     def _draw_progress(self, bodies: list[Any], lines: list[str]) -> None:
         for body in bodies:

@@ -23,12 +23,12 @@ from notebook_agents.core.models import BUNDLED_MODEL
 from notebook_agents.core.policy import MODES
 from notebook_agents.core.runs import ApprovalDecision, StartRun
 from notebook_agents.core.visible_text import escaped
+from notebook_agents.dashboards.figures import CONFIG
+from notebook_agents.dashboards.tables import Table
 from notebook_agents.magics.transcript import Transcript
 from notebook_agents.magics.turn import Turn
 from notebook_agents.magics.waiting import Interrupted, Waits
-from notebook_agents.widgets.charts import CONFIG
 from notebook_agents.widgets.panel import LABELS, WIDE, Panel, button
-from notebook_agents.widgets.tables import Table
 from notebook_agents.widgets.tool_form import ToolForm
 
 if TYPE_CHECKING:

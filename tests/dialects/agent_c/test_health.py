@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from jupyter_server.serverapp import ServerApp
 from notebook_agents.core.core import Core
 from notebook_agents.core.events import Event
 from notebook_agents.core.journal import RelayReport
+from notebook_agents.core.telemetry import TelemetryReport
 from notebook_agents.testing import MemoryStore, fake_core
+from notebook_agents_server.dialects.agent_c import health_mapping as mapping
 from notebook_agents_server.testing import Client, services_of
 
 from .conftest import People, initialize
@@ -95,6 +98,15 @@ async def test_C_01_C_04_C_05_C_06_anybody_may_ask_how_the_server_does(v2: Clien
     assert ready.json["checks"] == {"session_store": True}
     live = await anybody.get("/health/live")
     assert (live.status, live.json["alive"]) == (200, True)
+
+
+def test_a_collector_that_takes_nothing_is_told_of_where_there_is_one() -> None:
+    found = mapping.Found(at=datetime.now(UTC), database="memory", reads=True, has_engine=True)
+    assert "telemetry" not in mapping.health_to_wire(found).services
+    told = mapping.health_to_wire(replace(found, telemetry=TelemetryReport(state="working")))
+    assert (told.status, told.services["telemetry"].status) == ("healthy", "healthy")
+    told = mapping.health_to_wire(replace(found, telemetry=TelemetryReport(state="failing")))
+    assert (told.status, told.services["telemetry"].status) == ("degraded", "degraded")
 
 
 async def test_without_its_database_the_server_lives_but_is_not_ready(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from notebook_agents.core.core import Core
-from notebook_agents_server.app import DEFAULT_PORT
+from notebook_agents_server.command import DEFAULT_PORT
 from notebook_agents_server.testing import Client
 
 

@@ -26,7 +26,7 @@ from notebook_agents.engine.training.product import Product, open_product
 from notebook_agents.engine.training.report import ALL, Report, Scores
 
 MARGIN = 8.0
-"""Per cent by which a sample of 150 conversations may lie below the card by chance."""
+"""Per cent by which a sample of 50 to 100 conversations may lie below the card by chance."""
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,7 @@ async def test_it_answers_its_demos_and_most_paraphrases(product: Product) -> No
 @pytest.mark.parametrize("split", ["vocabulary", "templates"])
 async def test_it_does_what_its_card_says(product: Product, split: str) -> None:
     failures: list[str] = []
-    scores = await executed_scores(product, split, 80, failures)
+    scores = await executed_scores(product, split, 50, failures)
     wanted = measured(f"end to end, {split}") - MARGIN
     assert share(scores) >= wanted, failures
     assert share(scores, "valid") >= 99.0, failures
@@ -132,6 +132,6 @@ async def test_it_does_what_its_card_says(product: Product, split: str) -> None:
 @pytest.mark.timeout(900)
 async def test_it_answers_natural_requests_and_invents_nothing(product: Product) -> None:
     failures: list[str] = []
-    inside, outside = await natural_scores(product, failures)
+    inside, outside = await natural_scores(product, failures, every=3)
     assert share(inside) >= measured("natural requests") - MARGIN, failures
     assert share(outside, "invention") <= 1.0, failures

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import sync_playwright
+from tests.chromium import jp_asyncio_loop, jp_server_cleanup, one_chromium  # noqa: F401 - fixtures
 
 from notebook_agents.widgets.assets import css, esm
 
 HERE = Path(__file__).parent
 ORIGIN = "http://127.0.0.1:9"
 """Nothing listens there: the fixture answers every request."""
-FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>chat</title>
 <link rel="stylesheet" href="chat.css"></head><body style="margin: 12px">
 <button id="before">before</button><div id="place"></div>
@@ -74,6 +72,7 @@ def as_approval(call_id: str = "k1", **facts: Any) -> dict[str, Any]:
         "reason": "policy 'ask' asks before it",
         "where": "cell 7",
         "findings": [{"risk": "writes_files", "text": "writes out.csv", "line": 2}],
+        "forecast": "about 14 min, 9 GB; seen 4 times",
         "arguments": {"code": code},
         "code": {"language": "python", "text": code},
         "diff": "--- a\n+++ b\n@@ -1 +1 @@\n-df\n+df = df.dropna()\n",
@@ -126,29 +125,6 @@ class ChatPage:
         """Keep a picture where one is wanted, to be looked at."""
         if folder := os.environ.get("NOTEBOOK_AGENTS_TEST_PICTURES"):
             self.page.screenshot(path=f"{folder}/{name}.png")
-
-
-@pytest.fixture(autouse=True)
-def jp_asyncio_loop() -> None:
-    """No loop: the browser's own one runs in this thread from a file's first to its last test."""
-
-
-@pytest.fixture(autouse=True)
-def jp_server_cleanup() -> None:
-    """No server either."""
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    """One browser for a file; its loop must have ended when tests elsewhere want one of theirs."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    executable = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
-    if executable is None:
-        pytest.skip("no chromium; name one with CHROMIUM")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, headless=True, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

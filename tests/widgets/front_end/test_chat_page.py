@@ -137,7 +137,7 @@ def test_lost_message_is_asked_for_once_and_repaired(chat: ChatPage) -> None:
     chat.delta({"op": "append", "block": "a1:t", "field": "text", "text": "d"})
     assert len(chat.sent("refresh")) == before + 1
     chat.snapshot(messages=[streaming("abcd")], run=RUNNING)
-    assert chat.page.locator(".na-markdown").inner_text() == "abcd"
+    expect(chat.page.locator(".na-markdown")).to_have_text("abcd")
 
 
 def test_two_views_of_one_model_show_the_same(chat: ChatPage) -> None:
@@ -200,6 +200,7 @@ def test_question_is_answered_with_the_keyboard_alone(chat: ChatPage) -> None:
         "deletes",
         "out.csv",
         "cell 7",
+        "Expect about 14 min, 9 GB; seen 4 times",
         "df",
         "Undo cannot bring back",
         "Denied by itself",

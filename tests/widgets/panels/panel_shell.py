@@ -11,7 +11,7 @@ from traitlets.config import Config
 import notebook_agents
 from notebook_agents.analytics.queries import EventAnalytics
 from notebook_agents.core.clock import SystemClock
-from notebook_agents.eventlog.segments import COLUMNS, hot_folder
+from notebook_agents.eventlog.files import EventFiles
 from notebook_agents.eventlog.writer import JsonlEventLog
 from notebook_agents.magics.magic import installed_magics
 from notebook_agents.tasks.timetable import CronTimetable
@@ -67,7 +67,7 @@ def make_shell(folder: Path, **ports: Any) -> PanelShell:
         home=folder / "workspaces",
         clock=SystemClock(),
         event_log=JsonlEventLog(folder),
-        analytics=EventAnalytics(hot_folder(folder), COLUMNS),
+        analytics=EventAnalytics(EventFiles(folder)),
         timetable=CronTimetable(),
         task_runner=ports.pop("task_runner", None) or ScriptedRunner(),
         **ports,

@@ -11,7 +11,7 @@ import pytest
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 
-from notebook_agents.widgets.tables import Table, download
+from notebook_agents.dashboards.tables import Table, download
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,13 +21,13 @@ import notebook_agents
 from pathlib import Path
 from notebook_agents.analytics.queries import EventAnalytics
 from notebook_agents.core.clock import SystemClock
-from notebook_agents.eventlog.segments import COLUMNS, hot_folder
+from notebook_agents.eventlog.files import EventFiles
 from notebook_agents.eventlog.writer import JsonlEventLog
 from notebook_agents.testing import call, fake_core
 home = Path("home").absolute()
 core = fake_core(
     call("python_executor", code="1"), "Done", clock=SystemClock(), home=home / "w",
-    event_log=JsonlEventLog(home), analytics=EventAnalytics(hot_folder(home), COLUMNS))
+    event_log=JsonlEventLog(home), analytics=EventAnalytics(EventFiles(home)))
 notebook_agents.use_core(core)"""
 CLICKED = """import asyncio
 panel = notebook_agents.tool_panel("python_executor")
@@ -61,11 +61,12 @@ def test_with_nobody_there_the_copy_is_all(book: nbformat.NotebookNode) -> None:
     assert "python_executor" in output.data["text/html"]
 
 
-def test_nbconvert_shows_totals_and_tables(book: nbformat.NotebookNode) -> None:
+def test_nbconvert_shows_totals_pictures_and_tables(book: nbformat.NotebookNode) -> None:
     exporter: Any = HTMLExporter
     html, _ = exporter().from_notebook_node(book)
     assert "Tokens over time, by model (UTC)</caption>" in html
     assert "Newest runs (times in UTC)</caption>" in html
+    assert 'aria-label="Tokens over time, by model (UTC)"' in html
 
 
 def test_a_button_works_on_the_loop_of_a_kernel(book: nbformat.NotebookNode) -> None:

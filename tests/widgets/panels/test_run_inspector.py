@@ -14,14 +14,16 @@ from notebook_agents.core.events import (
     Event,
     EventBody,
     ModelFinished,
+    RunFinished,
     RunQueued,
     RunStarted,
     ToolFinished,
 )
+from notebook_agents.dashboards.inspection import timeline, verdict
+from notebook_agents.dashboards.run_phases import spans, totals
 from notebook_agents.magics.errors import AgentError
 from notebook_agents.testing import call
-from notebook_agents.widgets.run_inspector import RunInspector, timeline
-from notebook_agents.widgets.run_phases import spans, totals
+from notebook_agents.widgets.run_inspector import RunInspector
 
 if TYPE_CHECKING:
     from tests.widgets.panels.panel_shell import PanelShell
@@ -45,10 +47,20 @@ EVENTS = [
 
 
 def test_each_phase_is_measured_from_the_events() -> None:
-    assert {phase: round(ms) for phase, ms in totals(spans(EVENTS)).items()} == {
+    assert {phase: round(ms) for phase, ms in totals(EVENTS).items()} == {
         "person": 5000, "load": 500, "decode": 300, "tools": 200, "prefill": 150, "queue": 150
     }  # fmt: skip
     assert spans([]) == []
+
+
+def test_what_no_phase_tells_of_is_other_and_shares_are_of_the_whole_run() -> None:
+    ended = [*EVENTS, at(16300, RunFinished(state="succeeded", duration_ms=16300))]
+    sums = totals(ended)
+    assert (next(iter(sums)), round(sums["other"]), round(sum(sums.values()))) == (
+        "other", 10_000, 16_300
+    )  # fmt: skip
+    assert verdict(ended) == "Most of the time went into other work: 10.000 s (61%)."
+    assert "other" not in totals([*EVENTS, at(6300, RunFinished(state="succeeded"))])
 
 
 def test_the_timeline_has_one_colour_and_pattern_for_each_phase() -> None:
@@ -75,6 +87,8 @@ def test_the_slider_plays_the_transcript_up_to_an_event(panels: PanelShell) -> N
     assert "It is 42." not in then
     assert "Running python" in then
     assert f"Event {started} of {len(inspector.events)}" in inspector.told_at.value
+    assert inspector.timeline.figure["data"]
+    assert "python_executor" in inspector.timeline.label
     inspector.slider.value = 0
     assert "nothing yet" in inspector.told_at.value
 

@@ -78,6 +78,25 @@ def test_an_execution_is_followed_cell_by_cell_and_leaves_files(panels: PanelShe
     assert execution.id in panel.as_text()
 
 
+def test_what_a_task_is_expected_to_take_stands_beside_its_button_and_is_its_hint(
+    panels: PanelShell,
+) -> None:
+    panel = with_task(panels, variables="file=a.csv")
+    assert (panel.expected.value, panel.run.tooltip) == ("", "Run now")
+    panel.run.click()
+    words = "Expect under 1 s; seen once"
+    assert panel.run.tooltip == words
+    assert panel.expected.value == f'<span role="status">{words}</span>'
+    [row] = [each for each in panel.children if panel.run in getattr(each, "children", ())]
+    assert row.children[:2] == (panel.run, panel.expected)
+    daily = panel.choice.value
+    panel.form.name.value, panel.form.prompt.value = "Weekly", "Sum up all"
+    panel.form.create.click()
+    assert (panel.expected.value, panel.run.tooltip) == ("", "Run now")
+    panel.choice.value = daily
+    assert panel.run.tooltip == words
+
+
 def test_a_missing_variable_is_asked_for(panels: PanelShell) -> None:
     panel = with_task(panels)
     panel.run.click()

@@ -27,7 +27,7 @@ class Statistics(AdminHandler):
     async def get(self) -> None:
         """Count users, sessions, requests and costs; for administrators."""
         overview = await self.core.overviews.read(self.actor)
-        n_calls = self.services.meters.n_today
+        n_calls = (await self.services.requests.figures(self.core)).n_requests_today
         self.reply(admin_mapping.statistics_to_wire(overview, n_calls))
 
 

@@ -47,7 +47,7 @@ class StatisticsAnswer(Answer):
     total_sessions: int
     active_sessions: int
     total_api_calls_today: int
-    """Requests to this API and AIMOS that this server counted since midnight in UTC."""
+    """Requests through any API, to all servers of this home, since midnight in UTC."""
     total_cost_today_usd: float | None
     """Null where no price is known."""
     users: UserStatistics

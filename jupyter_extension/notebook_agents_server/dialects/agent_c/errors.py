@@ -23,7 +23,7 @@ class ErrorAnswer(BaseModel):
 def error_body(error: NotebookAgentsError, request_id: str, at: datetime) -> dict[str, Any]:  # noqa: ARG001
     """The body of an error."""
     if isinstance(error, NotFound) and error.kind == "events":
-        return {"detail": NO_EVENTS}
+        return {"detail": f"{NO_EVENTS}: {error.why}" if error.why else NO_EVENTS}
     if isinstance(error, NotFound):
         return {"detail": f"{KINDS.get(error.kind, error.kind).capitalize()} not found"}
     return {"detail": error.message}

@@ -83,6 +83,13 @@ LEFT_OUT: Mapping[str, str] = {
     "checkpoint_made": "the notebook keeps it for undo; nobody said anything",
     "answer_rated": "is an opinion on what was said, not part of it",
     "run_undone": "is of the notebook's variables and files, not of what was said",
+    "requests_served": "is what the server did, in no conversation",
+    "stream_closed": "is what the server did, in no conversation",
+    "webhook_attempted": "is what the server did, in no conversation",
+    "engine_sampled": "is what the engine did, in no conversation",
+    "cell_executed": "is the notebook's own work; nobody said anything",
+    "score_recorded": "is an opinion on what was said, not part of it",
+    "budget_set": "is of a person and no conversation",
 }
 """Types without a word of Agent C's, with the reason."""
 SHOWN: frozenset[str] = frozenset(TYPES)

@@ -10,6 +10,7 @@ from notebook_agents_server.dialects.agent_c import health_wire as wire
 
 if TYPE_CHECKING:
     from notebook_agents.core.journal import RelayReport
+    from notebook_agents.core.telemetry import TelemetryReport
 
 VERSION = "2.0"
 SLOW_MS = 100.0
@@ -28,6 +29,7 @@ class Found:
     """Of reading one."""
     has_engine: bool = False
     relay: RelayReport | None = None
+    telemetry: TelemetryReport | None = None
 
 
 def health_to_wire(found: Found) -> wire.HealthAnswer:
@@ -43,6 +45,9 @@ def health_to_wire(found: Found) -> wire.HealthAnswer:
             status="healthy" if found.has_engine else "degraded", backend="engine"
         ),
     }
+    if found.telemetry is not None:
+        state: wire.Health = "degraded" if found.telemetry.state == "failing" else "healthy"
+        services["telemetry"] = wire.Service(status=state, backend="otlp")
     return wire.HealthAnswer(
         status=_overall(services["session_store"].status, *(s.status for s in services.values())),
         timestamp=found.at.timestamp(),

@@ -36,6 +36,7 @@ class HealthHandler(SessionHandler):
             latency_ms=latency_ms,
             has_engine=engine.is_ready or engine.starts_on_demand,
             relay=await core.relay_report(),
+            telemetry=core.telemetry_report(),
         )
 
 

@@ -9,7 +9,8 @@ from notebook_agents_server.dialects.netra import workload_wire
 from notebook_agents_server.dialects.netra.mapping import page_to_wire, printed
 
 if TYPE_CHECKING:
-    from notebook_agents.core.ports import Page, Table
+    from notebook_agents.core.analytics import Table
+    from notebook_agents.core.ports import Page
     from notebook_agents.core.workloads import Workload
 
 PREFIX = "wl"

@@ -13,10 +13,11 @@ from notebook_agents_server.dialects.tektra.mapping import MIB, printed
 
 if TYPE_CHECKING:
     from notebook_agents.core.agents import Agent
+    from notebook_agents.core.analytics import RunTotals
     from notebook_agents.core.api_keys import ApiKey
     from notebook_agents.core.logins import IssuedTokens
     from notebook_agents.core.models import EngineHealth, ModelInfo, ModelStatus
-    from notebook_agents.core.ports import Page, RunTotals
+    from notebook_agents.core.ports import Page
     from notebook_agents.core.users import User
     from notebook_agents_server.base import MachineReading
 

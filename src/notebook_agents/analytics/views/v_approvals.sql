@@ -3,11 +3,11 @@ CREATE OR REPLACE VIEW v_approvals AS
 WITH asked AS (
     SELECT
         run_id,
-        payload ->> 'call_id' AS call_id,
+        call_id,
         max(ts) AS asked_at,
-        any_value(payload ->> 'name') AS name,
-        any_value(payload ->> 'effect') AS effect,
-        any_value(payload -> 'findings') AS findings,
+        any_value(tool_name) AS name,
+        any_value(effect) AS effect,
+        any_value(findings) AS findings,
         any_value(conversation_id) AS conversation_id,
         any_value(user_id) AS user_id,
         any_value(dialect) AS dialect
@@ -17,35 +17,45 @@ WITH asked AS (
 ),
 decided AS (
     SELECT
-        events.*,
-        payload ->> 'call_id' AS call_id,
-        CASE
-            WHEN type = 'tool_started' THEN 'policy'
-            ELSE coalesce(payload ->> 'via', 'person')
-        END AS via,
-        type = 'tool_started' OR (payload ->> 'is_approved')::BOOLEAN AS allowed
+        ts,
+        run_id,
+        call_id,
+        tool_name,
+        via,
+        conversation_id,
+        user_id,
+        dialect,
+        person,
+        scope,
+        effect,
+        findings,
+        feedback,
+        type = 'tool_started' OR status = 'allowed' AS allowed
     FROM events
     WHERE type = 'approval_decided'
-        OR (type = 'tool_started' AND payload ->> 'allowed_by' = 'policy')
+        OR (type = 'tool_started' AND via = 'policy')
 )
 SELECT
     decided.ts AS decided_at,
     decided.run_id,
     decided.call_id,
-    coalesce(nullif(decided.payload ->> 'name', ''), asked.name) AS tool,
+    coalesce(decided.tool_name, asked.name) AS tool,
     CASE WHEN allowed THEN 'allowed' ELSE 'denied' END AS decision,
     decided.via AS decided_by,
-    coalesce(decided.payload ->> 'by', '') AS person,
-    coalesce(decided.payload ->> 'scope', 'once') AS scope,
-    coalesce(nullif(decided.payload ->> 'effect', ''), asked.effect) AS effect,
-    array_to_string(
-        list_transform(
-            from_json(coalesce(decided.payload -> 'findings', asked.findings, '[]'), '["JSON"]'),
-            lambda found: found ->> 'text'
+    coalesce(decided.person, '') AS person,
+    coalesce(decided.scope, 'once') AS scope,
+    coalesce(decided.effect, asked.effect) AS effect,
+    coalesce(
+        array_to_string(
+            list_transform(
+                from_json(nullif(coalesce(decided.findings, asked.findings), '[]'), '["JSON"]'),
+                lambda found: found ->> 'text'
+            ),
+            '; '
         ),
-        '; '
+        ''
     ) AS findings,
-    coalesce(decided.payload ->> 'feedback', '') AS feedback,
+    coalesce(decided.feedback, '') AS feedback,
     date_diff('millisecond', asked.asked_at, decided.ts) / 1000.0 AS waited_s,
     decided.conversation_id,
     decided.user_id,
@@ -58,9 +68,14 @@ LEFT JOIN asked
 UNION ALL
 SELECT
     NULL, run_id, call_id, name, 'waiting', '', '', 'once', effect,
-    array_to_string(
-        list_transform(from_json(coalesce(findings, '[]'), '["JSON"]'), lambda found: found ->> 'text'),
-        '; '
+    coalesce(
+        array_to_string(
+            list_transform(
+                from_json(nullif(findings, '[]'), '["JSON"]'), lambda found: found ->> 'text'
+            ),
+            '; '
+        ),
+        ''
     ),
     '', NULL, conversation_id, user_id, dialect
 FROM asked

@@ -1,25 +1,23 @@
 -- One row per kind of error and where it came from: how often, its share of all, a run that has it.
 -- operation is run, tool, execution or cell. What was cancelled or denied is no error.
 CREATE OR REPLACE VIEW v_errors AS
-WITH run_models AS (
-    SELECT run_id, any_value(payload ->> 'model') AS model
-    FROM events WHERE type = 'run_queued' AND run_id <> '' GROUP BY run_id
-),
-found AS (
+WITH found AS (
     SELECT
         split_part(type, '_', 1) AS operation,
-        coalesce(
-            nullif(payload ->> 'error_code', ''), nullif(payload ->> 'error_type', ''),
-            payload ->> 'state', payload ->> 'status'
-        ) AS error_type,
+        coalesce(error_type, status) AS error_type,
         nullif(agent_id, '') AS agent_id,
-        CASE WHEN type = 'tool_finished' THEN payload ->> 'name' END AS tool,
+        tool_name AS tool,
         nullif(run_id, '') AS run_id,
         ts
     FROM events
     WHERE type IN ('run_finished', 'tool_finished', 'execution_finished', 'cell_finished')
-        AND coalesce(payload ->> 'state', payload ->> 'status')
-            IN ('failed', 'timed_out', 'interrupted')
+        AND status IN ('failed', 'timed_out', 'interrupted')
+),
+run_models AS (
+    SELECT run_id, any_value(model) AS model
+    FROM events
+    WHERE type = 'run_queued' AND run_id IN (SELECT run_id FROM found)
+    GROUP BY run_id
 )
 SELECT
     operation,

@@ -2,29 +2,33 @@
 -- failing_span is what had begun and not ended: chat MODEL, execute_tool NAME or approval NAME.
 -- NULL is between two of them, as where a budget is used up.
 CREATE OR REPLACE VIEW v_failed_runs AS
-WITH failures AS (
+WITH failures AS MATERIALIZED (
     SELECT
         run_id,
-        any_value(payload ->> 'state') AS status,
-        any_value(nullif(payload ->> 'error_code', '')) AS error_type,
-        any_value(nullif(payload ->> 'error_message', '')) AS error_message
+        any_value(agent_id) AS agent_id,
+        any_value(user_id) AS user_id,
+        any_value(dialect) AS dialect,
+        max(ts) AS ended,
+        any_value(status) AS status,
+        any_value(error_type) AS error_type,
+        any_value(error_message) AS error_message
     FROM events
     WHERE type = 'run_finished' AND run_id <> ''
-        AND payload ->> 'state' IN ('failed', 'timed_out', 'interrupted')
+        AND status IN ('failed', 'timed_out', 'interrupted')
     GROUP BY run_id
 ),
 spans AS (
     SELECT
         run_id,
         split_part(type, '_', 1) AS kind,
-        coalesce(payload ->> 'name', payload ->> 'model') AS name,
-        coalesce(payload ->> 'call_id', payload ->> 'step') AS span_id,
+        coalesce(tool_name, model) AS name,
+        coalesce(call_id, step::VARCHAR) AS span_id,
         run_seq,
         type IN ('model_started', 'tool_started', 'approval_requested') AS begins,
         -- A call that its run's end broke off has not come to an end of its own.
-        type <> 'tool_finished' OR payload ->> 'status' <> 'cancelled' AS closes
+        type <> 'tool_finished' OR status <> 'cancelled' AS closes
     FROM events
-    WHERE run_id <> '' AND type IN (
+    WHERE run_id IN (SELECT run_id FROM failures) AND type IN (
         'model_started', 'model_finished', 'tool_started', 'tool_finished',
         'approval_requested', 'approval_decided'
     )
@@ -52,13 +56,19 @@ steps AS (
 tool_failures AS (
     SELECT run_id, count(*) AS tool_errors
     FROM events
-    WHERE type = 'tool_finished' AND run_id <> ''
-        AND payload ->> 'status' IN ('failed', 'timed_out')
+    WHERE type = 'tool_finished' AND run_id IN (SELECT run_id FROM failures)
+        AND status IN ('failed', 'timed_out')
     GROUP BY run_id
 ),
 wishes AS (
-    SELECT run_id, any_value((payload ->> 'input_chars')::BIGINT) AS input_chars
-    FROM events WHERE type = 'run_queued' AND run_id <> '' GROUP BY run_id
+    SELECT
+        run_id,
+        min(ts) AS queued,
+        any_value(model) AS model,
+        any_value(input_chars) AS input_chars
+    FROM events
+    WHERE type = 'run_queued' AND run_id IN (SELECT run_id FROM failures)
+    GROUP BY run_id
 )
 SELECT
     run_id,
@@ -66,17 +76,16 @@ SELECT
     user_id,
     dialect,
     model,
-    failures.status,
-    started,
+    status,
+    coalesce(queued, ended) AS started,
     ended,
     last_ok_step,
     failing_span,
-    failures.error_type,
+    error_type,
     error_message,
     coalesce(tool_errors, 0) AS tool_errors,
     input_chars
 FROM failures
-JOIN v_runs USING (run_id)
 LEFT JOIN steps USING (run_id)
 LEFT JOIN tool_failures USING (run_id)
 LEFT JOIN wishes USING (run_id)

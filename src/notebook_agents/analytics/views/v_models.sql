@@ -7,7 +7,7 @@ WITH calls AS (
         ended IS NULL AND run_ends.state IN ('failed', 'timed_out', 'interrupted') AS has_failed
     FROM v_model_calls
     LEFT JOIN (
-        SELECT run_id, any_value(payload ->> 'state') AS state
+        SELECT run_id, any_value(status) AS state
         FROM events WHERE type = 'run_finished' AND run_id <> '' GROUP BY run_id
     ) AS run_ends USING (run_id)
 )

@@ -6,10 +6,10 @@ SELECT
     run_seq,
     round(epoch_ms(ts) - min(epoch_ms(ts)) OVER (PARTITION BY run_id), 1) AS offset_ms,
     type,
-    coalesce(payload ->> 'name', payload ->> 'model') AS name,
-    (payload ->> 'duration_ms')::DOUBLE AS duration_ms,
-    coalesce((payload ->> '$.usage.output_tokens')::BIGINT, (payload ->> 'n_tokens')::BIGINT) AS tokens,
-    coalesce(payload ->> 'status', payload ->> 'state', payload ->> 'finish_reason') AS status,
+    coalesce(tool_name, payload ->> 'name', model) AS name,
+    duration_ms,
+    coalesce(output_tokens, (payload ->> 'n_tokens')::BIGINT) AS tokens,
+    coalesce(status, finish_reason) AS status,
     payload
 FROM events
 WHERE run_id <> ''

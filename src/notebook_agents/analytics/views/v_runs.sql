@@ -1,21 +1,41 @@
 -- One row per run: when, by whom, how long, how many tokens, and how it ended.
 CREATE OR REPLACE VIEW v_runs AS
-WITH model_steps AS (
+WITH facts AS (
     SELECT
         run_id,
-        count(*) FILTER (type = 'model_finished') AS model_calls,
-        -- Of what was broken off the cost is not known either.
-        count(DISTINCT payload ->> 'step') - count(payload ->> '$.usage.cost_usd') AS uncosted_calls,
-        arg_min((payload ->> 'ttft_ms')::DOUBLE, run_seq) AS ttft_ms,
-        sum((payload ->> '$.usage.input_tokens')::BIGINT) AS input_tokens,
-        sum((payload ->> '$.usage.output_tokens')::BIGINT) AS output_tokens,
-        sum((payload ->> '$.usage.cost_usd')::DOUBLE) AS cost_usd,
-        sum((payload ->> 'decode_ms')::DOUBLE) AS decode_ms
-    FROM events WHERE type IN ('model_started', 'model_finished') GROUP BY run_id
-),
-tool_uses AS (
-    SELECT run_id, count(*) AS tool_calls
-    FROM events WHERE type = 'tool_finished' AND run_id <> '' GROUP BY run_id
+        agent_id,
+        conversation_id,
+        user_id,
+        dialect,
+        ts,
+        queue_ms,
+        run_seq,
+        ttft_ms,
+        decode_ms,
+        notebook,
+        agent_version,
+        execution_id,
+        task_id,
+        type = 'model_started' AS is_call,
+        type = 'model_finished' AS is_answer,
+        type = 'tool_finished' AS is_tool,
+        type = 'run_started' AS is_start,
+        type = 'run_finished' AS is_end,
+        if(type = 'run_queued', model, NULL) AS model,
+        if(type = 'run_finished', status, NULL) AS final_state,
+        if(type = 'run_finished', duration_ms, NULL) AS duration_ms,
+        if(type = 'run_finished', error_type, NULL) AS error_type,
+        if(type = 'model_finished', input_tokens, NULL) AS input_tokens,
+        if(type = 'model_finished', output_tokens, NULL) AS output_tokens,
+        if(type = 'model_finished', cached_tokens, NULL) AS cached_tokens,
+        if(type = 'model_finished', reasoning_tokens, NULL) AS reasoning_tokens,
+        if(type = 'model_finished', cost_usd, NULL) AS cost_usd,
+        if(type = 'model_finished', gpu_s, NULL) AS gpu_s
+    FROM events
+    WHERE run_id <> '' AND type IN (
+        'run_queued', 'run_started', 'model_started', 'model_finished', 'tool_finished',
+        'run_finished'
+    )
 ),
 lives AS (
     SELECT
@@ -24,14 +44,30 @@ lives AS (
         any_value(conversation_id) AS conversation_id,
         any_value(user_id) AS user_id,
         any_value(dialect) AS dialect,
-        any_value(payload ->> 'model') FILTER (type = 'run_queued') AS model,
+        any_value(model) AS model,
+        any_value(agent_version) AS agent_version,
+        any_value(notebook) AS notebook,
+        any_value(execution_id) AS execution_id,
+        any_value(task_id) AS task_id,
+        any_value(final_state) AS final_state,
         min(ts) AS started,
-        max(ts) FILTER (type = 'run_finished') AS ended,
-        any_value((payload ->> 'queue_ms')::DOUBLE) FILTER (type = 'run_started') AS queue_ms,
-        any_value(payload ->> 'state') FILTER (type = 'run_finished') AS final_state,
-        any_value((payload ->> 'duration_ms')::DOUBLE) FILTER (type = 'run_finished') AS duration_ms,
-        any_value(nullif(payload ->> 'error_code', '')) FILTER (type = 'run_finished') AS error_type
-    FROM events WHERE run_id <> '' GROUP BY run_id
+        max(if(is_end, ts, NULL)) AS ended,
+        any_value(if(is_start, queue_ms, NULL)) AS queue_ms,
+        arg_min(ttft_ms, run_seq) AS ttft_ms,
+        any_value(duration_ms) AS duration_ms,
+        count_if(is_answer) AS model_calls,
+        count_if(is_tool) AS tool_calls,
+        coalesce(sum(input_tokens), 0) AS input_tokens,
+        coalesce(sum(output_tokens), 0) AS output_tokens,
+        sum(cached_tokens) AS cached_tokens,
+        sum(reasoning_tokens) AS reasoning_tokens,
+        sum(cost_usd) AS cost_usd,
+        sum(decode_ms) AS decode_ms,
+        sum(gpu_s) AS gpu_s,
+        any_value(error_type) AS error_type,
+        -- Of what was broken off the cost is not known either.
+        greatest(count_if(is_call), count_if(is_answer)) - count(cost_usd) AS uncosted_calls
+    FROM facts GROUP BY run_id
 )
 SELECT
     run_id,
@@ -46,13 +82,20 @@ SELECT
     queue_ms,
     ttft_ms,
     duration_ms,
-    coalesce(model_calls, 0) AS steps,
-    coalesce(model_calls, 0) AS model_calls,
-    coalesce(tool_calls, 0) AS tool_calls,
-    coalesce(input_tokens, 0) AS input_tokens,
-    coalesce(output_tokens, 0) AS output_tokens,
+    model_calls AS steps,
+    model_calls,
+    tool_calls,
+    input_tokens,
+    output_tokens,
     cost_usd,
     round(output_tokens / nullif(decode_ms, 0) * 1000, 1) AS tokens_per_s,
     error_type,
-    coalesce(uncosted_calls, 0) AS uncosted_calls
-FROM lives LEFT JOIN model_steps USING (run_id) LEFT JOIN tool_uses USING (run_id);
+    uncosted_calls,
+    cached_tokens,
+    reasoning_tokens,
+    agent_version,
+    notebook,
+    gpu_s,
+    execution_id,
+    task_id
+FROM lives;

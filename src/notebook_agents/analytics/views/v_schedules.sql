@@ -4,24 +4,24 @@
 CREATE OR REPLACE VIEW v_schedules AS
 WITH ticks AS (
     SELECT
-        payload ->> 'task_id' AS task_id,
-        (payload ->> 'scheduled_for')::TIMESTAMPTZ AS scheduled_for,
-        nullif(payload ->> 'execution_id', '') AS execution_id,
+        task_id,
+        scheduled_for,
+        execution_id,
         ts,
         user_id,
-        (payload ->> 'late_s')::DOUBLE * 1000 AS late_ms,
-        payload ->> 'reason' AS skip_reason
+        late_s * 1000 AS late_ms,
+        skip_reason
     FROM events WHERE type IN ('schedule_fired', 'schedule_skipped')
 ),
 executions AS (
     SELECT
-        payload ->> 'execution_id' AS execution_id,
+        execution_id,
         min(ts) FILTER (type = 'execution_started') AS started,
-        any_value(payload ->> 'state') AS state,
-        any_value((payload ->> 'duration_ms')::DOUBLE) AS duration_ms,
-        any_value((payload ->> 'n_runs')::BIGINT) AS runs,
-        any_value((payload ->> 'cost_usd')::DOUBLE) AS cost_usd,
-        any_value(nullif(payload ->> 'error_code', '')) AS error_type
+        any_value(status) AS state,
+        any_value(duration_ms) AS duration_ms,
+        any_value(n_runs) AS runs,
+        any_value(cost_usd) AS cost_usd,
+        any_value(error_type) AS error_type
     FROM events WHERE type IN ('execution_queued', 'execution_started', 'execution_finished')
     GROUP BY ALL
 ),

@@ -6,7 +6,7 @@ SELECT
     user_id,
     CASE type
         WHEN 'security_violation' THEN payload ->> 'rule'
-        ELSE lower(replace(payload ->> 'error_type', '_', '-'))
+        ELSE lower(replace(error_type, '_', '-'))
     END AS rule,
     coalesce(
         payload ->> 'name',
@@ -19,12 +19,11 @@ SELECT
     agent_id,
     conversation_id,
     dialect
-FROM events
-WHERE type = 'security_violation'
-    OR (
-        type = 'tool_finished'
-        AND payload ->> 'error_type' IN (
-            'PATH_DENIED', 'SQL_DENIED', 'URL_DENIED', 'REDIRECT_DENIED'
-        )
-    )
+FROM (
+    SELECT * FROM events WHERE type = 'security_violation'
+    UNION ALL
+    SELECT * FROM events
+    WHERE type = 'tool_finished'
+        AND error_type IN ('PATH_DENIED', 'SQL_DENIED', 'URL_DENIED', 'REDIRECT_DENIED')
+)
 ORDER BY ts;

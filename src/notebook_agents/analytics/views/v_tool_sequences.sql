@@ -5,13 +5,13 @@ WITH calls AS (
     SELECT
         run_id,
         any_value(agent_id) AS agent_id,
-        any_value(payload ->> 'name') AS tool,
+        any_value(tool_name) AS tool,
         min(run_seq) AS place,
-        any_value(payload ->> 'status' = 'succeeded') AS is_success,
-        any_value((payload ->> 'duration_ms')::DOUBLE) AS ms
+        any_value(status = 'succeeded') AS is_success,
+        any_value(duration_ms) AS ms
     FROM events
     WHERE type IN ('tool_started', 'tool_finished') AND run_id <> ''
-    GROUP BY run_id, payload ->> 'call_id'
+    GROUP BY run_id, call_id
 ),
 followed AS (
     SELECT

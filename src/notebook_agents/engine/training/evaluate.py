@@ -162,15 +162,21 @@ async def copy_scores(product: Product, count: int, failures: list[str]) -> Scor
     return scores
 
 
-async def natural_scores(product: Product, failures: list[str]) -> tuple[Scores, Scores]:
-    """Requests written without sight of the phrasings: inside the domain, and outside of it."""
+async def natural_scores(
+    product: Product, failures: list[str], every: int = 1
+) -> tuple[Scores, Scores]:
+    """Requests written without sight of the phrasings: inside the domain, and outside of it.
+
+    With ``every`` only each so many of them.
+    """
     inside: Scores = defaultdict(lambda: defaultdict(list))
     outside: Scores = defaultdict(lambda: defaultdict(list))
     for found in natural_sets():
         setting = written_setting(found.files, found.frames)
-        items = [Item(setting, request.turns) for request in found.requests]
-        items += [Item(setting, (text,)) for text in found.out_of_domain]
-        wanted: list[Request | str] = [*found.requests, *found.out_of_domain]
+        inner, outer = found.requests[::every], found.out_of_domain[::every]
+        items = [Item(setting, request.turns) for request in inner]
+        items += [Item(setting, (text,)) for text in outer]
+        wanted: list[Request | str] = [*inner, *outer]
         index = 0
         async for replies in answered(product, items):
             request, reply = wanted[index], replies[-1]

@@ -105,6 +105,7 @@ export class ApprovalCard {
       h("p", { class: "na-risk", "data-risk": block.risk ?? "" }, risk && h("strong", {}, `This ${risk}. `), block.where && h("span", {}, `Where: ${block.where}. `), h("span", { class: "na-dim" }, block.findings?.length ? "" : (block.reason ?? ""))),
       block.warning && h("p", { class: "na-approval-warning" }, icon("warning"), ` ${shown(block.warning)}`),
       findingList(block.findings ?? []),
+      block.forecast && h("p", { class: "na-forecast na-dim" }, `Expect ${block.forecast}`),
       block.diff && diffView(shown(block.diff)),
       this.editor ?? (code && codeBlock(shown(code.text), code.language ?? "python", { say: context.say }).element),
       this.others(),

@@ -32,7 +32,7 @@
  * @typedef {{
  *   id: string, type: "approval", call_id: string, name: string, label?: string, risk?: string,
  *   effect?: string, reason?: string,
- *   findings?: { risk: string, text: string, line?: number }[],
+ *   findings?: { risk: string, text: string, line?: number }[], forecast?: string,
  *   arguments?: Record<string, unknown>, code?: Code, diff?: string, where?: string,
  *   preview?: Preview | null, not_saved?: { name: string, reason: string }[],
  *   expires_at?: number | null, warning?: string, is_once?: boolean, decision?: string | null, feedback?: string,
@@ -62,6 +62,8 @@
  *
  * @typedef {{
  *   get(name: string): any,
+ *   set(name: string, value: any): void,
+ *   save_changes(): void,
  *   send(content: object, callbacks?: object, buffers?: ArrayBuffer[]): void,
  *   on(event: string, callback: (...args: any[]) => void): void,
  *   off(event: string, callback: (...args: any[]) => void): void,

@@ -11,6 +11,7 @@ from notebook_agents.core.events import (
     ApprovalDecided,
     ApprovalRequested,
     ModelFinished,
+    RunFinished,
     RunStarted,
     ToolFinished,
 )
@@ -18,13 +19,15 @@ from notebook_agents.core.events import (
 if TYPE_CHECKING:
     from notebook_agents.core.events import Event
 
+OTHER = "other"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
     """One stretch of time of a run."""
 
     phase: str
-    """One of `charts.PHASES`."""
+    """One of `figures.PHASES`; what is left of the whole run is `OTHER`."""
     name: str
     start_ms: float
     """Since the first event."""
@@ -39,12 +42,23 @@ def spans(events: Sequence[Event]) -> list[Span]:
     return sorted(found, key=lambda span: span.start_ms)
 
 
-def totals(found: Sequence[Span]) -> dict[str, float]:
-    """Milliseconds by phase, the longest first."""
+def totals(events: Sequence[Event]) -> dict[str, float]:
+    """Milliseconds by phase, the longest first; of a run that ended they are the whole run.
+
+    What no phase tells of is other: writing down, saving for undo, ways between processes.
+    """
     sums: dict[str, float] = {}
-    for span in found:
+    for span in spans(events):
         sums[span.phase] = sums.get(span.phase, 0.0) + span.duration_ms
+    whole = sum(event.body.duration_ms for event in events if isinstance(event.body, RunFinished))
+    if (rest := whole - sum(sums.values())) > 0:
+        sums[OTHER] = rest
     return dict(sorted(sums.items(), key=lambda each: -each[1]))
+
+
+def dominant(phase: str, amount: str) -> str:
+    """That most of a time went there, in a sentence."""
+    return f"Most of the time went into {'other work' if phase == OTHER else phase}: {amount}."
 
 
 def offset_ms(event: Event, began: datetime) -> float:

@@ -27,6 +27,8 @@ class Table:
     bar: str = ""
     """The column whose numbers are drawn as bars as well."""
     empty: str = "Nothing yet."
+    picture: str = ""
+    """The same as SVG, to stand above it."""
 
     def as_html(self) -> str:
         """A table with a caption and column heads."""
@@ -35,7 +37,7 @@ class Table:
         head = "".join(f'<th scope="col">{escape(name)}</th>' for name in self.columns)
         body = "".join(f"<tr>{self._cells(row)}</tr>" for row in self.rows)
         return (
-            f"<table><caption>{escape(self.caption)}</caption>"
+            f"{self.picture}<table><caption>{escape(self.caption)}</caption>"
             f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         )
 

@@ -1,0 +1,96 @@
+"""The files of the page, at addresses that change with their content, so that browsers keep them.
+
+Plotly's script is the one that the installed package brings along: the page works without any
+other host, and draws what notebooks draw.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import gzip
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+
+from notebook_agents.core.errors import NotFound
+from notebook_agents_server.base import BaseHandler
+
+STATIC = files("notebook_agents_server") / "static" / "ui"
+SHARED = files("notebook_agents.dashboards") / "static"
+"""What the notebook's dashboard uses too."""
+PLOTLY = "plotly.min.js"
+TYPES: Mapping[str, str] = {".js": "text/javascript", ".css": "text/css"}
+MAX_AGE_S = 365 * 24 * 3600
+DIGEST_CHARS = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asset:
+    """A file as it is sent."""
+
+    content_type: str
+    content: bytes
+    """Compressed with gzip."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assets:
+    """All files of the page, by name."""
+
+    digest: str
+    """Of everything; part of their addresses."""
+    named: Mapping[str, Asset]
+    page: str
+    """The page, with ``[[names]]`` where something is to be put in."""
+
+
+@functools.cache
+def assets() -> Assets:
+    """Read and compress all files, once; takes about half a second, so call it on a thread."""
+    folders = (SHARED, STATIC)
+    found = {each.name: each for at in folders for each in at.iterdir() if _type_of(each.name)}
+    found[PLOTLY] = files("plotly") / "package_data" / PLOTLY
+    digest = hashlib.sha256()
+    named = {}
+    for name, path in sorted(found.items()):
+        content = path.read_bytes()
+        digest.update(f"{name} {len(content)} ".encode() + content)
+        named[name] = Asset(content_type=_type_of(name), content=gzip.compress(content, 6, mtime=0))
+    page = (STATIC / "page.html").read_text("utf-8")
+    return Assets(digest=digest.hexdigest()[:DIGEST_CHARS], named=named, page=page)
+
+
+async def load_assets() -> Assets:
+    """The same without keeping the event loop."""
+    return await asyncio.get_running_loop().run_in_executor(None, assets)
+
+
+class PageFile(BaseHandler):
+    """``/ui/files/<digest>/<name>``."""
+
+    is_public = True
+    is_activity = False
+    is_internal = True
+
+    async def get(self, digest: str, name: str) -> None:
+        """A file of the page; one of another version is not found, rather than mixed with ours."""
+        known = await load_assets()
+        if digest != known.digest or name not in known.named:
+            raise NotFound("file", name)
+        asset = known.named[name]
+        self.set_header("Content-Type", f"{asset.content_type}; charset=UTF-8")
+        self.set_header("Cache-Control", f"public, max-age={MAX_AGE_S}, immutable")
+        content = asset.content
+        if "gzip" in self.request.headers.get("Accept-Encoding", ""):
+            self.set_header("Content-Encoding", "gzip")
+        else:
+            unpacking = asyncio.get_running_loop().run_in_executor(None, gzip.decompress, content)
+            content = await unpacking
+        self.add_header("Vary", "Accept-Encoding")
+        self.finish(content)
+
+
+def _type_of(name: str) -> str:
+    return TYPES.get(name[name.rfind(".") :], "")

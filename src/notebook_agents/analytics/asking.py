@@ -1,0 +1,215 @@
+"""One SELECT: what is let through, how its values are bound, how long it may take, what it says."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+import duckdb
+
+from notebook_agents.analytics.databases import MEMORY_LIMIT
+from notebook_agents.analytics.log_tables import file_error
+from notebook_agents.core.analytics import Table
+from notebook_agents.core.errors import InvalidRequest
+
+MAX_ROWS = 100_000
+"""Rows that one query may return."""
+MAX_ANSWER_MB = 200
+"""Texts and lists of one answer, which the database's limit does not count."""
+PART_ROWS = 500
+"""Rows that are taken over before the size of the answer is looked at again."""
+LIST_ITEM_BYTES = 32
+"""Of a number or a moment in a list, as Python keeps it."""
+QUERY_TIMEOUT_S = 60.0
+"""After this a query is interrupted."""
+AGAIN_S = 0.1
+"""An interrupt that comes before the query has begun is lost, so it is said again."""
+LESS = "read fewer days or columns, or aggregate before you join and sort"
+TOO_MUCH = f"the query needs more memory than the {MEMORY_LIMIT} it may take; {LESS}"
+EXPLAIN = re.compile(r"\s*EXPLAIN\s+(?!ANALY[SZ]E\b|\()", re.IGNORECASE)
+ONLY = "the log is read-only; give exactly one SELECT statement"
+PIVOT = (
+    "PIVOT would first make a type of the values it finds, and the log is read-only; name them: "
+    "PIVOT v_runs ON status IN ('succeeded', 'failed') USING count(*)"
+)
+_FIRST_WORD = re.compile(r"(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*(\w*)", re.DOTALL)
+
+
+class Asking:
+    """A question that can be broken off from another thread."""
+
+    def __init__(self) -> None:
+        self._stop: Callable[[], object] | None = None
+        self._is_stopped = False
+        self._is_done = False
+        self._lock = threading.Lock()
+
+    def begin(self, stop: Callable[[], object]) -> None:
+        """From now on ``stop`` is what breaks it off."""
+        with self._lock:
+            self._stop = stop
+        if self._is_stopped:
+            raise InvalidRequest("the query was broken off", field="sql")
+
+    def end(self) -> None:
+        """Nothing is left to be broken off."""
+        with self._lock:
+            self._is_done, self._stop = True, None
+
+    def stop(self) -> None:
+        """Break it off, now or once it begins."""
+        with self._lock:
+            self._is_stopped = True
+            if self._stop is not None:
+                self._stop()
+            if self._is_done:
+                return
+        again = threading.Timer(AGAIN_S, self.stop)
+        again.daemon = True
+        again.start()
+
+
+def select(
+    cursor: duckdb.DuckDBPyConnection,
+    sql: str,
+    parameters: Mapping[str, Any],
+    asking: Asking | None = None,
+    timeout_s: float = QUERY_TIMEOUT_S,
+) -> Table:
+    """The answer of a locked database to one SELECT.
+
+    InvalidRequest on the field ``sql``, with ``position`` where the database tells it, or on
+    ``parameters``; OSError where a file of the log vanished meanwhile.
+    """
+    asking = asking or Asking()
+    is_late = threading.Event()
+
+    def stop_late() -> None:
+        is_late.set()
+        asking.stop()
+
+    watchdog = threading.Timer(timeout_s, stop_late)
+    watchdog.daemon = True
+    watchdog.start()
+    try:
+        asking.begin(cursor.interrupt)
+        return _answer(cursor, sql, parameters)
+    except duckdb.Error as error:
+        if (told := file_error(error)) is not None:
+            raise told from error
+        if is_late.is_set() and isinstance(error, duckdb.InterruptException):
+            raise InvalidRequest(too_long(timeout_s), field="sql") from error
+        raise _refusal(error) from error
+    finally:
+        watchdog.cancel()
+        asking.end()
+
+
+def _answer(cursor: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, Any]) -> Table:
+    _check_parameters(_checked(cursor, sql), parameters)
+    done = cursor.execute(sql, dict(parameters) or None)
+    rows = tuple(_rows(done))
+    told = done.description or []
+    return Table(
+        columns=tuple(column[0] for column in told),
+        rows=rows,
+        types=tuple(str(column[1]) for column in told),
+    )
+
+
+def _rows(done: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
+    """All of them, or none: a cut result would make every figure computed from it wrong."""
+    rows, n_bytes = list[tuple[Any, ...]](), 0
+    while part := done.fetchmany(PART_ROWS):
+        rows += part
+        n_bytes += _size(chain.from_iterable(part))
+        if len(rows) > MAX_ROWS:
+            raise InvalidRequest(
+                f"the query has more than {MAX_ROWS} rows; aggregate them or add a LIMIT",
+                field="sql",
+            )
+        if n_bytes > MAX_ANSWER_MB * 1_000_000:
+            raise InvalidRequest(
+                f"the answer is larger than {MAX_ANSWER_MB} MB; ask for fewer columns or rows",
+                field="sql",
+            )
+    return rows
+
+
+def _size(values: Iterable[Any]) -> int:
+    """Bytes of the texts and lists among values; all else is small and bounded by the rows."""
+    size = 0
+    for value in values:
+        if isinstance(value, (str, bytes)):
+            size += len(value)
+        elif isinstance(value, (list, tuple)):
+            size += LIST_ITEM_BYTES * len(value) + _size(value)
+        elif isinstance(value, dict):
+            size += LIST_ITEM_BYTES * len(value) + _size(chain(value, value.values()))
+    return size
+
+
+def _checked(cursor: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statement:
+    statements = cursor.extract_statements(sql)
+    kinds = [statement.type for statement in statements]
+    explained = EXPLAIN.match(sql)
+    if kinds == [duckdb.StatementType.EXPLAIN] and explained is not None:
+        _checked(cursor, sql[explained.end() :])  # with ANALYZE it would run
+    elif kinds != [duckdb.StatementType.SELECT]:
+        raise InvalidRequest(_not_one_select(sql, statements), field="sql")
+    return statements[0]
+
+
+def _not_one_select(sql: str, statements: Sequence[duckdb.Statement]) -> str:
+    """Why something is not answered."""
+    if len(statements) != 1:
+        return f"these are {len(statements)} statements; give exactly one SELECT statement"
+    kind = statements[0].type
+    if kind == duckdb.StatementType.MULTI:
+        return PIVOT
+    if kind == duckdb.StatementType.EXPLAIN:
+        return f"EXPLAIN with ANALYZE or options is refused: {ONLY}"
+    found = _FIRST_WORD.match(sql)
+    word = found[1].upper() if found else ""
+    if word in ("", "WITH", "FROM", "EXPLAIN"):  # what it does stands behind
+        word = kind.name
+    return f"{word} is refused: {ONLY}"
+
+
+def _check_parameters(statement: duckdb.Statement, parameters: Mapping[str, Any]) -> None:
+    named = set(statement.named_parameters)
+    for name in sorted(named - set(parameters)):
+        raise InvalidRequest(
+            f"the query names ${name}, for which there is no value; give one as {name!r}",
+            field="parameters",
+        )
+    for name in sorted(set(parameters) - named):
+        raise InvalidRequest(
+            f"the query does not name ${name}; leave the parameter out", field="parameters"
+        )
+
+
+def too_long(timeout_s: float) -> str:
+    """What is said of a query that was ended for its time."""
+    return f"the query ran longer than {timeout_s:g} seconds; {LESS}"
+
+
+def _refusal(error: duckdb.Error) -> InvalidRequest:
+    """What the database says, in its words, and where in the text; limits in ours."""
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return InvalidRequest(TOO_MUCH, field="sql")
+    if isinstance(error, duckdb.InterruptException):
+        return InvalidRequest("the query was broken off", field="sql")
+    kind, _, told = str(error).partition(": ")
+    try:
+        found = json.loads(told)
+    except ValueError:
+        return InvalidRequest(str(error).split("\n\n", 1)[0], field="sql")
+    message = str(found.get("exception_message", "")).split("\n\n", 1)[0]
+    place = str(found.get("position", ""))
+    position = int(place) if place.isdigit() else None
+    return InvalidRequest(f"{kind}: {message}", field="sql", position=position)

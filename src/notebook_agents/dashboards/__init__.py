@@ -1,0 +1,1 @@
+"""notebook-agents: the dashboards room."""

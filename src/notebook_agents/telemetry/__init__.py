@@ -1,0 +1,1 @@
+"""What happened, told to any collector that speaks OTLP; read from the event log."""

@@ -1,0 +1,61 @@
+"""SQL in a cell of JupyterLab: the Tab key knows columns, and cells are recorded by their id."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import nbformat
+import pytest
+
+if TYPE_CHECKING:
+    from tests.browser.conftest import Lab, Page
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+CELLS = {
+    "recording": "%load_ext notebook_agents\n%agent record on",
+    "failing": "1 / 0",
+    "asking": "%agent sql SELECT cell_id, last_error_type FROM v_cells WHERE errors = 1",
+    "typing": "%%agent_sql\nSELECT r.cell_id, r.last_ FROM v_cells AS r",
+}
+
+
+def test_the_tab_key_knows_columns_and_cells_have_their_own_ids(lab: Lab, page: Page) -> None:
+    from playwright.sync_api import expect
+
+    (lab.folder / "sql.ipynb").write_text(json.dumps(_notebook()))
+    page.open(lab, "sql.ipynb")
+    page.run("record on")
+    page.run("1 / 0")
+    # What waits while a cell fails is not run.
+    expect(page.output("1 / 0")).to_contain_text("division by zero", timeout=60_000)
+    page.run("%agent sql")
+    table = page.code_cell("%agent sql").locator(".jp-OutputArea-output table")
+    expect(table.locator("tbody td").nth(0)).to_have_text("failing", timeout=60_000)
+    expect(table.locator("tbody td").nth(1)).to_have_text("ZeroDivisionError")
+    line = page.code_cell("%%agent_sql").locator(".cm-line").nth(1)
+    line.click()
+    page.page.keyboard.press("Home")
+    for _ in range(len("SELECT r.cell_id, r.last_")):
+        page.page.keyboard.press("ArrowRight")
+    page.page.keyboard.press("Tab")
+    offered = page.page.locator(".jp-Completer-item")
+    expect(offered).to_have_count(3, timeout=30_000)
+    expect(offered.nth(0)).to_contain_text("last_error_type")
+    expect(offered.nth(0)).to_contain_text("column")
+    page.page.keyboard.press("Enter")
+    expect(line).to_have_text("SELECT r.cell_id, r.last_error_type FROM v_cells AS r")
+    page.execute(page.code_cell("%%agent_sql"))
+    answer = page.code_cell("%%agent_sql").locator(".jp-OutputArea-output table tbody")
+    expect(answer).to_contain_text("ZeroDivisionError", timeout=30_000)
+
+
+def _notebook() -> dict[str, Any]:
+    notebook = nbformat.v4.new_notebook()  # type: ignore[no-untyped-call]
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3 (ipykernel)"}
+    for id, source in CELLS.items():
+        cell = nbformat.v4.new_code_cell(source, id=id)  # type: ignore[no-untyped-call]
+        notebook.cells.append(cell)
+    found: dict[str, Any] = notebook
+    return found
