@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+PATIENCE_MS = 120_000
+"""How long a page may take to show something, where kernels start beside it on a busy machine."""
 
 
 def path_of_chromium() -> str:
@@ -36,6 +38,7 @@ def jp_server_cleanup() -> None:
 def one_chromium() -> Iterator[Any]:
     """The browser; its loop must have ended when tests elsewhere want one of theirs."""
     executable = path_of_chromium()
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, headless=True, args=FLAGS)
         yield browser

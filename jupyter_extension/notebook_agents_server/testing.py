@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from notebook_agents.core.core import Core
     from notebook_agents_server.base import Services
 
-TIMEOUT_S = 20.0
+TIMEOUT_S = 120.0
+"""Long, for a server on a busy machine that loads a model before it answers."""
 
 
 def serving(core: Core, home: Path, **settings: Any) -> Config:

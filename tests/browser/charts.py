@@ -46,7 +46,7 @@ def click_bar(page: Page, card: Any) -> None:
 
     card.scroll_into_view_if_needed()  # one that is out of sight is not drawn
     bar = card.locator(".bars .point path").first
-    bar.scroll_into_view_if_needed(timeout=30_000)
+    bar.scroll_into_view_if_needed()
     box = bar.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.page.mouse.move(x - 3, y)
@@ -63,7 +63,7 @@ def board_in_notebook(lab: Lab, page: Page, *more: str) -> Any:
     page.page.set_viewport_size(SCREEN)
     page.open(lab, "board.ipynb")
     page.run("fake_core")
-    expect(page.code_cell("fake_core")).to_contain_text("recorded", timeout=60_000)
+    expect(page.code_cell("fake_core")).to_contain_text("recorded")
     page.run("board =")
     return page.code_cell("board =")
 

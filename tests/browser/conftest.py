@@ -20,7 +20,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from tests.chromium import jp_asyncio_loop, jp_server_cleanup, one_chromium  # noqa: F401 - fixtures
+from tests.chromium import (  # noqa: F401 - fixtures
+    PATIENCE_MS,
+    jp_asyncio_loop,
+    jp_server_cleanup,
+    one_chromium,
+)
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 START_TIMEOUT_S = 60
@@ -76,17 +81,17 @@ class Page:
         """Show a notebook alone, without side bars."""
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.goto(f"{lab.url}/doc/tree/{notebook}?token={lab.token}&reset")
-        self.page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
-        self.page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
+        self.page.wait_for_selector(".jp-Notebook .jp-CodeCell")
+        self.page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
         self.page.evaluate(OBSERVE_OUTPUTS)
 
     def open_in_notebook_7(self, lab: Lab, notebook: str) -> None:
         """Show a notebook in Notebook 7."""
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.goto(f"{lab.url}/notebooks/{notebook}?token={lab.token}")
-        self.page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
+        self.page.wait_for_selector(".jp-Notebook .jp-CodeCell")
         idle = self.page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")
-        idle.wait_for(timeout=60_000)
+        idle.wait_for()
 
     def run_all(self) -> None:
         """Run every cell through the menu."""
@@ -180,6 +185,7 @@ def running_lab(tmp_path: Path) -> Iterator[Lab]:
 @pytest.fixture
 def page(chromium: Any) -> Iterator[Page]:
     context = chromium.new_context(viewport=VIEWPORT, device_scale_factor=2)
+    context.set_default_timeout(PATIENCE_MS)
     yield Page(context.new_page())
     context.close()
 

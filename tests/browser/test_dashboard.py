@@ -29,10 +29,10 @@ def test_the_dashboard_is_used_in_jupyterlab(lab: Lab, page: Page, tmp_path: Pat
     from playwright.sync_api import expect
 
     board = board_in_notebook(lab, page, AGAIN)
-    expect(board.locator(".na-tiles").first).to_contain_text("12runs", timeout=60_000)
-    expect(board.locator(".js-plotly-plot")).not_to_have_count(0, timeout=30_000)
+    expect(board.locator(".na-tiles").first).to_contain_text("12runs")
+    expect(board.locator(".js-plotly-plot")).not_to_have_count(0)
     expect(board.locator(".js-plotly-plot .ytitle").first).to_have_text(
-        "tokens, in and out", timeout=30_000
+        "tokens, in and out",
     )
     _look_at_all(page, board)
     _shot(page, board, tmp_path / "light.png")
@@ -56,12 +56,12 @@ def test_the_dashboard_is_drawn_in_notebook_7(lab: Lab, page: Page, tmp_path: Pa
     page.page.set_viewport_size(SCREEN)
     page.open_in_notebook_7(lab, "board.ipynb")
     page.run("fake_core")
-    expect(page.code_cell("fake_core")).to_contain_text("recorded", timeout=60_000)
+    expect(page.code_cell("fake_core")).to_contain_text("recorded")
     page.run("board =")
     board = page.code_cell("board =")
-    expect(board.locator(".na-tiles").first).to_contain_text("12runs", timeout=60_000)
+    expect(board.locator(".na-tiles").first).to_contain_text("12runs")
     expect(board.locator(".js-plotly-plot .ytitle").first).to_have_text(
-        "tokens, in and out", timeout=30_000
+        "tokens, in and out",
     )
     board.screenshot(path=tmp_path / "notebook_7.png")
     assert page.hosts() <= {"127.0.0.1", "localhost"}
@@ -75,7 +75,7 @@ def _look_at_all(page: Page, board: Any) -> None:
     assert plots.count() >= 20
     for plot in plots.all():
         plot.scroll_into_view_if_needed()
-        expect(plot.locator(".main-svg").first).to_be_visible(timeout=30_000)
+        expect(plot.locator(".main-svg").first).to_be_visible()
 
 
 def _shot(page: Page, board: Any, path: Path) -> None:
@@ -119,10 +119,10 @@ def _stay_fresh(page: Page, board: Any) -> None:
     first = board.locator(".js-plotly-plot").first
     first.evaluate("plot => { plot.dataset.mine = 'yes'; }")
     page.run("one run later")
-    expect(page.code_cell("one run later")).to_contain_text("Once more.", timeout=30_000)
+    expect(page.code_cell("one run later")).to_contain_text("Once more.")
     board.locator(".na-tiles").first.scroll_into_view_if_needed()
     expect(board.locator(".na-live")).to_have_attribute("data-state", "running")
-    expect(board.locator(".na-tiles").first).to_contain_text("13runs", timeout=30_000)
+    expect(board.locator(".na-tiles").first).to_contain_text("13runs")
     expect(first).to_have_attribute("data-mine", "yes")
     board.get_by_label("Live").uncheck()
     expect(board.locator(".na-live")).to_have_attribute("data-state", "resting")
@@ -133,9 +133,9 @@ def _click_through(page: Page, board: Any) -> None:
 
     card = card_of(board, "Errors by kind")
     click_bar(page, card)
-    expect(board.get_by_role("alert")).to_contain_text("run", timeout=30_000)  # only recorded
+    expect(board.get_by_role("alert")).to_contain_text("run")  # only recorded
     card = card_of(board, "Tokens over time, by model (UTC)")
     click_bar(page, card)
-    expect(board.locator(".na-tiles").first).not_to_contain_text("13runs", timeout=30_000)
+    expect(board.locator(".na-tiles").first).not_to_contain_text("13runs")
     board.get_by_role("button", name="Clear").click()
-    expect(board.locator(".na-tiles").first).to_contain_text("13runs", timeout=30_000)
+    expect(board.locator(".na-tiles").first).to_contain_text("13runs")

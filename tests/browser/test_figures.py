@@ -44,10 +44,10 @@ def test_a_plot_is_drawn_below_the_answer_and_saved(lab: Lab, page: Page) -> Non
     page.run("ScriptedEngine")
     page.run(QUESTION)
     outputs = page.code_cell(QUESTION).locator(".jp-OutputArea-output")
-    expect(outputs.nth(0)).to_contain_text("Here is the histogram.", timeout=60_000)
+    expect(outputs.nth(0)).to_contain_text("Here is the histogram.")
     expect(outputs.nth(0)).to_contain_text("Figure 1: histogram of count by temperature")
     plot = page.code_cell(QUESTION).locator(".js-plotly-plot")
-    expect(plot.locator(".xtitle")).to_have_text("temperature", timeout=30_000)
+    expect(plot.locator(".xtitle")).to_have_text("temperature")
     expect(outputs).to_have_count(2)
     bars = plot.locator(".bars .point")
     assert bars.count() == 3

@@ -64,7 +64,7 @@ def test_every_panel_works_in_the_browser(lab: Lab, page: Page, tmp_path: Path) 
     page.open(lab, "panels.ipynb")
     page.run("ScriptedEngine")
     page.run("six times seven")
-    expect(page.code_cell("six times seven")).to_contain_text("Broken.", timeout=60_000)
+    expect(page.code_cell("six times seven")).to_contain_text("Broken.")
     _dashboard(page, tmp_path)
     _tool(page, tmp_path)
     _task(page, tmp_path)
@@ -83,15 +83,15 @@ def _dashboard(page: Page, folder: Path) -> None:
 
     page.run("%agent dashboard")
     board = page.code_cell("%agent dashboard")
-    expect(board.locator(".na-tiles").first).to_contain_text("3runs", timeout=60_000)
+    expect(board.locator(".na-tiles").first).to_contain_text("3runs")
     expect(board.locator(".js-plotly-plot .ytitle").first).to_have_text(
-        "tokens, in and out", timeout=30_000
+        "tokens, in and out",
     )
     expect(board.locator(".notebook-agents-static")).to_be_hidden()
     click_bar(page, card_of(board, "Errors by kind"))
-    expect(board.get_by_text("other/model · succeeded").last).to_be_visible(timeout=30_000)
+    expect(board.get_by_text("other/model · succeeded").last).to_be_visible()
     board.get_by_role("listbox", name="Newest runs").select_option(index=1)
-    expect(board.get_by_text("Most of the time went into").last).to_be_visible(timeout=30_000)
+    expect(board.get_by_text("Most of the time went into").last).to_be_visible()
     expect(board.get_by_text("Broken.").first).to_be_visible()
     _shot(page, "%agent dashboard", folder / "dashboard.png")
 
@@ -101,13 +101,13 @@ def _tool(page: Page, folder: Path) -> None:
 
     page.run("tool_panel")
     panel = page.code_cell("tool_panel")
-    panel.get_by_role("textbox", name="path").fill("a.txt", timeout=30_000)
+    panel.get_by_role("textbox", name="path").fill("a.txt")
     panel.get_by_role("textbox", name="path").press("Tab")
     panel.get_by_role("button", name="Run", exact=True).click()
-    expect(panel.get_by_text("Allow file_writer?")).to_be_visible(timeout=30_000)
+    expect(panel.get_by_text("Allow file_writer?")).to_be_visible()
     _shot(page, "tool_panel", folder / "tool_asks.png")
     panel.get_by_role("button", name="Allow once").press("Enter")
-    expect(panel.get_by_text("wrote a.txt").first).to_be_visible(timeout=30_000)
+    expect(panel.get_by_text("wrote a.txt").first).to_be_visible()
     _shot(page, "tool_panel", folder / "tool.png")
 
 
@@ -116,19 +116,19 @@ def _task(page: Page, folder: Path) -> None:
 
     page.run("task_panel")
     panel = page.code_cell("task_panel")
-    panel.get_by_text("New task").click(timeout=30_000)
+    panel.get_by_text("New task").click()
     panel.get_by_role("textbox", name="Name").fill("Daily")
     panel.get_by_role("textbox", name="Prompt").fill("Sum up the sales of {{date}}")
     panel.get_by_role("combobox", name="Runs").select_option(label="Every day at 09:00")
     expect(panel.get_by_text("Runs every day at 09:00 (UTC); next:")).to_be_visible()
     panel.get_by_role("button", name="Create", exact=True).click()
-    expect(panel.get_by_text("Daily is saved.")).to_be_visible(timeout=30_000)
+    expect(panel.get_by_text("Daily is saved.")).to_be_visible()
     panel.get_by_role("textbox", name="With").fill("date=today")
     panel.get_by_role("textbox", name="With").press("Tab")
     panel.get_by_role("button", name="Run now").click()
-    expect(panel.get_by_text("succeeded after").first).to_be_visible(timeout=30_000)
+    expect(panel.get_by_text("succeeded after").first).to_be_visible()
     expect(panel.get_by_role("link", name="executed.ipynb")).to_be_visible()
-    expect(panel.get_by_role("status").get_by_text("Expect ")).to_be_visible(timeout=30_000)
+    expect(panel.get_by_role("status").get_by_text("Expect ")).to_be_visible()
     expect(panel.get_by_role("button", name="Run now")).to_have_accessible_description(
         re.compile(r"^Expect .*; seen once$")
     )
@@ -140,12 +140,12 @@ def _agent(page: Page, folder: Path) -> None:
 
     page.run("agent_editor")
     panel = page.code_cell("agent_editor")
-    panel.get_by_role("textbox", name="Name").fill("analyst", timeout=30_000)
+    panel.get_by_role("textbox", name="Name").fill("analyst")
     panel.get_by_role("textbox", name="Name").press("Tab")
     expect(panel.get_by_text("Unsaved changes")).to_be_visible()
     _shot(page, "agent_editor", folder / "agent.png")
     panel.get_by_role("button", name="Save", exact=True).click()
-    expect(panel.get_by_text("analyst is saved.")).to_be_visible(timeout=30_000)
+    expect(panel.get_by_text("analyst is saved.")).to_be_visible()
 
 
 def _shot(page: Page, source: str, path: Path) -> None:

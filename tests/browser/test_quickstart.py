@@ -36,10 +36,10 @@ def test_the_quick_start_notebook_runs_and_nothing_leaves_the_machine(
     page.open(lab, "quickstart.ipynb")
     page.run_all()
     expect(page.output("12345*6789")).to_contain_text("83810205", timeout=90_000)
-    expect(page.output("12345*6789")).to_contain_text("(built-in demo model) · ", timeout=30_000)
-    expect(page.output("revenue by region")).to_contain_text("1 tool", timeout=60_000)
-    expect(page.output("first 3 lines")).to_contain_text("1 tool", timeout=60_000)
-    expect(page.output("FROM v_tools")).to_contain_text("python_executor", timeout=60_000)
+    expect(page.output("12345*6789")).to_contain_text("(built-in demo model) · ")
+    expect(page.output("revenue by region")).to_contain_text("1 tool")
+    expect(page.output("first 3 lines")).to_contain_text("1 tool")
+    expect(page.output("FROM v_tools")).to_contain_text("python_executor")
     page.code_cell("12345*6789").locator("summary").click()
     expect(page.output("12345*6789").locator("pre").first).to_contain_text("print(12345*6789)")
     page.page.mouse.move(2, 400)
@@ -63,9 +63,9 @@ def test_an_answer_grows_in_the_cell_and_stop_keeps_what_was_written(lab: Lab, p
     page.run("ScriptedEngine")
     page.run("something long")
     output = page.output("something long")
-    expect(output).to_contain_text("word12", timeout=60_000)
+    expect(output).to_contain_text("word12")
     page.page.get_by_role("button", name="Interrupt the kernel").click()
-    expect(output).to_contain_text("stopped", timeout=20_000)
+    expect(output).to_contain_text("stopped")
     expect(output).to_contain_text("word12")
     expect(output).not_to_contain_text("word299")
     lengths = [text.count("word") for text in page.seen_texts() if text.startswith("word")]
@@ -75,7 +75,7 @@ def test_an_answer_grows_in_the_cell_and_stop_keeps_what_was_written(lab: Lab, p
         page.code_cell("something long").locator(".jp-OutputArea-output").nth(1)
     ).to_contain_text("Stopped")
     page.run("and then?")
-    expect(page.output("and then?")).to_contain_text("You said: and then?", timeout=30_000)
+    expect(page.output("and then?")).to_contain_text("You said: and then?")
 
 
 def _notebook(sources: list[str]) -> nbformat.NotebookNode:

@@ -29,10 +29,10 @@ def test_the_tab_key_knows_columns_and_cells_have_their_own_ids(lab: Lab, page: 
     page.run("record on")
     page.run("1 / 0")
     # What waits while a cell fails is not run.
-    expect(page.output("1 / 0")).to_contain_text("division by zero", timeout=60_000)
+    expect(page.output("1 / 0")).to_contain_text("division by zero")
     page.run("%agent sql")
     table = page.code_cell("%agent sql").locator(".jp-OutputArea-output table")
-    expect(table.locator("tbody td").nth(0)).to_have_text("failing", timeout=60_000)
+    expect(table.locator("tbody td").nth(0)).to_have_text("failing")
     expect(table.locator("tbody td").nth(1)).to_have_text("ZeroDivisionError")
     line = page.code_cell("%%agent_sql").locator(".cm-line").nth(1)
     line.click()
@@ -41,14 +41,14 @@ def test_the_tab_key_knows_columns_and_cells_have_their_own_ids(lab: Lab, page: 
         page.page.keyboard.press("ArrowRight")
     page.page.keyboard.press("Tab")
     offered = page.page.locator(".jp-Completer-item")
-    expect(offered).to_have_count(3, timeout=30_000)
+    expect(offered).to_have_count(3)
     expect(offered.nth(0)).to_contain_text("last_error_type")
     expect(offered.nth(0)).to_contain_text("column")
     page.page.keyboard.press("Enter")
     expect(line).to_have_text("SELECT r.cell_id, r.last_error_type FROM v_cells AS r")
     page.execute(page.code_cell("%%agent_sql"))
     answer = page.code_cell("%%agent_sql").locator(".jp-OutputArea-output table tbody")
-    expect(answer).to_contain_text("ZeroDivisionError", timeout=30_000)
+    expect(answer).to_contain_text("ZeroDivisionError")
 
 
 def _notebook() -> dict[str, Any]:

@@ -24,7 +24,7 @@ from tornado.httpclient import AsyncHTTPClient
 
 from notebook_agents_server.testing import Client
 
-pytestmark = [pytest.mark.deployment, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.deployment, pytest.mark.slow]
 QUESTIONS = 2
 """Of each notebook, of the task, and of the server's client."""
 ASK = [f"%agent What is {number} * 7?" for number in range(2, 2 + QUESTIONS)]

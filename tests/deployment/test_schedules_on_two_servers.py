@@ -23,7 +23,6 @@ pytestmark = [
     pytest.mark.deployment,
     pytest.mark.service,
     pytest.mark.slow,
-    pytest.mark.timeout(120),
 ]
 SCRIPT = Path(__file__).with_name("ticking_server.py")
 HEAD_START_S = 1.5

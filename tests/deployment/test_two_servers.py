@@ -10,7 +10,7 @@ import pytest
 
 from notebook_agents_server.testing import Client, Socket
 
-pytestmark = [pytest.mark.deployment, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.deployment]
 PATIENCE_S = 120
 ADMIN = {"username": "admin", "password": "correct horse battery"}
 Speak = Callable[..., Client]

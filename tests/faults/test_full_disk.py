@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.timeout(120)
 SCRIPT = Path(__file__).with_name("scripted_server.py")
 PRIVATE_MOUNTS = ("unshare", "--user", "--map-root-user", "--mount")
 

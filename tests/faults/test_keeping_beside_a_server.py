@@ -24,7 +24,7 @@ from notebook_agents_server.testing import Client
 
 from .servers import Server
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow]
 ZOE = {"username": "zoe", "email": "zoe@example.org", "password": "zoe-zoe-zoe"}
 SECRET = "zebra-7719"
 AGENT_C = "/notebook-agents/agent_c/api/v1"

@@ -17,7 +17,7 @@ from notebook_agents.eventlog.writer import JsonlEventLog
 
 from .log_worker import AT_ONCE, check_each_once, event_of, numbers_in_sql, numbers_in_streams
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.slow]
+pytestmark = [pytest.mark.slow]
 N_LOOKS = 8
 N_KILLS = 3
 WORKER = Path(__file__).with_name("log_worker.py")

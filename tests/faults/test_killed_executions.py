@@ -31,7 +31,6 @@ from notebook_agents.testing import fake_core
 from .census import marked, until
 
 pytestmark = [
-    pytest.mark.timeout(240),
     pytest.mark.skipif(sys.platform != "linux", reason="the census reads /proc"),
 ]
 ANN = Actor(user_id="ann", username="ann", is_admin=True)

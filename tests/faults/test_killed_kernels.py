@@ -41,7 +41,6 @@ from .census import check_whole, marked, until
 from .scripted_server import ANN
 
 pytestmark = [
-    pytest.mark.timeout(240),
     pytest.mark.skipif(sys.platform != "linux", reason="the census reads /proc"),
 ]
 N_CONVERSATIONS, KILLS_EACH, MAX_TICKS = 3, 5, 40

@@ -18,7 +18,6 @@ from notebook_agents_server.testing import Client, Socket
 from .servers import Server
 
 pytestmark = [
-    pytest.mark.timeout(240),
     pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc"),
 ]
 N_EACH = 500

@@ -18,7 +18,6 @@ from notebook_agents.eventlog.segments import stream_path
 
 from .scripted_server import ANN, durable_core
 
-pytestmark = pytest.mark.timeout(240)
 N_RUNS, RUNS_EACH = 200, 24
 LINES_OF_A_RUN = 14
 SERVER = Path(__file__).with_name("scripted_server.py")

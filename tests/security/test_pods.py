@@ -13,7 +13,7 @@ import pytest
 
 from . import pods
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow]
 CASES = sorted(str(file) for file in Path(__file__).parent.glob("test_[a-f]_*.py"))
 """Where the first set is; what the rest is made of takes long to load."""
 SHOW = """

@@ -268,7 +268,6 @@ class Server:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
 def test_two_servers_hold_one_limit_and_go_on_without_redis(
     own_redis: OwnRedis, tmp_path: Path
 ) -> None:

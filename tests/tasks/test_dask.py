@@ -23,7 +23,7 @@ from notebook_agents.tasks.folders import Folders
 from notebook_agents.tasks.processes import MODULE
 from notebook_agents.tasks.spec import EXECUTED, Spec
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow]
 SHOW = "import os; print(sorted(k for k in os.environ if k.startswith('NOTEBOOK_AGENTS')))"
 WAIT = """\
 import os, pathlib, time

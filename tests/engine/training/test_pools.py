@@ -93,7 +93,6 @@ def second(scene: Scene) -> list[Exchange]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_patterns_can_be_written_and_leave_no_slot_open() -> None:
     drawn: Counter[str] = Counter()
     for number, maker in enumerate(makers()):

@@ -108,7 +108,6 @@ async def test_it_says_what_it_is_and_reports_a_failed_tool(product: Product) ->
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 async def test_it_answers_its_demos_and_most_paraphrases(product: Product) -> None:
     failures: list[str] = []
     scores = await demo_scores(product, failures)

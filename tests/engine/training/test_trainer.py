@@ -131,7 +131,6 @@ def test_a_round_has_as_many_batches_as_are_wanted(run_folder: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
 def test_processes_that_train_together_end_with_one_model(run_folder: Path, tmp_path: Path) -> None:
     shutil.copy(run_folder / "tokenizer.json", tmp_path)
     train(small_plan(tmp_path, minutes=0.03, processes=2))
