@@ -7,7 +7,13 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from notebook_agents.core.events import Event, EventBody, RunFinished, TextDelta
-from notebook_agents.core.journal import SUBSCRIBER_EVENTS, Journal, RelayReport, Subscription
+from notebook_agents.core.journal import (
+    SUBSCRIBER_EVENTS,
+    Journal,
+    RelayReport,
+    Source,
+    Subscription,
+)
 from notebook_agents.testing import FakeClock, MemoryEventLog
 
 
@@ -78,6 +84,40 @@ async def test_a_whole_run_of_this_home_asks_nobody_else() -> None:
     journal = journal_with([event(1), event(2, is_last=True)], relay)
     assert await seqs(journal) == ([1, 2], 0)
     assert relay.n_asked == 0
+
+
+async def test_a_run_that_is_worked_on_here_is_read_from_nowhere() -> None:
+    log, relay = MemoryEventLog(), Elsewhere()
+    journal = Journal(log, FakeClock(), relay)
+    source = Source(user_id="ann", conversation_id="c", run_id="r")
+    for seq in (1, 2, 3):
+        journal.append(TextDelta(step=1, text="x"), source, run_seq=seq)
+    await log.remove("c")
+    assert await seqs(journal) == ([1, 2, 3], 0)
+    assert await seqs(journal, after=3) == ([], 0)
+    assert relay.n_asked == 0
+    journal.append(RunFinished(state="succeeded"), source, run_seq=4)
+    assert await seqs(journal) == ([], 4), "after its end the log is asked"
+
+
+async def test_a_run_that_was_let_go_may_have_more_than_is_known_here() -> None:
+    log = MemoryEventLog()
+    journal = Journal(log, FakeClock())
+    source = Source(user_id="ann", conversation_id="c", run_id="r")
+    journal.append(TextDelta(step=1, text="x"), source, run_seq=1)
+    journal.let_go("r")
+    log.append(event(2))  # by another process
+    assert await seqs(journal) == ([1, 2], 0)
+    journal.append(TextDelta(step=1, text="x"), source, run_seq=3)
+    assert await seqs(journal) == ([1, 2, 3], 0)
+
+
+async def test_of_a_long_run_the_log_is_read() -> None:
+    journal = Journal(MemoryEventLog(), FakeClock())
+    source = Source(user_id="ann", conversation_id="c", run_id="r")
+    for seq in range(1, 300):
+        journal.append(TextDelta(step=1, text="x"), source, run_seq=seq)
+    assert await seqs(journal, after=297) == ([298, 299], 0)
 
 
 async def test_it_is_said_when_the_others_cannot_be_asked() -> None:

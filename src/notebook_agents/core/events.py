@@ -308,11 +308,13 @@ def machine_stream(at: datetime) -> str:
 
 
 _ADAPTER: TypeAdapter[Event] = TypeAdapter(Event)
+_to_json = _ADAPTER.serializer.to_json
+"""What ``dump_json`` calls: events are many, and so are its arguments."""
 
 
 def event_to_json(event: Event) -> bytes:
     """One JSON object without line breaks."""
-    return _ADAPTER.dump_json(event)
+    return _to_json(event)
 
 
 def event_from_json(line: bytes) -> Event:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from notebook_agents.core.errors import LimitExceeded
 from notebook_agents.core.events import Event, EventBody, RunFinished
 from notebook_agents.core.ids import new_id
+from notebook_agents.core.live_events import LiveEvents
 from notebook_agents.core.redaction import Redactor
 
 if TYPE_CHECKING:
@@ -152,6 +153,7 @@ class Journal:
         self._clock = clock
         self._relay = relay
         self._subscriptions: set[Subscription] = set()
+        self._live = LiveEvents()
 
     @property
     def is_shared(self) -> bool:
@@ -172,6 +174,7 @@ class Journal:
             body=self.redactor.value(body),
         )
         self._log.append(event)
+        self._live.add(event)
         return event
 
     def publish(self, event: Event) -> None:
@@ -200,6 +203,8 @@ class Journal:
 
     async def gather(self, stream: str, *, run_id: str, after: int = 0) -> Gathered:
         """A run's events numbered above ``after``, wherever they are kept, without doubles."""
+        if (live := self._live.of_run(run_id, after)) is not None:
+            return Gathered(events=tuple(live), beyond=0, is_certain=True, is_here=True)
         here = await self._log.read(stream, run_id=run_id, after=after)
         there: Sequence[Event] | None = ()
         if self._relay is not None and not _is_whole(here, after):
@@ -214,6 +219,10 @@ class Journal:
             is_certain=there is not None,
             is_here=bool(here),
         )
+
+    def let_go(self, run_id: str) -> None:
+        """This process works on the run no more: from here on others may append to it."""
+        self._live.forget(run_id)
 
     @contextmanager
     def subscribe(self, accepts: Callable[[Event], bool]) -> Iterator[Subscription]:

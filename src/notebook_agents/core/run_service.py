@@ -376,6 +376,7 @@ class Runs:
         # After an approval a new worker may already have taken the place of this one.
         if self._workers.get(worker.run.id) is worker:
             del self._workers[worker.run.id]
+            self._ports.work.journal.let_go(worker.run.id)
             if not worker.is_kept:
                 self._ending.add(worker.run.id)  # a round of recovery ends it
             if worker.run.state != "waiting_approval":
