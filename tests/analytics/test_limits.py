@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from notebook_agents.analytics.asking import Asking, select
-from notebook_agents.analytics.databases import LIMITS
+from notebook_agents.analytics.databases import limit
 from notebook_agents.core.errors import InvalidRequest
 
 ENDLESS = "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range * b.range = 7"
@@ -16,8 +16,8 @@ LARGE = "SELECT list(a.range || '-' || b.range) FROM range(100000) a, range(1000
 @pytest.fixture
 def cursor() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
-    for statement in (*LIMITS, "SET GLOBAL errors_as_json = true"):
-        connection.execute(statement)
+    limit(connection)
+    connection.execute("SET GLOBAL errors_as_json = true")
     return connection
 
 
@@ -26,7 +26,7 @@ def test_time_and_memory_are_told_in_words_with_what_helps(
 ) -> None:
     with pytest.raises(InvalidRequest, match=r"longer than 0\.2 seconds; read fewer days"):
         select(cursor, ENDLESS, {}, timeout_s=0.2)
-    with pytest.raises(InvalidRequest, match="more memory than the 500MB it may take; read fewer"):
+    with pytest.raises(InvalidRequest, match="more memory than it may take; read fewer"):
         select(cursor, LARGE, {})
     assert select(cursor, "SELECT 1", {}).rows == ((1,),)
 

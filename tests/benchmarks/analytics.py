@@ -31,6 +31,7 @@ import duckdb
 
 from notebook_agents.analytics.catalogue import VIEWS, catalogue
 from notebook_agents.analytics.databases import open_database
+from notebook_agents.analytics.spilling import SpillFolders
 from notebook_agents.core.analytics import LogSnapshot
 from notebook_agents.dashboards.board import CHARTS, OTHERS
 from notebook_agents.dashboards.charts import statement
@@ -83,10 +84,16 @@ def aggregated(view: str, columns: tuple[str, ...], since: str = "") -> str:
     return f"SELECT count(*), {figures} FROM {view}{where}"
 
 
-def show_views(whole: LogSnapshot) -> bool:
+def _opened(
+    whole: LogSnapshot, owner_id: str | None, spills: SpillFolders
+) -> duckdb.DuckDBPyConnection:
+    return open_database(whole, owner_id, spill=spills.new())
+
+
+def show_views(whole: LogSnapshot, spills: SpillFolders) -> bool:
     """Times of every view; whether all are below the limit."""
-    everybody = open_database(whole, None)
-    owner = open_database(_of_owner(whole), OWNER)
+    everybody = _opened(whole, None, spills)
+    owner = _opened(_of_owner(whole), OWNER, spills)
     columns = {info.name: info.columns for info in catalogue()}
     slow = []
     say(f"\n{'view':20}{'everybody':>11}{'7 days':>9}{'one owner':>11}{'processor':>11}   s")
@@ -108,10 +115,10 @@ def show_views(whole: LogSnapshot) -> bool:
     return not slow
 
 
-def show_board(whole: LogSnapshot, tries: int) -> None:
+def show_board(whole: LogSnapshot, tries: int, spills: SpillFolders) -> None:
     """Times of what the dashboard asks."""
-    everybody = open_database(whole, None)
-    owner = open_database(_of_owner(whole), OWNER)
+    everybody = _opened(whole, None, spills)
+    owner = _opened(_of_owner(whole), OWNER, spills)
     now = datetime.fromisoformat(NOW)
     slow = []
     say(f"\n{'chart':20}{'everybody':>11}{'7 days':>9}{'one owner':>11}{'processor':>11}   s")
@@ -135,9 +142,9 @@ def show_board(whole: LogSnapshot, tries: int) -> None:
     say(f"above {LIMIT_S:g} s or refused: {', '.join(slow) or 'none'}")
 
 
-def show_ratios(whole: LogSnapshot, folder: Path) -> None:
+def show_ratios(whole: LogSnapshot, folder: Path, spills: SpillFolders) -> None:
     """The same charts out of SQLite, twice, and with pandas."""
-    everybody = open_database(whole, None)
+    everybody = _opened(whole, None, spills)
     database, rows = in_sqlite(whole, folder)
     say(f"\n{'chart':12}{'Parquet':>9}{'log':>9}{'table':>9}{'pandas':>9}   ratios")
     for question in QUESTIONS:
@@ -181,15 +188,17 @@ def main() -> None:
         f"{asked.events * asked.copies:,} events in {len(whole.cold)} files, {size / 1e6:.0f} MB,"
         f" made or found in {time.perf_counter() - began:.0f} s"
     )
-    show_board(whole, asked.tries)
+    spills = SpillFolders(asked.folder / "spill")
+    show_board(whole, asked.tries, spills)
     if not asked.charts_only:
-        show_views(whole)
+        show_views(whole, spills)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     say(f"peak memory of the process: {peak:.0f} MB (limit {LIMIT_MB})")
     if not (asked.views_only or asked.charts_only):
         folder = asked.folder / f"rows-{asked.events}"
         folder.mkdir(exist_ok=True)
-        show_ratios(whole, folder)
+        show_ratios(whole, folder, spills)
+    spills.remove()
 
 
 if __name__ == "__main__":

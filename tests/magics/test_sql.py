@@ -155,7 +155,7 @@ def test_a_variable_that_is_not_there_or_no_value_is_named(sql_shell: AgentShell
 def test_a_limit_is_told_in_words_with_what_helps(sql_shell: AgentShell) -> None:
     pairs = "SELECT list(a.range || '-' || b.range) FROM range(100000) a, range(10000) b"
     assert error_of(sql_shell, f"%agent sql {pairs}") == (
-        "the query needs more memory than the 500MB it may take; read fewer days or columns, "
+        "the query needs more memory than it may take; read fewer days or columns, "
         "or aggregate before you join and sort"
     )
 

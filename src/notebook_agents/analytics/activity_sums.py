@@ -20,7 +20,7 @@ import duckdb
 from notebook_agents.analytics.activity import ACTIVITY_SQL, activity_of
 from notebook_agents.analytics.asking import select
 from notebook_agents.analytics.catalogue import create_nothing, create_views
-from notebook_agents.analytics.databases import LIMITS, files_seen
+from notebook_agents.analytics.databases import files_seen, limit
 from notebook_agents.analytics.log_tables import compacted_sql, file_error, fill_hot
 from notebook_agents.core.activity import Activity, Histogram
 
@@ -138,8 +138,7 @@ class ActivitySums:
 
     def _nothing(self, removed: tuple[str, ...]) -> _Kept:
         self._reading = connection = duckdb.connect()
-        for statement in LIMITS:
-            connection.execute(statement)
+        limit(connection)
         create_nothing(connection)
         connection.execute(_TABLES)
         create_views(connection)

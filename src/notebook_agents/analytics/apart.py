@@ -119,7 +119,7 @@ def reply(asked: dict[str, Any]) -> str:
     parameters = {name: _received(value) for name, value in asked["parameters"].items()}
     try:
         snapshot, filesystem = nameless(LogSnapshot(**files))
-        with open_database(snapshot, asked["owner_id"], filesystem) as connection:
+        with open_database(snapshot, asked["owner_id"], filesystem=filesystem) as connection:
             table = select(connection, asked["sql"], parameters)
         said = json.dumps(
             {"columns": table.columns, "rows": table.rows, "types": table.types},

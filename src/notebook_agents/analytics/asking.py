@@ -11,7 +11,6 @@ from typing import Any
 
 import duckdb
 
-from notebook_agents.analytics.databases import MEMORY_LIMIT
 from notebook_agents.analytics.log_tables import file_error
 from notebook_agents.core.analytics import Table
 from notebook_agents.core.errors import InvalidRequest
@@ -29,7 +28,7 @@ QUERY_TIMEOUT_S = 60.0
 AGAIN_S = 0.1
 """An interrupt that comes before the query has begun is lost, so it is said again."""
 LESS = "read fewer days or columns, or aggregate before you join and sort"
-TOO_MUCH = f"the query needs more memory than the {MEMORY_LIMIT} it may take; {LESS}"
+TOO_MUCH = f"the query needs more memory than it may take; {LESS}"
 EXPLAIN = re.compile(r"\s*EXPLAIN\s+(?!ANALY[SZ]E\b|\()", re.IGNORECASE)
 ONLY = "the log is read-only; give exactly one SELECT statement"
 PIVOT = (

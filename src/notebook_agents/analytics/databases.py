@@ -22,23 +22,25 @@ from notebook_agents.core.errors import InvalidRequest
 if TYPE_CHECKING:
     from fsspec.spec import AbstractFileSystem
 
+    from notebook_agents.analytics.spilling import SpillFolders
     from notebook_agents.core.analytics import LogFiles, LogSnapshot
 
 KEPT = 3
 """Databases that are kept; each has a copy of the lines of the log that are not compacted yet."""
 KEPT_S = 30.0
 MEMORY_LIMIT = "500MB"
-"""Of one database; the views of calls need most of it for all columns of millions of events."""
+"""Of a database with nothing but memory; the views of calls need most of it for millions."""
+SPILLING_MEMORY_LIMIT = "375MB"
+"""Of one that may put the rest on the disk: its process stays below 500 MB."""
+SPILL_LIMIT = "8GB"
+"""On the disk."""
 TOO_MUCH_HOT = (
-    f"what is not compacted of the log yet needs more memory than the {MEMORY_LIMIT} it may take;"
+    "what is not compacted of the log yet needs more memory than a question may take;"
     " `jupyter agents events compact --idle=0` moves it into files that are read in parts"
 )
 LIMITS = (
-    f"SET GLOBAL memory_limit = '{MEMORY_LIMIT}'",
     "SET GLOBAL threads = 2",
     "SET GLOBAL TimeZone = 'UTC'",
-    "SET GLOBAL temp_directory = ''",
-    "SET GLOBAL max_temp_directory_size = '0B'",
     "SET GLOBAL preserve_insertion_order = false",
     "SET GLOBAL parquet_metadata_cache = true",
 )
@@ -56,20 +58,34 @@ LOCKS = (
 )
 
 
+def limit(connection: duckdb.DuckDBPyConnection, spill: str = "") -> None:
+    """Bound what a database takes; it makes and removes the folder ``spill`` as it needs it."""
+    memory, disk = (SPILLING_MEMORY_LIMIT, SPILL_LIMIT) if spill else (MEMORY_LIMIT, "0B")
+    connection.execute("SET GLOBAL temp_directory = $folder", {"folder": spill})
+    connection.execute("SET GLOBAL memory_limit = $memory", {"memory": memory})
+    connection.execute("SET GLOBAL max_temp_directory_size = $disk", {"disk": disk})
+    for statement in LIMITS:
+        connection.execute(statement)
+
+
 def open_database(
-    snapshot: LogSnapshot, owner_id: str | None, filesystem: AbstractFileSystem | None = None
+    snapshot: LogSnapshot,
+    owner_id: str | None,
+    *,
+    filesystem: AbstractFileSystem | None = None,
+    spill: str = "",
 ) -> duckdb.DuckDBPyConnection:
     """A database over these files that reaches nothing else; OSError where one has vanished.
 
     InvalidRequest where memory has no room for what is not compacted yet.
-    ``filesystem`` knows the compacted ones, where they are not on disk under these names.
+    ``filesystem`` knows the compacted ones, where they are not on disk under these names; ``spill``
+    is a folder for what memory has no room for, which nothing else may lie in.
     """
     connection = duckdb.connect()
     try:
         if filesystem is not None:
             connection.register_filesystem(filesystem)
-        for statement in LIMITS:
-            connection.execute(statement)
+        limit(connection, spill)
         create_all(connection, snapshot, owner_id)
         # Before the lock; what is listed here stays readable after it.
         connection.execute("SET allowed_paths = $files", {"files": list(snapshot.cold)})
@@ -98,8 +114,9 @@ class _Kept:
 class Databases:
     """Opens databases, and gives one again while its files are the same; called on threads."""
 
-    def __init__(self, files: LogFiles) -> None:
+    def __init__(self, files: LogFiles, spills: SpillFolders | None = None) -> None:
         self._files = files
+        self._spills = spills
         self._kept: OrderedDict[str | None, _Kept] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -110,7 +127,8 @@ class Databases:
         with self._lock:
             kept = self._kept.pop(owner_id, None)
         if kept is None or kept.files != seen:
-            kept = _Kept(seen, open_database(snapshot, owner_id), 0.0)
+            spill = self._spills.new() if self._spills else ""
+            kept = _Kept(seen, open_database(snapshot, owner_id, spill=spill), 0.0)
         cursor = kept.connection.cursor()
         self._keep(owner_id, _Kept(seen, kept.connection, time.monotonic()))
         return cursor
@@ -124,6 +142,8 @@ class Databases:
         """Keep none."""
         with self._lock:
             self._kept.clear()
+        if self._spills is not None:
+            self._spills.remove()
 
     def _keep(self, owner_id: str | None, kept: _Kept) -> None:
         with self._lock:

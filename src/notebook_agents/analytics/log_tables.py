@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 
 VANISHED = ".parquet/**/*.parquet"
 """In the words about a compacted file that is gone: it might be a folder."""
+NO_ROOM = (
+    "the query needs more room on the disk than there is;"
+    " read fewer days or columns, or aggregate before you join and sort"
+)
+_UNWRITTEN = re.compile(r"Could not write|Failed to create directory|No space left")
 _RAISED = re.compile(r"^Traceback \(most .*?^(\w[\w.]*)(?::|$)", re.MULTILINE | re.DOTALL)
 """What Python raised while it read a file for the database."""
 PART_BYTES = 1 << 20
@@ -37,7 +42,9 @@ _LINES = (
 
 
 def file_error(error: duckdb.Error) -> FileNotFoundError | InvalidRequest | None:
-    """Why a file could not be read, where a query failed for that: it went, or is refused."""
+    """Why a query failed for a file: one went, is refused, or cannot be written."""
+    if isinstance(error, duckdb.IOException) and _UNWRITTEN.search(str(error)):
+        return InvalidRequest(NO_ROOM, field="sql")
     raised = _RAISED.search(str(error))
     kind = raised[1].rpartition(".")[2] if raised else ""
     is_gone = isinstance(error, duckdb.IOException) or VANISHED in str(error)

@@ -29,11 +29,14 @@ from notebook_agents.analytics.run_figures import (
     statistics_of,
     totals_of,
 )
+from notebook_agents.analytics.spilling import SpillFolders
 from notebook_agents.core.agents import AgentStatistics
 from notebook_agents.core.analytics import RunTotals, Table
 from notebook_agents.core.errors import InvalidRequest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from notebook_agents.core.activity import Activity
     from notebook_agents.core.analytics import LogFiles, ViewInfo
 
@@ -52,12 +55,16 @@ T = TypeVar("T")
 class EventAnalytics:
     """Answers the Analytics port over the files of an event log."""
 
-    def __init__(self, files: LogFiles) -> None:
-        """Read whatever ``files`` names at the time of a question."""
+    def __init__(self, files: LogFiles, spill: Path | None = None) -> None:
+        """Read whatever ``files`` names at the time of a question.
+
+        What memory has no room for goes below the folder ``spill``, where there is one; never for
+        questions of strangers.
+        """
         self._files = files
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="analytics")
         self._answering: set[Future[Any]] = set()
-        self._databases = Databases(files)
+        self._databases = Databases(files, SpillFolders(spill) if spill else None)
         self._sums = ActivitySums(files, lambda: activity_of(self.table_of(ACTIVITY_SQL, None)))
         self._totals: dict[tuple[datetime | None, str | None], tuple[float, RunTotals]] = {}
 
@@ -147,7 +154,10 @@ class EventAnalytics:
     async def aclose(self) -> None:
         """Finish what runs and let the databases go."""
         self._sums.close()
-        await asyncio.get_running_loop().run_in_executor(None, self._threads.shutdown)
+        await asyncio.get_running_loop().run_in_executor(None, self._let_go)
+
+    def _let_go(self) -> None:
+        self._threads.shutdown()
         self._databases.close()
 
     async def _on_thread(self, work: Callable[[], T]) -> T:
