@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
 import subprocess
 import sys
@@ -36,12 +37,11 @@ sys.stdin.read()
 
 @pytest.fixture(autouse=True)
 def little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(databases, "MEMORY_LIMIT", "60MB")
-    monkeypatch.setattr(databases, "SPILLING_MEMORY_LIMIT", "60MB")
+    monkeypatch.setattr(databases, "FIRST_MEMORY_LIMIT", "30MB")
 
 
 def opened(spill: str) -> duckdb.DuckDBPyConnection:
-    return open_database(NOTHING, None, spill=spill)
+    return open_database(NOTHING, None, spill=spill, memory="60MB")
 
 
 def test_a_question_is_answered_with_the_disk_that_memory_has_no_room_for(tmp_path: Path) -> None:
@@ -56,13 +56,17 @@ def test_a_question_is_answered_with_the_disk_that_memory_has_no_room_for(tmp_pa
     assert not folder.exists()
 
 
-async def test_questions_of_a_server_spill_and_those_of_strangers_do_not(tmp_path: Path) -> None:
+async def test_questions_of_a_server_spill_when_they_must_and_those_of_strangers_never(
+    tmp_path: Path,
+) -> None:
     JsonlEventLog(tmp_path)
     analytics = EventAnalytics(EventFiles(tmp_path), tmp_path / "spill")
+    assert (await analytics.query("SELECT 1", owner_id="ann")).rows == ((1,),)
+    assert not (tmp_path / "spill").exists()
     assert (await analytics.query(MANY, owner_id="ann")).rows == ((3_000_000,),)
-    for ask in (analytics.query, analytics.query_apart):
-        shown = await ask("SELECT current_setting('temp_directory')", owner_id="ann")
-        assert bool(shown.rows[0][0]) == (ask == analytics.query)
+    assert len(list((tmp_path / "spill").glob("*/lock"))) == 1
+    apart = await analytics.query_apart("SELECT current_setting('temp_directory')", owner_id="ann")
+    assert apart.rows == (("",),)
     await analytics.aclose()
     assert [each.name for each in (tmp_path / "spill").iterdir()] == ["folders.lock"]
 
@@ -93,20 +97,28 @@ def test_what_a_killed_process_left_goes_and_what_a_living_one_has_stays(tmp_pat
         assert len(list(tmp_path.glob("*/*/left.tmp"))) == 2
         killed.kill()
         killed.wait()
-        spills = SpillFolders(tmp_path)
-        spills.new()
-        assert len(list(tmp_path.glob("*/*/left.tmp"))) == 1
-        assert len(list(tmp_path.glob("*/lock"))) == 2, "the living one's, and ours"
+        (tmp_path / "half-removed").mkdir()
+        (tmp_path / "not-ours" / "lock").mkdir(parents=True)
+        SpillFolders(tmp_path).tidy()
+        assert len(list(tmp_path.glob("*/*/left.tmp"))) == 1, "the living one's"
+        assert not (tmp_path / "half-removed").exists()
     finally:
         for process in processes:
             process.kill()
             process.communicate()
+
+
+def test_a_folder_that_somebody_removed_is_made_anew(tmp_path: Path) -> None:
+    spills = SpillFolders(tmp_path)
+    shutil.rmtree(Path(spills.new()).parent)
+    with opened(spills.new()) as connection:
+        assert select(connection, MANY, {}).rows == ((3_000_000,),)
     spills.remove()
 
 
 def test_a_disk_without_room_is_told_in_words(tmp_path: Path) -> None:
     with opened("/dev/full/spill") as connection:
-        with pytest.raises(InvalidRequest, match="more room on the disk than there is; read fewer"):
+        with pytest.raises(InvalidRequest, match="disk is full or cannot be written; read"):
             select(connection, MANY, {})
         assert select(connection, "SELECT 1", {}).rows == ((1,),)
 
@@ -114,7 +126,7 @@ def test_a_disk_without_room_is_told_in_words(tmp_path: Path) -> None:
 def test_more_than_may_be_spilled_is_told_in_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(databases, "SPILL_LIMIT", "5MB")
+    monkeypatch.setattr(databases, "SPILL_BYTES", 5_000_000)
     spills = SpillFolders(tmp_path)
     with (
         opened(spills.new()) as connection,

@@ -30,7 +30,7 @@ from typing import Any
 import duckdb
 
 from notebook_agents.analytics.catalogue import VIEWS, catalogue
-from notebook_agents.analytics.databases import open_database
+from notebook_agents.analytics.databases import FIRST_MEMORY_LIMIT, open_database
 from notebook_agents.analytics.spilling import SpillFolders
 from notebook_agents.core.analytics import LogSnapshot
 from notebook_agents.dashboards.board import CHARTS, OTHERS
@@ -84,26 +84,45 @@ def aggregated(view: str, columns: tuple[str, ...], since: str = "") -> str:
     return f"SELECT count(*), {figures} FROM {view}{where}"
 
 
-def _opened(
-    whole: LogSnapshot, owner_id: str | None, spills: SpillFolders
-) -> duckdb.DuckDBPyConnection:
-    return open_database(whole, owner_id, spill=spills.new())
+class Asked:
+    """An owner's events, or everybody's, as the product asks: memory first, then the disk too."""
+
+    def __init__(self, whole: LogSnapshot, owner_id: str | None, folder: Path) -> None:
+        self._whole = whole, owner_id
+        self._spill = SpillFolders(folder / "spill")
+        self._memory = open_database(*self._whole, memory=FIRST_MEMORY_LIMIT)
+        self._disk: duckdb.DuckDBPyConnection | None = None
+        self.n_spilled = 0
+
+    def rows(self, sql: str, bound: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        try:
+            return self._memory.execute(sql, bound).fetchall()
+        except duckdb.OutOfMemoryException:
+            self.n_spilled += 1
+            self._disk = self._disk or open_database(*self._whole, spill=self._spill.new())
+            return self._disk.execute(sql, bound).fetchall()
+
+    def close(self) -> None:
+        self._memory.close()
+        if self._disk is not None:
+            self._disk.close()
+        self._spill.remove()
 
 
-def show_views(whole: LogSnapshot, spills: SpillFolders) -> bool:
+def show_views(whole: LogSnapshot, folder: Path) -> bool:
     """Times of every view; whether all are below the limit."""
-    everybody = _opened(whole, None, spills)
-    owner = _opened(_of_owner(whole), OWNER, spills)
+    everybody = Asked(whole, None, folder)
+    owner = Asked(_of_owner(whole), OWNER, folder)
     columns = {info.name: info.columns for info in catalogue()}
     slow = []
     say(f"\n{'view':20}{'everybody':>11}{'7 days':>9}{'one owner':>11}{'processor':>11}   s")
     for view in VIEWS:
-        run = owner.execute("SELECT min(run_id) FROM events").fetchall()[0][0]
+        run = owner.rows("SELECT min(run_id) FROM events")[0][0]
         named = {"run": run} if view == "v_run_timeline" else None
 
-        def ask(database: duckdb.DuckDBPyConnection, since: str = "") -> float:
+        def ask(database: Asked, since: str = "") -> float:
             sql = aggregated(view, columns[view], since)  # noqa: B023 - asked at once
-            return best(lambda: database.execute(sql, named).fetchall())  # noqa: B023
+            return best(lambda: database.rows(sql, named))  # noqa: B023
 
         begun = time.process_time()
         whole_s = ask(everybody)
@@ -111,26 +130,26 @@ def show_views(whole: LogSnapshot, spills: SpillFolders) -> bool:
         times = whole_s, ask(everybody, WEEK), ask(owner)
         slow += [view] if max(times) > LIMIT_S else []
         say(f"{view:20}{times[0]:11.3f}{times[1]:9.3f}{times[2]:11.3f}{busy:11.3f}")
-    say(f"above {LIMIT_S:g} s: {', '.join(slow) or 'none'}")
+    say(f"above {LIMIT_S:g} s: {', '.join(slow) or 'none'}; used the disk: {everybody.n_spilled}")
+    everybody.close()
+    owner.close()
     return not slow
 
 
-def show_board(whole: LogSnapshot, tries: int, spills: SpillFolders) -> None:
+def show_board(whole: LogSnapshot, tries: int, folder: Path) -> None:
     """Times of what the dashboard asks."""
-    everybody = _opened(whole, None, spills)
-    owner = _opened(_of_owner(whole), OWNER, spills)
+    everybody = Asked(whole, None, folder)
+    owner = Asked(_of_owner(whole), OWNER, folder)
     now = datetime.fromisoformat(NOW)
     slow = []
     say(f"\n{'chart':20}{'everybody':>11}{'7 days':>9}{'one owner':>11}{'processor':>11}   s")
     for name, sql in {**OTHERS, **{chart.name: chart.sql for chart in CHARTS}}.items():
 
-        def ask(database: duckdb.DuckDBPyConnection, days: float | None) -> float:
+        def ask(database: Asked, days: float | None) -> float:
             filters = Filters(days=days, now=now)
             whole_sql = statement(sql, filters)  # noqa: B023 - asked at once
             with suppress(duckdb.OutOfMemoryException):
-                return best(
-                    lambda: database.execute(whole_sql, filters.bound(whole_sql)).fetchall(), tries
-                )
+                return best(lambda: database.rows(whole_sql, filters.bound(whole_sql)), tries)
             return nan  # more memory than a question may take
 
         begun = time.process_time()
@@ -140,11 +159,14 @@ def show_board(whole: LogSnapshot, tries: int, spills: SpillFolders) -> None:
         slow += [] if max(times) <= LIMIT_S else [name]
         say(f"{name:20}{times[0]:11.3f}{times[1]:9.3f}{times[2]:11.3f}{busy:11.3f}")
     say(f"above {LIMIT_S:g} s or refused: {', '.join(slow) or 'none'}")
+    say(f"used the disk: {everybody.n_spilled} times")
+    everybody.close()
+    owner.close()
 
 
-def show_ratios(whole: LogSnapshot, folder: Path, spills: SpillFolders) -> None:
+def show_ratios(whole: LogSnapshot, folder: Path) -> None:
     """The same charts out of SQLite, twice, and with pandas."""
-    everybody = _opened(whole, None, spills)
+    everybody = Asked(whole, None, folder)
     database, rows = in_sqlite(whole, folder)
     say(f"\n{'chart':12}{'Parquet':>9}{'log':>9}{'table':>9}{'pandas':>9}   ratios")
     for question in QUESTIONS:
@@ -154,7 +176,7 @@ def show_ratios(whole: LogSnapshot, folder: Path, spills: SpillFolders) -> None:
         def ask(way: str, work: Callable[[], Any]) -> float:
             return best(lambda: found.update({way: len(work())}), 2)  # noqa: B023 - at once
 
-        ours = ask("Parquet", lambda: everybody.execute(sql, bound).fetchall())  # noqa: B023
+        ours = ask("Parquet", lambda: everybody.rows(sql, bound))  # noqa: B023
         log, table = (
             ask(name, lambda: database.execute(question.in_sqlite(name)).fetchall())  # noqa: B023
             for name in ("log", "events")
@@ -188,17 +210,15 @@ def main() -> None:
         f"{asked.events * asked.copies:,} events in {len(whole.cold)} files, {size / 1e6:.0f} MB,"
         f" made or found in {time.perf_counter() - began:.0f} s"
     )
-    spills = SpillFolders(asked.folder / "spill")
-    show_board(whole, asked.tries, spills)
+    show_board(whole, asked.tries, asked.folder)
     if not asked.charts_only:
-        show_views(whole, spills)
+        show_views(whole, asked.folder)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     say(f"peak memory of the process: {peak:.0f} MB (limit {LIMIT_MB})")
     if not (asked.views_only or asked.charts_only):
         folder = asked.folder / f"rows-{asked.events}"
         folder.mkdir(exist_ok=True)
-        show_ratios(whole, folder, spills)
-    spills.remove()
+        show_ratios(whole, folder)
 
 
 if __name__ == "__main__":

@@ -140,7 +140,8 @@ def report(listed: list[float], filed: list[float]) -> None:
     more = [after - before for before, after in zip(listed, filed, strict=True)]
     percent = mean(more) / mean(listed) * 100
     unsure = 1.96 * stdev(more) / len(more) ** 0.5 / mean(listed) * 100
-    verdict = "kept" if percent <= MOST_PERCENT else "BROKEN"
+    is_sure = abs(percent - MOST_PERCENT) > unsure
+    verdict = ("kept" if percent <= MOST_PERCENT else "BROKEN") + ("" if is_sure else ", perhaps")
     say(f"\na run asked for over HTTP, mean of {len(listed)} times {RUNS_PER_BLOCK}")
     say(f"  events in a list                   {mean(listed):9.2f} ms of the server's processor")
     say(f"  events in files                    {mean(filed):9.2f} ms of the server's processor")

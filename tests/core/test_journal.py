@@ -92,6 +92,7 @@ async def test_a_run_that_is_worked_on_here_is_read_from_nowhere() -> None:
     source = Source(user_id="ann", conversation_id="c", run_id="r")
     for seq in (1, 2, 3):
         journal.append(TextDelta(step=1, text="x"), source, run_seq=seq)
+        journal.append(TextDelta(step=1, text="beside it"), source)
     await log.remove("c")
     assert await seqs(journal) == ([1, 2, 3], 0)
     assert await seqs(journal, after=3) == ([], 0)

@@ -10,9 +10,10 @@ import asyncio
 import functools
 import gzip
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import TypeVar
 
 from notebook_agents.core.errors import NotFound
 from notebook_agents_server.base import BaseHandler
@@ -25,6 +26,8 @@ TYPES: Mapping[str, str] = {".js": "text/javascript", ".css": "text/css"}
 MAX_AGE_S = 365 * 24 * 3600
 DIGEST_CHARS = 16
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asset:
@@ -32,7 +35,6 @@ class Asset:
 
     content_type: str
     content: bytes
-    """Compressed with gzip."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +50,7 @@ class Assets:
 
 @functools.cache
 def assets() -> Assets:
-    """Read and compress all files, once; takes about half a second, so call it on a thread."""
+    """Read all files, once."""
     folders = (SHARED, STATIC)
     found = {each.name: each for at in folders for each in at.iterdir() if _type_of(each.name)}
     found[PLOTLY] = files("plotly") / "package_data" / PLOTLY
@@ -57,14 +59,20 @@ def assets() -> Assets:
     for name, path in sorted(found.items()):
         content = path.read_bytes()
         digest.update(f"{name} {len(content)} ".encode() + content)
-        named[name] = Asset(content_type=_type_of(name), content=gzip.compress(content, 6, mtime=0))
+        named[name] = Asset(content_type=_type_of(name), content=content)
     page = (STATIC / "page.html").read_text("utf-8")
     return Assets(digest=digest.hexdigest()[:DIGEST_CHARS], named=named, page=page)
 
 
-async def load_assets() -> Assets:
-    """The same without keeping the event loop."""
-    return await asyncio.get_running_loop().run_in_executor(None, assets)
+@functools.cache
+def compressed(name: str) -> bytes:
+    """One of them with gzip; Plotly's takes some tenths of a second, the first time."""
+    return gzip.compress(assets().named[name].content, 6, mtime=0)
+
+
+async def on_thread(work: Callable[[], T]) -> T:
+    """Its result, without keeping the event loop."""
+    return await asyncio.get_running_loop().run_in_executor(None, work)
 
 
 class PageFile(BaseHandler):
@@ -76,7 +84,7 @@ class PageFile(BaseHandler):
 
     async def get(self, digest: str, name: str) -> None:
         """A file of the page; one of another version is not found, rather than mixed with ours."""
-        known = await load_assets()
+        known = await on_thread(assets)
         if digest != known.digest or name not in known.named:
             raise NotFound("file", name)
         asset = known.named[name]
@@ -85,9 +93,7 @@ class PageFile(BaseHandler):
         content = asset.content
         if "gzip" in self.request.headers.get("Accept-Encoding", ""):
             self.set_header("Content-Encoding", "gzip")
-        else:
-            unpacking = asyncio.get_running_loop().run_in_executor(None, gzip.decompress, content)
-            content = await unpacking
+            content = await on_thread(lambda: compressed(name))
         self.add_header("Vary", "Accept-Encoding")
         self.finish(content)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 
+from notebook_agents.analytics.databases import NeedsMemory
 from notebook_agents.analytics.log_tables import file_error
 from notebook_agents.core.analytics import Table
 from notebook_agents.core.errors import InvalidRequest
@@ -50,7 +51,7 @@ class Asking:
     def begin(self, stop: Callable[[], object]) -> None:
         """From now on ``stop`` is what breaks it off."""
         with self._lock:
-            self._stop = stop
+            self._stop, self._is_done = stop, False
         if self._is_stopped:
             raise InvalidRequest("the query was broken off", field="sql")
 
@@ -81,8 +82,8 @@ def select(
 ) -> Table:
     """The answer of a locked database to one SELECT.
 
-    InvalidRequest on the field ``sql``, with ``position`` where the database tells it, or on
-    ``parameters``; OSError where a file of the log vanished meanwhile.
+    NeedsMemory where it has not enough; else InvalidRequest on the field ``sql``, with ``position``
+    where the database tells it, or on ``parameters``; OSError where a file of the log vanished.
     """
     asking = asking or Asking()
     is_late = threading.Event()
@@ -200,7 +201,7 @@ def too_long(timeout_s: float) -> str:
 def _refusal(error: duckdb.Error) -> InvalidRequest:
     """What the database says, in its words, and where in the text; limits in ours."""
     if isinstance(error, duckdb.OutOfMemoryException):
-        return InvalidRequest(TOO_MUCH, field="sql")
+        return NeedsMemory(TOO_MUCH, field="sql")
     if isinstance(error, duckdb.InterruptException):
         return InvalidRequest("the query was broken off", field="sql")
     kind, _, told = str(error).partition(": ")

@@ -1,7 +1,9 @@
 """Databases in memory over the files of a log: one per owner, as long as the files are the same.
 
 A database is locked before anybody's SQL comes near it: it reaches the owner's own Parquet files
-and nothing else, and no setting of it can be changed. So several questions can share one.
+and nothing else but a folder of its own, and no setting of it can be changed. So several questions
+can share one. It answers out of memory; where that is not enough, another one may use the disk,
+which would make it slower for every question.
 """
 
 from __future__ import annotations
@@ -13,27 +15,30 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 import duckdb
 
 from notebook_agents.analytics.log_tables import create_all, file_error
+from notebook_agents.analytics.spilling import SpillFolders, free_bytes
 from notebook_agents.core.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from fsspec.spec import AbstractFileSystem
 
-    from notebook_agents.analytics.spilling import SpillFolders
     from notebook_agents.core.analytics import LogFiles, LogSnapshot
 
 KEPT = 3
 """Databases that are kept; each has a copy of the lines of the log that are not compacted yet."""
 KEPT_S = 30.0
 MEMORY_LIMIT = "500MB"
-"""Of a database with nothing but memory; the views of calls need most of it for millions."""
-SPILLING_MEMORY_LIMIT = "375MB"
-"""Of one that may put the rest on the disk: its process stays below 500 MB."""
-SPILL_LIMIT = "8GB"
-"""On the disk."""
+"""Of one database: an event of the largest size that there can be, read whole, needs most of it."""
+FIRST_MEMORY_LIMIT = "375MB"
+"""Of one after which another may use the disk. Its process takes some 120 MB more: for what it
+knows of files, and for answers."""
+SPILL_BYTES = 8_000_000_000
+SPILL_SHARE = 0.25
+"""So much of a disk's free room a database takes at most: the log has to go on, too."""
 TOO_MUCH_HOT = (
     "what is not compacted of the log yet needs more memory than a question may take;"
     " `jupyter agents events compact --idle=0` moves it into files that are read in parts"
@@ -58,12 +63,18 @@ LOCKS = (
 )
 
 
-def limit(connection: duckdb.DuckDBPyConnection, spill: str = "") -> None:
+class NeedsMemory(InvalidRequest):
+    """A question needs more memory than it may take."""
+
+
+def limit(
+    connection: duckdb.DuckDBPyConnection, spill: str = "", memory: str = MEMORY_LIMIT
+) -> None:
     """Bound what a database takes; it makes and removes the folder ``spill`` as it needs it."""
-    memory, disk = (SPILLING_MEMORY_LIMIT, SPILL_LIMIT) if spill else (MEMORY_LIMIT, "0B")
+    room = min(SPILL_BYTES, int(free_bytes(spill) * SPILL_SHARE)) if spill else 0
     connection.execute("SET GLOBAL temp_directory = $folder", {"folder": spill})
+    connection.execute("SET GLOBAL max_temp_directory_size = $room", {"room": f"{room}B"})
     connection.execute("SET GLOBAL memory_limit = $memory", {"memory": memory})
-    connection.execute("SET GLOBAL max_temp_directory_size = $disk", {"disk": disk})
     for statement in LIMITS:
         connection.execute(statement)
 
@@ -74,10 +85,11 @@ def open_database(
     *,
     filesystem: AbstractFileSystem | None = None,
     spill: str = "",
+    memory: str = MEMORY_LIMIT,
 ) -> duckdb.DuckDBPyConnection:
     """A database over these files that reaches nothing else; OSError where one has vanished.
 
-    InvalidRequest where memory has no room for what is not compacted yet.
+    NeedsMemory where memory has no room for what is not compacted yet.
     ``filesystem`` knows the compacted ones, where they are not on disk under these names; ``spill``
     is a folder for what memory has no room for, which nothing else may lie in.
     """
@@ -85,7 +97,7 @@ def open_database(
     try:
         if filesystem is not None:
             connection.register_filesystem(filesystem)
-        limit(connection, spill)
+        limit(connection, spill, memory)
         create_all(connection, snapshot, owner_id)
         # Before the lock; what is listed here stays readable after it.
         connection.execute("SET allowed_paths = $files", {"files": list(snapshot.cold)})
@@ -96,12 +108,16 @@ def open_database(
         if (told := file_error(error)) is not None:
             raise told from error
         if isinstance(error, duckdb.OutOfMemoryException):
-            raise InvalidRequest(TOO_MUCH_HOT, field="sql") from error
+            raise NeedsMemory(TOO_MUCH_HOT, field="sql") from error
         raise
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+Whose = tuple[str | None, bool]
+"""An owner, or everybody, and whether the database uses the disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,26 +133,48 @@ class Databases:
     def __init__(self, files: LogFiles, spills: SpillFolders | None = None) -> None:
         self._files = files
         self._spills = spills
-        self._kept: OrderedDict[str | None, _Kept] = OrderedDict()
+        self._kept: OrderedDict[Whose, _Kept] = OrderedDict()
+        self._turns: WeakValueDictionary[Whose, threading.Lock] = WeakValueDictionary()
         self._lock = threading.Lock()
 
-    def cursor(self, owner_id: str | None) -> duckdb.DuckDBPyConnection:
-        """A connection of one's own to a database with what is in the log now."""
-        snapshot = self._files.snapshot(owner_id)
-        seen = files_seen(snapshot)
+    @property
+    def can_spill(self) -> bool:
+        """Whether there are databases that use the disk."""
+        return self._spills is not None
+
+    def cursor(self, owner_id: str | None, *, spills: bool = False) -> duckdb.DuckDBPyConnection:
+        """A connection of one's own to a database with what is in the log now.
+
+        With ``spills`` to one that uses the disk where memory is not enough.
+        """
+        whose = (owner_id, spills)
         with self._lock:
-            kept = self._kept.pop(owner_id, None)
-        if kept is None or kept.files != seen:
-            spill = self._spills.new() if self._spills else ""
-            kept = _Kept(seen, open_database(snapshot, owner_id, spill=spill), 0.0)
-        cursor = kept.connection.cursor()
-        self._keep(owner_id, _Kept(seen, kept.connection, time.monotonic()))
+            turn = self._turns.setdefault(whose, threading.Lock())
+        with turn:  # the second of two finds what the first has opened
+            snapshot = self._files.snapshot(owner_id)
+            seen = files_seen(snapshot)
+            with self._lock:
+                kept = self._kept.pop(whose, None)
+            if kept is None or kept.files != seen:
+                kept = _Kept(seen, self._open(snapshot, whose), 0.0)
+            cursor = kept.connection.cursor()
+            self._keep(whose, _Kept(seen, kept.connection, time.monotonic()))
         return cursor
+
+    def _open(self, snapshot: LogSnapshot, whose: Whose) -> duckdb.DuckDBPyConnection:
+        owner_id, spills = whose
+        if self._spills is None:
+            return open_database(snapshot, owner_id)
+        self._spills.tidy()
+        if spills:
+            return open_database(snapshot, owner_id, spill=self._spills.new())
+        return open_database(snapshot, owner_id, memory=FIRST_MEMORY_LIMIT)
 
     def forget(self, owner_id: str | None) -> None:
         """Open a new one the next time."""
         with self._lock:
-            self._kept.pop(owner_id, None)
+            for spills in (False, True):
+                self._kept.pop((owner_id, spills), None)
 
     def close(self) -> None:
         """Keep none."""
@@ -145,10 +183,10 @@ class Databases:
         if self._spills is not None:
             self._spills.remove()
 
-    def _keep(self, owner_id: str | None, kept: _Kept) -> None:
+    def _keep(self, whose: Whose, kept: _Kept) -> None:
         with self._lock:
-            self._kept[owner_id] = kept
-            self._kept.move_to_end(owner_id)
+            self._kept[whose] = kept
+            self._kept.move_to_end(whose)
             first = next(iter(self._kept.values()))
             # Not closed, only let go: another thread may still ask one of its cursors.
             while len(self._kept) > KEPT or kept.used_at - first.used_at > KEPT_S:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 VANISHED = ".parquet/**/*.parquet"
 """In the words about a compacted file that is gone: it might be a folder."""
 NO_ROOM = (
-    "the query needs more room on the disk than there is;"
+    "the query needs more room than memory has, and the disk is full or cannot be written;"
     " read fewer days or columns, or aggregate before you join and sort"
 )
 _UNWRITTEN = re.compile(r"Could not write|Failed to create directory|No space left")

@@ -20,7 +20,7 @@ from notebook_agents.analytics.activity import ACTIVITY_SQL, activity_of
 from notebook_agents.analytics.activity_sums import ActivitySums
 from notebook_agents.analytics.asking import MAX_ROWS, Asking, select
 from notebook_agents.analytics.catalogue import catalogue
-from notebook_agents.analytics.databases import Databases
+from notebook_agents.analytics.databases import Databases, NeedsMemory
 from notebook_agents.analytics.log_version import log_version
 from notebook_agents.analytics.parquet import as_parquet
 from notebook_agents.analytics.run_figures import (
@@ -184,12 +184,17 @@ class EventAnalytics:
     ) -> Table:
         """The answer to one SELECT, in this thread."""
 
-        def look() -> Table:
+        def look(*, spills: bool = False) -> Table:
             try:
-                return select(self._databases.cursor(owner_id), sql, parameters or {}, asking)
+                cursor = self._databases.cursor(owner_id, spills=spills)
+                return select(cursor, sql, parameters or {}, asking)
             except OSError:
                 self._databases.forget(owner_id)
                 raise
+            except NeedsMemory:
+                if spills or not self._databases.can_spill:
+                    raise
+                return look(spills=True)
 
         return _again(look)
 

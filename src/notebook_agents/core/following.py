@@ -52,6 +52,8 @@ class Following:
             while True:
                 # Looked at before its events: of a run that has ended no more will be kept here.
                 run = await self.look()
+                if run.is_final:  # perhaps ended by another process, which appended its end
+                    self.journal.let_go(run.id)
                 kept = await self.journal.gather(run.conversation_id, run_id=run.id, after=after)
                 was_here = was_here or kept.is_here
                 poll_s = FOLLOW_POLL_S if was_here or not self.journal.is_shared else SHARED_POLL_S

@@ -31,7 +31,7 @@ class LiveEvents:
         if seq == 1 and id:
             self._runs[id] = []
         events = self._runs.get(id)
-        if events is None:
+        if events is None or not seq:  # beside a run, not of it
             return
         is_next = seq == len(events) + 1 <= KEPT_EVENTS
         if not is_next or isinstance(event.body, RunFinished):
@@ -44,7 +44,7 @@ class LiveEvents:
     def of_run(self, id: str, after: int) -> Sequence[Event] | None:
         """All its events numbered above ``after``; None where the log has to be read."""
         events = self._runs.get(id)
-        return None if events is None else events[after:]
+        return None if events is None else events[max(after, 0) :]
 
     def forget(self, id: str) -> None:
         """This process works on the run no more."""
