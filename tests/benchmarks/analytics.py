@@ -96,11 +96,12 @@ class Asked:
 
     def rows(self, sql: str, bound: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
         try:
-            return self._memory.execute(sql, bound).fetchall()
+            rows: list[tuple[Any, ...]] = self._memory.execute(sql, bound).fetchall()
         except duckdb.OutOfMemoryException:
             self.n_spilled += 1
             self._disk = self._disk or open_database(*self._whole, spill=self._spill.new())
-            return self._disk.execute(sql, bound).fetchall()
+            rows = self._disk.execute(sql, bound).fetchall()
+        return rows
 
     def close(self) -> None:
         self._memory.close()

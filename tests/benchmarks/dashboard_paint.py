@@ -83,6 +83,7 @@ def main() -> None:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
             page = browser.new_page(viewport={"width": 1400, "height": 1000})
+            page.goto(f"{lab.url}/login")  # what a browser does once for all pages is no page's
             say(f"{'shown':20}{'key figures':>13}{'charts':>9}   s (limit {LIMIT_S:g})")
             for name, query in {
                 "everybody's, 7 days": "&everybody=true&days=7",

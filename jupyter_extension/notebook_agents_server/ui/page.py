@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import html
-from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from notebook_agents.core.errors import NotAuthenticated, NotebookAgentsError
+from notebook_agents.core.errors import NotAuthenticated
 from notebook_agents_server.ui.files import PLOTLY, assets, on_thread
 from notebook_agents_server.ui.session import SessionDoor
 
@@ -56,8 +55,6 @@ class Page(SessionDoor):
             await self._show()
 
     async def _show(self) -> None:
-        # While the browser loads scripts, so that what they ask for is answered sooner.
-        self.core.spawn(self._read_ahead(), name=f"what {self.request_id} will ask for")
         known = await on_thread(assets)
         base = self.base_url.rstrip("/")
         values: dict[str, Any] = {
@@ -72,14 +69,6 @@ class Page(SessionDoor):
         self.set_header("Content-Type", HTML)
         self.set_header("Content-Security-Policy", POLICY)
         self.finish(page)
-
-    async def _read_ahead(self) -> None:
-        """Find out where the log has what; the page asks again, and is told what fails."""
-        is_everybody = self.actor.is_admin and "everybody" in self.request.query_arguments
-        with suppress(NotebookAgentsError):
-            await self.core.analytics.query(
-                "SELECT count(*) FROM events", owner_id=None if is_everybody else self.actor.user_id
-            )
 
     @property
     def _asks_for_a_page(self) -> bool:

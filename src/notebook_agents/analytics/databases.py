@@ -33,7 +33,7 @@ KEPT = 3
 KEPT_S = 30.0
 MEMORY_LIMIT = "500MB"
 """Of one database: an event of the largest size that there can be, read whole, needs most of it."""
-FIRST_MEMORY_LIMIT = "375MB"
+FIRST_MEMORY_LIMIT = "400MB"
 """Of one after which another may use the disk. Its process takes some 120 MB more: for what it
 knows of files, and for answers."""
 SPILL_BYTES = 8_000_000_000

@@ -5,6 +5,7 @@
     <home>/events/streams/<stream>.json       how far a stream was compacted, see `compacted`
     <home>/events/cold/*.parquet              closed segments, compacted; see `manifest`
     <home>/events/torn/                       bytes that are no event, kept when segments go
+    <home>/events/spill/                      what questions have no memory for, while they last
 
 A line is flat but for ``payload``: identity and time first, then the event's own fields, as
 `core.event_columns` says. A segment is closed by taking its write permission away while nobody
