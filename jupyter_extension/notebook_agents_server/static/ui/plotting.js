@@ -6,15 +6,16 @@ import { h } from "./elements.js";
 /** @type {Promise<any> | undefined} */
 let loading;
 
-/** Plotly, once its script is there. */
+/** Plotly. Its script is fetched ahead, but run for the first chart: the key figures do not wait for it. */
 function plotly() {
   const known = /** @type {any} */ (window).Plotly;
   if (known) return Promise.resolve(known);
   loading ??= new Promise((resolve, reject) => {
-    const script = document.getElementById("plotly");
-    script?.addEventListener("load", () => resolve(/** @type {any} */ (window).Plotly));
-    script?.addEventListener("error", () => reject(new Error("The charts could not be loaded; the tables show the same numbers.")));
-    if (/** @type {any} */ (window).Plotly) resolve(/** @type {any} */ (window).Plotly);
+    const ahead = /** @type {HTMLLinkElement} */ (document.getElementById("plotly"));
+    const script = h("script", { src: ahead.href });
+    script.addEventListener("load", () => resolve(/** @type {any} */ (window).Plotly));
+    script.addEventListener("error", () => reject(new Error("The charts could not be loaded; the tables show the same numbers.")));
+    document.head.append(script);
   });
   return loading;
 }
