@@ -46,8 +46,8 @@ def test_other_ways_to_write_the_same() -> None:
     ],
 )
 def test_what_is_too_much_or_broken_is_refused_at_once(content: bytes, words: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(InvalidRequest, match=words) as refused:
         files.read(content)
     assert refused.value.details["field"] == "file"
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2

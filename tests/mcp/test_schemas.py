@@ -46,9 +46,9 @@ def test_expressions_and_slow_keywords_are_left_to_the_server(
     schema: dict[str, Any], value: dict[str, Any]
 ) -> None:
     assert not schemas.unusable(schema)
-    began = time.monotonic()
+    began = time.process_time()
     assert schemas.validated(schema, value) == value
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_references_that_branch_end() -> None:
@@ -58,10 +58,10 @@ def test_references_that_branch_end() -> None:
     }
     schema = {"type": "object", "$ref": "#/$defs/n0", "$defs": {**branches, "n40": {}}}
     assert not schemas.unusable(schema)
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(InvalidRequest, match="too much to check"):
         schemas.validated(schema, {})
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_references_are_followed_within_the_schema_alone() -> None:

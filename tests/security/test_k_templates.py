@@ -82,12 +82,12 @@ def test_k03_a_value_is_never_looked_through(value: str) -> None:
 def test_k04_a_result_that_is_too_long_is_refused_before_it_is_made() -> None:
     text, value = "{{ a }} " * 10_000, "x" * 1_000_000
     tracemalloc.start()
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(InvalidRequest, match="the most is 200,000"):
         substitute(text, {"a": value})
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1
     assert peak < 16 * 1024 * 1024
     assert len(substitute("{{ a }}", {"a": "x" * (MAX_CHARS - 7)})) == MAX_CHARS - 7
 
