@@ -73,6 +73,23 @@ def test_a_statement_that_is_no_select_is_named_with_the_reason(
     )
 
 
+@pytest.mark.parametrize(
+    ("sql", "word"),
+    [
+        ("WITH a AS (DELETE FROM kept RETURNING *) SELECT count(*) FROM a", "DELETE"),
+        ("WITH a AS (/* 'é' */ update kept SET n = 2 RETURNING *) SELECT 'é' FROM a", "UPDATE"),
+        ("WITH a AS (\nINSERT INTO kept VALUES (3) RETURNING *) SELECT count(*) FROM a", "INSERT"),
+        ("WITH a AS (COPY (SELECT 1) TO 'x.csv' (USE_TMP_FILE false)) SELECT 1", "COPY"),
+    ],
+)
+def test_no_part_of_a_select_writes(cursor: duckdb.DuckDBPyConnection, sql: str, word: str) -> None:
+    cursor.execute("CREATE TABLE kept AS SELECT 1 AS n, 2 AS update")
+    with pytest.raises(InvalidRequest, match=f"{word} is refused: the log is read-only"):
+        select(cursor, sql, {})
+    told = "SELECT n, sum(update), '(delete it' FROM kept GROUP BY ALL"
+    assert select(cursor, told, {}).rows == ((1, 2, "(delete it"),)
+
+
 def test_one_statement_is_asked_for_where_there_are_none_or_two(
     cursor: duckdb.DuckDBPyConnection,
 ) -> None:

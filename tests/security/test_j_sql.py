@@ -304,6 +304,23 @@ async def test_j07_a_query_that_needs_too_much_memory_costs_the_server_none(
     assert (await query(tools, root, "FROM 'a.csv'")).error_type == ""
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "WITH a AS (COPY (SELECT 7 AS x) TO 'a.csv' (USE_TMP_FILE false)) SELECT 1",
+        "WITH a AS (/* */ copy (SELECT 7 AS x) TO 'a.csv' (USE_TMP_FILE false)) SELECT * FROM a",
+        "FROM query('WITH a AS (COPY (SELECT 7) TO ''a.csv'' (USE_TMP_FILE false)) SELECT 1')",
+        "SELECT * FROM (WITH a AS (COPY (SELECT 7) TO 'a.csv' (USE_TMP_FILE false)) SELECT 1)",
+        "WITH a AS (SELECT 1), b AS MATERIALIZED (COPY a TO 'a.csv' (USE_TMP_FILE false)) SELECT 1",
+        "EXPLAIN WITH a AS (COPY (SELECT 7) TO 'a.csv' (USE_TMP_FILE false)) SELECT 1",
+    ],
+)
+def test_j02_no_part_of_a_select_writes_a_file_that_it_may_read(root: Path, sql: str) -> None:
+    before = (root / "a.csv").read_bytes()
+    assert refused(root, sql) in {"SqlDenied", "SqlFailed"}
+    assert (root / "a.csv").read_bytes() == before
+
+
 async def test_j08_results_have_an_end_and_say_so(tools: Registry, root: Path) -> None:
     many = await query(tools, root, "SELECT * FROM range(50_000_000)")
     assert (many.value["row_count"], many.value["truncated"]) == (10_000, True)

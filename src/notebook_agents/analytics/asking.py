@@ -6,6 +6,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import chain
 from typing import Any
 
@@ -15,6 +16,7 @@ from notebook_agents.analytics.databases import NeedsMemory
 from notebook_agents.analytics.log_tables import file_error
 from notebook_agents.core.analytics import Table
 from notebook_agents.core.errors import InvalidRequest
+from notebook_agents.core.sql_text import word_that_writes
 
 MAX_ROWS = 100_000
 """Rows that one query may return."""
@@ -111,14 +113,20 @@ def select(
 
 def _answer(cursor: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, Any]) -> Table:
     _check_parameters(_checked(cursor, sql), parameters)
-    done = cursor.execute(sql, dict(parameters) or None)
-    rows = tuple(_rows(done))
-    told = done.description or []
-    return Table(
-        columns=tuple(column[0] for column in told),
-        rows=rows,
-        types=tuple(str(column[1]) for column in told),
-    )
+    # Whatever a SELECT holds, WITH a AS (DELETE …) say, writes nothing.
+    cursor.execute("BEGIN TRANSACTION READ ONLY")
+    try:
+        done = cursor.execute(sql, dict(parameters) or None)
+        rows = tuple(_rows(done))
+        told = done.description or []
+        return Table(
+            columns=tuple(column[0] for column in told),
+            rows=rows,
+            types=tuple(str(column[1]) for column in told),
+        )
+    finally:
+        with suppress(duckdb.Error):
+            cursor.execute("ROLLBACK")
 
 
 def _rows(done: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
@@ -161,6 +169,8 @@ def _checked(cursor: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statement:
         _checked(cursor, sql[explained.end() :])  # with ANALYZE it would run
     elif kinds != [duckdb.StatementType.SELECT]:
         raise InvalidRequest(_not_one_select(sql, statements), field="sql")
+    if word := word_that_writes(sql, duckdb.tokenize(sql)):
+        raise InvalidRequest(f"{word} is refused: {ONLY}", field="sql")
     return statements[0]
 
 
@@ -204,6 +214,8 @@ def _refusal(error: duckdb.Error) -> InvalidRequest:
         return NeedsMemory(TOO_MUCH, field="sql")
     if isinstance(error, duckdb.InterruptException):
         return InvalidRequest("the query was broken off", field="sql")
+    if isinstance(error, duckdb.TransactionException):
+        return InvalidRequest(f"a part of the query would write: {ONLY}", field="sql")
     kind, _, told = str(error).partition(": ")
     try:
         found = json.loads(told)

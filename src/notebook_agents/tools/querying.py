@@ -16,6 +16,7 @@ from typing import Any
 
 import duckdb
 
+from notebook_agents.core.sql_text import word_that_writes
 from notebook_agents.tools.beneath import FileMissing
 from notebook_agents.tools.reading import names_here
 from notebook_agents.tools.sql_paths import Named, has_hidden_part, named
@@ -105,6 +106,8 @@ def _check(database: duckdb.DuckDBPyConnection, query: str) -> None:
         _check(database, query[explained.end() :])
     elif kind != duckdb.StatementType.SELECT:
         raise SqlDenied(f"{kind.name} statements are not run; use SELECT")
+    if word := word_that_writes(query, duckdb.tokenize(query)):
+        raise SqlDenied(f"{word} inside a SELECT is not run; a column of that name needs quotes")
 
 
 def _fetch(database: duckdb.DuckDBPyConnection, query: str) -> dict[str, Any]:
