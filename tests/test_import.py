@@ -56,3 +56,12 @@ def test_public_names_are_found_when_they_are_used() -> None:
     assert notebook_agents.Answer.__name__ == "Answer"
     assert "use_core" in dir(notebook_agents)
     assert not hasattr(notebook_agents, "nothing_of_that_name")
+
+
+def test_asking_needs_a_shell_and_says_so() -> None:
+    statement = "import notebook_agents; notebook_agents.ask('hello')"
+    done = subprocess.run(
+        [sys.executable, "-c", statement], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "AgentError: there is no IPython here" in done.stderr

@@ -28,6 +28,13 @@ class EventSettings(HasTraits):
         help="""Where Parquet files of events lie: a folder, or an address that fsspec understands,
         such as s3://bucket/prefix. Each home has a folder of its own there. Empty is in `home`.""",
     ).tag(config=True)
+    events_memory_mb = Float(
+        500.0,
+        min=100.0,
+        help="""Megabytes that one question to this server about events may take (in a notebook:
+        500); one that needs more uses the disk. More makes questions about everybody's events
+        faster where there are tens of millions. What people write on the page has 500.""",
+    ).tag(config=True)
     events_redaction = Listing(
         Unicode(),
         help="""What every export leaves out, with content and without: names of columns and fields

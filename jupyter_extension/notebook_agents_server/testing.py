@@ -18,6 +18,7 @@ from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 from traitlets.config import Config
 
+from notebook_agents.core.users import CreateUser
 from notebook_agents_server.app import NotebookAgentsApp
 from notebook_agents_server.counters import MemoryCounters
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 120.0
 """Long, for a server on a busy machine that loads a model before it answers."""
+PASSWORD = "correct horse battery"  # noqa: S105 - of accounts that live as long as a test
 
 
 def serving(core: Core, home: Path, **settings: Any) -> Config:
@@ -206,6 +208,14 @@ class Client:
         socket = Socket(await websocket_connect(request, subprotocols=subprotocols))
         self.sockets.append(socket)
         return socket
+
+
+async def with_account(client: Client, core: Core, name: str) -> Client:
+    """The same client as somebody new, who has logged in."""
+    wish = CreateUser(username=name, email=f"{name}@example.org", password=PASSWORD)
+    await core.users.create(wish)
+    login = await client.post("/v1/auth/login", {"username": name, "password": PASSWORD})
+    return client.holding(login.json["access_token"])
 
 
 def _answer(response: HTTPResponse) -> Answer:

@@ -33,7 +33,7 @@ def log_parts(config: BuildConfig) -> LogParts:
     files = EventFiles(config.home, config.events_archive)
     return LogParts(
         event_log=JsonlEventLog(config.home, config.events_archive),
-        analytics=EventAnalytics(files, config.home / "events" / "spill"),
+        analytics=EventAnalytics(files, config.home / "events" / "spill", config.events_memory_mb),
         exporter=DuckExporter(
             files,
             config.home / "events" / "pseudonyms.key",

@@ -133,6 +133,8 @@ class BuildConfig:
     """After how many days events are removed; 0 keeps them."""
     events_archive: str = ""
     """Folder or address of compacted events, as fsspec understands it; empty is in ``home``."""
+    events_memory_mb: float = 500.0
+    """What one question about events may take before it uses the disk."""
     events_redaction: tuple[str, ...] = ()
     """What every export leaves out; see `core.exports.Redaction`."""
     mcp_allow_private: bool = False

@@ -25,10 +25,22 @@ def test_time_and_memory_are_told_in_words_with_what_helps(
     cursor: duckdb.DuckDBPyConnection,
 ) -> None:
     with pytest.raises(InvalidRequest, match=r"longer than 0\.2 seconds; read fewer days"):
-        select(cursor, ENDLESS, {}, timeout_s=0.2)
+        select(cursor, ENDLESS, {}, Asking(0.2))
     with pytest.raises(InvalidRequest, match="more memory than it may take; read fewer"):
         select(cursor, LARGE, {})
     assert select(cursor, "SELECT 1", {}).rows == ((1,),)
+
+
+def test_time_counts_from_the_first_of_its_beginnings(cursor: duckdb.DuckDBPyConnection) -> None:
+    asking = Asking(0.2)
+    for _ in range(2):
+        with pytest.raises(InvalidRequest, match=r"longer than 0\.2 seconds"):
+            select(cursor, ENDLESS, {}, asking)
+
+
+def test_half_of_a_pair_of_signs_is_refused_in_words(cursor: duckdb.DuckDBPyConnection) -> None:
+    with pytest.raises(InvalidRequest, match="half of a surrogate pair"):
+        select(cursor, "SELECT '\ud800'", {})
 
 
 def test_a_query_that_is_broken_off_was_not_too_long(cursor: duckdb.DuckDBPyConnection) -> None:
@@ -80,6 +92,10 @@ def test_a_statement_that_is_no_select_is_named_with_the_reason(
         ("WITH a AS (/* 'é' */ update kept SET n = 2 RETURNING *) SELECT 'é' FROM a", "UPDATE"),
         ("WITH a AS (\nINSERT INTO kept VALUES (3) RETURNING *) SELECT count(*) FROM a", "INSERT"),
         ("WITH a AS (COPY (SELECT 1) TO 'x.csv' (USE_TMP_FILE false)) SELECT 1", "COPY"),
+        ("WITH a AS (\u2060TRUNCATE kept) SELECT count(*) FROM a", "DELETE"),
+        ("EXPLAIN WITH a AS (\ufeffCOPY (SELECT 1) TO 'x.csv') SELECT 1", "COPY"),
+        ("SELECT (WITH a AS (SELECT 1) FROM (FROM \"QUERY\"('SELECT 1')))", r"query\(\)"),
+        ("FROM json_execute_serialized_sql('{}')", r"json_execute_serialized_sql\(\)"),
     ],
 )
 def test_no_part_of_a_select_writes(cursor: duckdb.DuckDBPyConnection, sql: str, word: str) -> None:

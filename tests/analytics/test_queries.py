@@ -6,9 +6,11 @@ import asyncio
 import subprocess
 import sys
 import threading
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from notebook_agents.analytics.catalogue import VIEWS, view_sql
@@ -18,7 +20,13 @@ from notebook_agents.core.analytics import LogSnapshot
 from notebook_agents.core.assessments import Finding
 from notebook_agents.core.core import Core
 from notebook_agents.core.errors import InvalidRequest
-from notebook_agents.core.events import ApprovalDecided, ApprovalRequested, EventBody, ToolStarted
+from notebook_agents.core.events import (
+    ApprovalDecided,
+    ApprovalRequested,
+    EventBody,
+    RunFinished,
+    ToolStarted,
+)
 from notebook_agents.core.journal import Source
 from notebook_agents.core.messages import user_message
 from notebook_agents.core.runs import StartRun
@@ -37,8 +45,8 @@ def analytics_of(home: Path) -> EventAnalytics:
 
 
 @pytest.fixture
-def core(tmp_path: Path) -> Core:
-    return fake_core(
+async def core(tmp_path: Path) -> AsyncIterator[Core]:
+    core = fake_core(
         "Hello there",
         [call("python_executor", code="1"), call("python_executor")],
         "Done",
@@ -46,6 +54,8 @@ def core(tmp_path: Path) -> Core:
         event_log=JsonlEventLog(tmp_path),
         analytics=analytics_of(tmp_path),
     )
+    yield core
+    await core.aclose()
 
 
 async def run(core: Core, actor: Actor, text: str = "hi") -> str:
@@ -67,7 +77,6 @@ async def test_v_runs_counts_what_happened(core: Core) -> None:
         ("succeeded", 1, 1, 0, True, 2, None, True, tiny),
         ("succeeded", 2, 2, 2, True, 3, None, True, tiny),
     )
-    await core.aclose()
 
 
 async def test_costs_are_summed_where_they_are_known(tmp_path: Path) -> None:
@@ -92,7 +101,6 @@ async def test_v_tools_tells_errors_from_successes(core: Core) -> None:
     await run(core, ANN)
     table = await core.analytics.query("SELECT tool, calls, errors, error_rate, runs FROM v_tools")
     assert table.rows == (("python_executor", 2, 1, 0.5, 1),)
-    await core.aclose()
 
 
 async def test_v_approvals_tells_who_decided_about_each_call(tmp_path: Path) -> None:
@@ -109,6 +117,9 @@ async def test_v_approvals_tells_who_decided_about_each_call(tmp_path: Path) -> 
     core = fake_core(event_log=JsonlEventLog(tmp_path), home=tmp_path / "work")
     for body in told:
         core.journal.record(body, Source(user_id="ann", run_id="r"), run_seq=1)
+    stopped = (ApprovalRequested(call_id="c5", **asked), RunFinished(state="cancelled"))
+    for body in stopped:
+        core.journal.record(body, Source(user_id="ann", run_id="stopped"), run_seq=1)
     await core.journal.sync("system")
     table = await analytics_of(tmp_path).query(
         "SELECT call_id, tool, decision, decided_by, person, effect, findings FROM v_approvals"
@@ -119,6 +130,7 @@ async def test_v_approvals_tells_who_decided_about_each_call(tmp_path: Path) -> 
         ("c2", "shell", "denied", "person", "ann", "external", "deletes a.txt"),
         ("c3", "shell", "waiting", "", "", "external", "deletes a.txt"),
         ("c4", "shell", "denied", "timeout", "", "external", "deletes a.txt"),
+        ("c5", "shell", "unanswered", "", "", "external", "deletes a.txt"),
     )
 
 
@@ -128,7 +140,6 @@ async def test_v_run_timeline_is_gap_free_and_starts_at_zero(core: Core) -> None
     assert [row[0] for row in table.rows] == list(range(1, len(table.rows) + 1))
     assert table.rows[0][1:] == (0, "run_queued")
     assert table.rows[-1][2] == "run_finished"
-    await core.aclose()
 
 
 async def test_an_owner_sees_only_their_events(core: Core) -> None:
@@ -138,7 +149,6 @@ async def test_an_owner_sees_only_their_events(core: Core) -> None:
     assert (await core.analytics.query(sql, owner_id="ann")).rows == (("ann",),)
     assert (await core.analytics.query(sql)).rows == (("ann",), ("bob",))
     assert (await core.analytics.query(sql, owner_id="x' OR 1=1 --")).rows == ()
-    await core.aclose()
 
 
 @pytest.mark.parametrize(
@@ -190,7 +200,6 @@ async def test_statistics_of_an_agent_agree_with_the_views(core: Core) -> None:
     assert (await core.analytics.totals(owner_id="ann")).n_runs == 1
     assert (await core.analytics.totals(owner_id="nobody")).n_runs == 0
     assert totals.p99_duration_ms >= totals.p95_duration_ms >= totals.mean_duration_ms > 0
-    await core.aclose()
 
 
 _WRITER = """
@@ -270,3 +279,55 @@ async def test_it_is_at_rest_when_also_a_given_up_question_is_read(tmp_path: Pat
     files.gate.set()
     await resting
     await analytics.aclose()
+
+
+async def test_who_asks_at_once_and_what_was_opened_ahead_share_one_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    connect = duckdb.connect
+
+    def counted() -> duckdb.DuckDBPyConnection:
+        opened.append("one more")
+        return connect()
+
+    monkeypatch.setattr(duckdb, "connect", counted)
+    JsonlEventLog(tmp_path)
+    analytics = analytics_of(tmp_path)
+    analytics.open_ahead("ann")
+    await asyncio.gather(*(analytics.query("SELECT 1", owner_id="ann") for _ in range(4)))
+    assert len(opened) == 1
+    await analytics.query("SELECT 1", owner_id="bob")
+    assert len(opened) == 2
+    await analytics.aclose()
+
+
+class GoneFiles(EventFiles):
+    """A log whose compacted file went without a word."""
+
+    def snapshot(self, owner_id: str | None = None) -> LogSnapshot:
+        return LogSnapshot(hot=(), cold=("/nowhere/gone.parquet",))
+
+
+async def test_what_cannot_be_opened_ahead_is_told_to_who_asks(tmp_path: Path) -> None:
+    analytics = EventAnalytics(GoneFiles(tmp_path))
+    analytics.open_ahead(None)
+    await analytics.at_rest()
+    with pytest.raises(InvalidRequest, match="change faster than they are read"):
+        await analytics.query("SELECT count(*) FROM events")
+    await analytics.aclose()
+
+
+async def test_what_is_broken_off_before_it_begins_leaves_no_thread(tmp_path: Path) -> None:
+    files = GatedFiles(tmp_path)
+    analytics, supervisor = EventAnalytics(files), Supervisor()
+    questions = [supervisor.spawn(analytics.query("SELECT 1"), name=f"{n}") for n in range(8)]
+    await asyncio.get_running_loop().run_in_executor(None, files.is_asked.wait)
+    for question in questions:
+        question.cancel()
+    await asyncio.wait(questions)
+    files.gate.set()
+    await analytics.aclose()
+    again = [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+    assert [thread for thread in again if thread.interval < 1] == []
+    analytics.open_ahead("ann")  # by a page that is opened at the very end

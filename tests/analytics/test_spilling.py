@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import stat
 import subprocess
@@ -35,13 +36,8 @@ sys.stdin.read()
 """
 
 
-@pytest.fixture(autouse=True)
-def little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(databases, "FIRST_MEMORY_LIMIT", "30MB")
-
-
 def opened(spill: str) -> duckdb.DuckDBPyConnection:
-    return open_database(NOTHING, None, spill=spill, memory="60MB")
+    return open_database(NOTHING, None, spill=spill, memory_mb=60)
 
 
 def test_a_question_is_answered_with_the_disk_that_memory_has_no_room_for(tmp_path: Path) -> None:
@@ -60,7 +56,7 @@ async def test_questions_of_a_server_spill_when_they_must_and_those_of_strangers
     tmp_path: Path,
 ) -> None:
     JsonlEventLog(tmp_path)
-    analytics = EventAnalytics(EventFiles(tmp_path), tmp_path / "spill")
+    analytics = EventAnalytics(EventFiles(tmp_path), tmp_path / "spill", memory_mb=60)
     assert (await analytics.query("SELECT 1", owner_id="ann")).rows == ((1,),)
     assert not (tmp_path / "spill").exists()
     assert (await analytics.query(MANY, owner_id="ann")).rows == ((3_000_000,),)
@@ -130,7 +126,7 @@ def test_more_than_may_be_spilled_is_told_in_words(
     spills = SpillFolders(tmp_path)
     with (
         opened(spills.new()) as connection,
-        pytest.raises(InvalidRequest, match="more memory than it may take; read fewer"),
+        pytest.raises(InvalidRequest, match="more room on the disk than it may take; read fewer"),
     ):
         select(connection, MANY, {})
     spills.remove()
@@ -139,3 +135,31 @@ def test_more_than_may_be_spilled_is_told_in_words(
 def test_where_no_folder_can_be_made_memory_alone_has_to_do(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert SpillFolders(tmp_path / "file" / "spill").new() == ""
+
+
+async def test_a_refusal_that_somebody_keeps_keeps_nothing_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    JsonlEventLog(tmp_path)
+    monkeypatch.setattr(databases, "SPILL_BYTES", 20_000_000)
+    analytics = EventAnalytics(EventFiles(tmp_path), tmp_path / "spill", memory_mb=60)
+    with pytest.raises(InvalidRequest, match="more room on the disk than it may take") as kept:
+        await analytics.query(MANY, owner_id="ann")
+    assert kept.value.__traceback__ is not None
+    left = [path for path in (tmp_path / "spill").rglob("*.tmp") if path.stat().st_size]
+    assert left == []
+    await analytics.aclose()
+
+
+async def test_what_nobody_asks_any_more_is_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    JsonlEventLog(tmp_path)
+    monkeypatch.setattr(databases, "KEPT_S", 0.05)
+    analytics = EventAnalytics(EventFiles(tmp_path), tmp_path / "spill", memory_mb=60)
+    assert (await analytics.query(MANY, owner_id="ann")).rows == ((3_000_000,),)
+    async with asyncio.timeout(60):
+        while any((tmp_path / "spill").glob("*/*/*")):  # noqa: ASYNC110 - it has no event
+            await asyncio.sleep(0.01)
+    assert (await analytics.query("SELECT 1", owner_id="ann")).rows == ((1,),)
+    await analytics.aclose()

@@ -21,7 +21,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from math import nan
 from pathlib import Path
@@ -30,7 +30,7 @@ from typing import Any
 import duckdb
 
 from notebook_agents.analytics.catalogue import VIEWS, catalogue
-from notebook_agents.analytics.databases import FIRST_MEMORY_LIMIT, open_database
+from notebook_agents.analytics.databases import FIRST_SHARE, MEMORY_MB, open_database
 from notebook_agents.analytics.spilling import SpillFolders
 from notebook_agents.core.analytics import LogSnapshot
 from notebook_agents.dashboards.board import CHARTS, OTHERS
@@ -84,13 +84,26 @@ def aggregated(view: str, columns: tuple[str, ...], since: str = "") -> str:
     return f"SELECT count(*), {figures} FROM {view}{where}"
 
 
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What is asked, and with how much."""
+
+    whole: LogSnapshot
+    folder: Path
+    memory_mb: float
+
+    def of_owner(self) -> Setup:
+        """The same of one owner's files."""
+        return replace(self, whole=_of_owner(self.whole))
+
+
 class Asked:
     """An owner's events, or everybody's, as the product asks: memory first, then the disk too."""
 
-    def __init__(self, whole: LogSnapshot, owner_id: str | None, folder: Path) -> None:
-        self._whole = whole, owner_id
-        self._spill = SpillFolders(folder / "spill")
-        self._memory = open_database(*self._whole, memory=FIRST_MEMORY_LIMIT)
+    def __init__(self, setup: Setup, owner_id: str | None = None) -> None:
+        self._setup, self._whole = setup, (setup.whole, owner_id)
+        self._spill = SpillFolders(setup.folder / "spill")
+        self._memory = open_database(*self._whole, memory_mb=FIRST_SHARE * setup.memory_mb)
         self._disk: duckdb.DuckDBPyConnection | None = None
         self.n_spilled = 0
 
@@ -99,7 +112,9 @@ class Asked:
             rows: list[tuple[Any, ...]] = self._memory.execute(sql, bound).fetchall()
         except duckdb.OutOfMemoryException:
             self.n_spilled += 1
-            self._disk = self._disk or open_database(*self._whole, spill=self._spill.new())
+            self._disk = self._disk or open_database(
+                *self._whole, spill=self._spill.new(), memory_mb=self._setup.memory_mb
+            )
             rows = self._disk.execute(sql, bound).fetchall()
         return rows
 
@@ -110,10 +125,10 @@ class Asked:
         self._spill.remove()
 
 
-def show_views(whole: LogSnapshot, folder: Path) -> bool:
+def show_views(setup: Setup) -> bool:
     """Times of every view; whether all are below the limit."""
-    everybody = Asked(whole, None, folder)
-    owner = Asked(_of_owner(whole), OWNER, folder)
+    everybody = Asked(setup)
+    owner = Asked(setup.of_owner(), OWNER)
     columns = {info.name: info.columns for info in catalogue()}
     slow = []
     say(f"\n{'view':20}{'everybody':>11}{'7 days':>9}{'one owner':>11}{'processor':>11}   s")
@@ -137,10 +152,10 @@ def show_views(whole: LogSnapshot, folder: Path) -> bool:
     return not slow
 
 
-def show_board(whole: LogSnapshot, tries: int, folder: Path) -> None:
+def show_board(setup: Setup, tries: int) -> None:
     """Times of what the dashboard asks."""
-    everybody = Asked(whole, None, folder)
-    owner = Asked(_of_owner(whole), OWNER, folder)
+    everybody = Asked(setup)
+    owner = Asked(setup.of_owner(), OWNER)
     now = datetime.fromisoformat(NOW)
     slow = []
     say(f"\n{'chart':20}{'everybody':>11}{'7 days':>9}{'one owner':>11}{'processor':>11}   s")
@@ -165,10 +180,10 @@ def show_board(whole: LogSnapshot, tries: int, folder: Path) -> None:
     owner.close()
 
 
-def show_ratios(whole: LogSnapshot, folder: Path) -> None:
+def show_ratios(setup: Setup) -> None:
     """The same charts out of SQLite, twice, and with pandas."""
-    everybody = Asked(whole, None, folder)
-    database, rows = in_sqlite(whole, folder)
+    everybody = Asked(setup)
+    database, rows = in_sqlite(setup.whole, setup.folder)
     say(f"\n{'chart':12}{'Parquet':>9}{'log':>9}{'table':>9}{'pandas':>9}   ratios")
     for question in QUESTIONS:
         sql, bound = question.ours
@@ -198,6 +213,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=10_000_000)
     parser.add_argument("--folder", type=Path, default=Path("/tmp/notebook-agents-events"))
     parser.add_argument("--copies", type=int, default=1, help="make the log so many times as large")
+    parser.add_argument("--memory-mb", type=float, default=MEMORY_MB, help="what a question has")
     parser.add_argument("--views-only", action="store_true", help="leave SQLite and pandas out")
     parser.add_argument("--tries", type=int, default=TRIES, help="of each chart; the best counts")
     parser.add_argument("--charts-only", action="store_true", help="leave the views out too")
@@ -211,15 +227,16 @@ def main() -> None:
         f"{asked.events * asked.copies:,} events in {len(whole.cold)} files, {size / 1e6:.0f} MB,"
         f" made or found in {time.perf_counter() - began:.0f} s"
     )
-    show_board(whole, asked.tries, asked.folder)
+    setup = Setup(whole, asked.folder, asked.memory_mb)
+    show_board(setup, asked.tries)
     if not asked.charts_only:
-        show_views(whole, asked.folder)
+        show_views(setup)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     say(f"peak memory of the process: {peak:.0f} MB (limit {LIMIT_MB})")
     if not (asked.views_only or asked.charts_only):
         folder = asked.folder / f"rows-{asked.events}"
         folder.mkdir(exist_ok=True)
-        show_ratios(whole, folder)
+        show_ratios(replace(setup, folder=folder))
 
 
 if __name__ == "__main__":

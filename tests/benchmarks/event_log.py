@@ -137,8 +137,9 @@ class ListedEventLog(MemoryEventLog):
         super().__init__()
         self._streams: defaultdict[str, list[Event]] = defaultdict(list)
 
-    def append(self, event: Event) -> None:
+    def append(self, event: Event) -> int:
         self._streams[event.stream].append(event)
+        return 0
 
     async def read(self, stream: str, *, run_id: str = "", after: int = 0) -> list[Event]:
         events = self._streams[stream]

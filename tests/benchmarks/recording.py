@@ -49,13 +49,10 @@ class AlternatingEventLog(ListedEventLog):
         self._filed: dict[str, bool] = {}
         self._is_filed = False
 
-    def append(self, event: Event) -> None:
+    def append(self, event: Event) -> int:
         if event.conversation_id:
             self._is_filed = self._filed.setdefault(event.stream, len(self._filed) % 2 == 1)
-        if self._is_filed:
-            self._files.append(event)
-        else:
-            super().append(event)
+        return self._files.append(event) if self._is_filed else super().append(event)
 
     async def sync(self, stream: str) -> None:
         if self._filed.get(stream):

@@ -21,7 +21,16 @@ SCRIPT = """
 DRAW = '''made = 41 + 1
 plot = {"data": [{"type": "bar", "y": [1, 3]}], "layout": {"title": {"text": "Sales"}}}
 display({"application/vnd.plotly.v1+json": plot}, raw=True)'''
-engine.gate = Slow()
+class Held(Slow):
+    # In the middle of the first answer it waits until the page was looked at.
+    n = 0
+    async def wait(self):
+        self.n += 1
+        await super().wait()
+        while self.n == 12 and not os.path.exists("looked"):
+            await super().wait()
+import os
+engine.gate = Held()
 engine.script = [
     "Here is **bold**: " + " ".join(f"word{i}" for i in range(40)),
     call("file_writer", path="a.txt"), "It is written.",
@@ -48,7 +57,7 @@ def test_a_conversation_in_the_panel_survives_reload_restart_and_the_end_of_the_
     _run(page, 1)
     field = page.page.get_by_role("combobox", name="Message")
     field.wait_for(timeout=PATIENCE_MS)
-    _stream(page, field)
+    _stream(page, field, lab.folder / "looked")
     _decide(page, field)
     _draw(page, field)
     _stop(page, field)
@@ -91,7 +100,7 @@ def test_a_conversation_in_the_panel_survives_reload_restart_and_the_end_of_the_
     assert page.hosts() <= {"127.0.0.1", "localhost"}
 
 
-def _stream(page: Page, field: Any) -> None:
+def _stream(page: Page, field: Any, looked: Path) -> None:
     """An answer grows word by word, and a screen reader's user gets back to the field."""
     from playwright.sync_api import expect
 
@@ -99,6 +108,7 @@ def _stream(page: Page, field: Any) -> None:
     field.press("Enter")
     expect(_panel(page)).to_contain_text("word2", timeout=PATIENCE_MS)
     expect(page.page.get_by_role("button", name="Stop").first).to_be_visible()
+    looked.touch()
     expect(_panel(page)).to_contain_text("word39", timeout=PATIENCE_MS)
     expect(_panel(page).locator("strong", has_text="bold")).to_have_count(1)
     expect(_send(page)).to_be_visible(timeout=PATIENCE_MS)

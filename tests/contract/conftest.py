@@ -12,13 +12,12 @@ import pytest
 
 from notebook_agents.core.core import Core
 from notebook_agents.core.events import EventBody, WorkflowStepFinished, WorkflowStepStarted
-from notebook_agents.core.users import Actor, CreateUser
+from notebook_agents.core.users import Actor
 from notebook_agents.core.workflows import WorkflowAnswer, WorkflowTask
 from notebook_agents.tasks.timetable import CronTimetable
 from notebook_agents.testing import MemoryReports, ScriptedEngine, fake_core
-from notebook_agents_server.testing import Answer, Client
+from notebook_agents_server.testing import Answer, Client, with_account
 
-PASSWORD = "correct horse battery"
 NOTHING = "00000000000070008000000000000000"
 
 
@@ -62,12 +61,7 @@ class Two:
 
 @pytest.fixture
 async def two(client: Client, core: Core) -> AsyncGenerator[Two, None]:
-    found = []
-    for name in ("ann", "bob"):
-        email = f"{name}@example.org"
-        await core.users.create(CreateUser(username=name, email=email, password=PASSWORD))
-        login = await client.post("/v1/auth/login", {"username": name, "password": PASSWORD})
-        found.append(client.holding(login.json["access_token"]))
+    found = [await with_account(client, core, name) for name in ("ann", "bob")]
     yield Two(*found)  # noqa: PT022 - only generators run on the loop of the tests
 
 

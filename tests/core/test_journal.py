@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from notebook_agents.core.events import Event, EventBody, RunFinished, TextDelta
 from notebook_agents.core.journal import (
@@ -14,6 +15,7 @@ from notebook_agents.core.journal import (
     Source,
     Subscription,
 )
+from notebook_agents.eventlog.writer import JsonlEventLog
 from notebook_agents.testing import FakeClock, MemoryEventLog
 
 
@@ -119,6 +121,19 @@ async def test_of_a_long_run_the_log_is_read() -> None:
     for seq in range(1, 300):
         journal.append(TextDelta(step=1, text="x"), source, run_seq=seq)
     assert await seqs(journal, after=297) == ([298, 299], 0)
+
+
+async def test_of_a_run_with_much_to_say_the_log_is_read(tmp_path: Path) -> None:
+    log = JsonlEventLog(tmp_path)
+    journal = Journal(log, FakeClock())
+    source = Source(user_id="ann", conversation_id="c", run_id="r")
+    journal.append(TextDelta(step=1, text="x"), source, run_seq=1)
+    await log.remove("c")
+    assert await seqs(journal) == ([1], 0), "from memory"
+    journal.append(TextDelta(step=1, text="x" * 1_000_000), source, run_seq=2)
+    assert await seqs(journal, after=1) == ([2], 0)
+    await log.remove("c")
+    assert await seqs(journal) == ([], 0)
 
 
 async def test_it_is_said_when_the_others_cannot_be_asked() -> None:

@@ -184,6 +184,8 @@ def test_filters_say_what_they_look_at() -> None:
     assert filters.words() == (
         "The last 24 hours, until 2026-01-02 00:00 UTC · model m · source notebook"
     )
+    assert Filters(source="notebook", days=1, model="m").parameters["source"] == "magic"
+    assert Filters(source="Tektra") == Filters(source="tektra")
     assert told({"since": filters.begins, "model": "m"}) == (
         "$since = '2026-01-01T00:00:00+00:00'\n$model = 'm'"
     )

@@ -155,3 +155,14 @@ notebook_agents.use_core(fake_core(engine=Engine(), home=Path("workspaces")))
     own_kernel.client.shutdown()
     process.wait(timeout=20)
     assert (ipython_home / "closed").exists()
+
+
+def test_a_wait_in_which_nothing_happens_hears_stop(kernel: Kernel) -> None:
+    kernel.run("from concurrent.futures import Future; from notebook_agents.magics import waiting")
+    reply = kernel.run(
+        "print('waiting', flush=True); await waiting.await_on(waiting.until(Future()))",
+        on_message=lambda message: (
+            kernel.manager.interrupt_kernel() if message["content"].get("text") else None
+        ),
+    )
+    assert reply.error["traceback"] == ["Stopped: stopped; what was written so far is kept"]

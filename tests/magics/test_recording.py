@@ -35,10 +35,10 @@ BROKEN = DOCUMENTED.split("is one join:\n\n```sql\n")[1].split("```")[0]
 class FullLog(MemoryEventLog):
     """Keeps everything but cells."""
 
-    def append(self, event: Any) -> None:
+    def append(self, event: Any) -> int:
         if isinstance(event.body, CellExecuted):
             raise StorageUnavailable("the disk is full")
-        super().append(event)
+        return super().append(event)
 
 
 @pytest.fixture

@@ -24,8 +24,11 @@ from notebook_agents.core.core import Core
 from notebook_agents.core.sql_text import parameters_in, tables_in
 from notebook_agents.eventlog.files import EventFiles
 from notebook_agents.eventlog.writer import JsonlEventLog
-from notebook_agents.magics.errors import AgentError
+from notebook_agents.magics.errors import AgentError, Stopped
+from notebook_agents.magics.magic import installed_magics
+from notebook_agents.magics.sql import tabled
 from notebook_agents.magics.sql_frames import frame_of
+from notebook_agents.magics.waiting import Interrupted, Waits, block_on
 from notebook_agents.testing import fake_core
 
 
@@ -340,3 +343,24 @@ def test_what_is_read_from_and_what_is_bound_is_found_in_any_text() -> None:
     assert parameters_in(sql) == ["b"]
     assert tables_in(sql) == {"r": "v_runs", "v_tools": "v_tools", "e": "events"}
     assert tables_in("SELECT a, b FROM (SELECT x FROM v_cost) WHERE c, d") == {"v_cost": "v_cost"}
+
+
+def test_a_query_that_the_person_stops_is_broken_off(
+    sql_shell: AgentShell,
+) -> None:
+    session = installed_magics(sql_shell.shell).session
+    asking = tabled(session, "SELECT count(*) FROM range(1_000_000_000_000)", {})
+    answer, _ = next(asking)
+    with pytest.raises(Interrupted, match=r"^the query was broken off$"):
+        asking.throw(Interrupted())
+    assert answer.cancelled()
+    session.host.submit(lambda core: core.analytics.at_rest()).result(timeout=60)
+
+
+def test_it_says_so_in_the_cell() -> None:
+    def stopped() -> Waits[None]:
+        yield from ()
+        raise Interrupted("the query was broken off")
+
+    with pytest.raises(Stopped, match=r"^the query was broken off$"):
+        block_on(stopped())

@@ -214,7 +214,6 @@ def test_j01_what_a_query_names_is_read(root: Path) -> None:
         "FROM 'inner.csv'",
         "FROM read_csv(['a.csv', 'inner.csv']) LIMIT 1",
         "SELECT x, y FROM read_csv('*a.csv')",
-        "FROM query('FROM ''a.csv''')",
         "SELECT * FROM 'a.csv' WHERE '.env' <> 'sub/.git/*'",
     ):
         assert ask(root, sql)["rows"] == [[1, 2]], sql
@@ -307,10 +306,11 @@ async def test_j07_a_query_that_needs_too_much_memory_costs_the_server_none(
 @pytest.mark.parametrize(
     "sql",
     [
-        "WITH a AS (/* */ copy (SELECT 7) TO 'a.csv' (USE_TMP_FILE false)) FROM a",
-        "FROM query('WITH a AS (COPY (SELECT 7) TO ''a.csv'' (USE_TMP_FILE false)) SELECT 1')",
+        "WITH a AS (\u200bcopy (SELECT 7) TO 'a.csv' (USE_TMP_FILE false)) FROM a",
+        "FROM query('SELECT * FROM json_execute_serialized_sql(json_serialize_sql(''SELECT 1''))')",
         "WITH a AS (SELECT 1), b AS MATERIALIZED (COPY a TO 'a.csv' (USE_TMP_FILE false)) SELECT 1",
-        "EXPLAIN WITH a AS (COPY (SELECT 7) TO 'a.csv' (USE_TMP_FILE false)) SELECT 1",
+        "SELECT * FROM Json_Execute_Serialized_Sql(json_serialize_sql('WITH a AS (COPY (SELECT 7)"
+        " TO ''a.csv'' (USE_TMP_FILE false)) SELECT 1'))",
     ],
 )
 def test_j02_no_part_of_a_select_writes_a_file_that_it_may_read(root: Path, sql: str) -> None:

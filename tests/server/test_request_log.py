@@ -32,12 +32,13 @@ class Disk(MemoryEventLog):
         self.has_closed = asyncio.Event()
         """Set with the first stream that ended."""
 
-    def append(self, event: Event) -> None:
+    def append(self, event: Event) -> int:
         if self.is_full:
             raise StorageUnavailable("the event cannot be kept: the disk is full")
-        super().append(event)
+        n_bytes = super().append(event)
         if isinstance(event.body, StreamClosed):
             self.has_closed.set()
+        return n_bytes
 
 
 @pytest.fixture

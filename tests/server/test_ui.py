@@ -12,14 +12,13 @@ import pytest
 from tests.server.recorded_core import recorded_core
 
 from notebook_agents.core.core import Core
-from notebook_agents.core.users import Actor, CreateUser
+from notebook_agents.core.users import Actor
 from notebook_agents.dashboards.board import Board
 from notebook_agents.dashboards.filters import Filters
-from notebook_agents_server.testing import Answer, Client
+from notebook_agents_server.testing import Answer, Client, with_account
 from notebook_agents_server.ui.told import told_board
 
 AT = "/notebook-agents/ui"
-PASSWORD = "correct horse battery"
 FROM_PAGE = {"X_Notebook_Agents_Page": "1"}
 TEXT = {"Accept": "text/html,application/xhtml+xml"}
 
@@ -40,12 +39,7 @@ class People:
 
 @pytest.fixture
 async def people(client: Client, core: Core) -> AsyncGenerator[People, None]:
-    found = []
-    for name in ("ann", "bob"):
-        email = f"{name}@example.org"
-        await core.users.create(CreateUser(username=name, email=email, password=PASSWORD))
-        login = await client.post("/v1/auth/login", {"username": name, "password": PASSWORD})
-        found.append(client.holding(login.json["access_token"]))
+    found = [await with_account(client, core, name) for name in ("ann", "bob")]
     yield People(client, *found)  # noqa: PT022 - only generators run on the loop of the tests
 
 

@@ -1,7 +1,6 @@
 """The files of the page, at addresses that change with their content, so that browsers keep them.
 
-Plotly's script is the one that the installed package brings along: the page works without any
-other host, and draws what notebooks draw.
+The page works without any other host; its charts are drawn by what draws them in notebooks.
 """
 
 from __future__ import annotations
@@ -10,23 +9,20 @@ import asyncio
 import functools
 import gzip
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import TypeVar
 
 from notebook_agents.core.errors import NotFound
+from notebook_agents.dashboards import charts_program
 from notebook_agents_server.base import BaseHandler
 
 STATIC = files("notebook_agents_server") / "static" / "ui"
 SHARED = files("notebook_agents.dashboards") / "static"
 """What the notebook's dashboard uses too."""
-PLOTLY = "plotly.min.js"
 TYPES: Mapping[str, str] = {".js": "text/javascript", ".css": "text/css"}
 MAX_AGE_S = 365 * 24 * 3600
 DIGEST_CHARS = 16
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +49,7 @@ def assets() -> Assets:
     """Read all files, once."""
     folders = (SHARED, STATIC)
     found = {each.name: each for at in folders for each in at.iterdir() if _type_of(each.name)}
-    found[PLOTLY] = files("plotly") / "package_data" / PLOTLY
+    found[charts_program.NAME] = charts_program.PATH
     digest = hashlib.sha256()
     named = {}
     for name, path in sorted(found.items()):
@@ -66,13 +62,8 @@ def assets() -> Assets:
 
 @functools.cache
 def compressed(name: str) -> bytes:
-    """One of them with gzip; Plotly's takes some tenths of a second, the first time."""
+    """One of them with gzip; that of the charts takes a tenth of a second, the first time."""
     return gzip.compress(assets().named[name].content, 6, mtime=0)
-
-
-async def on_thread(work: Callable[[], T]) -> T:
-    """Its result, without keeping the event loop."""
-    return await asyncio.get_running_loop().run_in_executor(None, work)
 
 
 class PageFile(BaseHandler):
@@ -84,7 +75,7 @@ class PageFile(BaseHandler):
 
     async def get(self, digest: str, name: str) -> None:
         """A file of the page; one of another version is not found, rather than mixed with ours."""
-        known = await on_thread(assets)
+        known = await asyncio.to_thread(assets)
         if digest != known.digest or name not in known.named:
             raise NotFound("file", name)
         asset = known.named[name]
@@ -93,7 +84,7 @@ class PageFile(BaseHandler):
         content = asset.content
         if "gzip" in self.request.headers.get("Accept-Encoding", ""):
             self.set_header("Content-Encoding", "gzip")
-            content = await on_thread(lambda: compressed(name))
+            content = await asyncio.to_thread(compressed, name)
         self.add_header("Vary", "Accept-Encoding")
         self.finish(content)
 

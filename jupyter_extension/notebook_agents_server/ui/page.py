@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from notebook_agents.core.errors import NotAuthenticated
-from notebook_agents_server.ui.files import PLOTLY, assets, on_thread
+from notebook_agents.dashboards import charts_program
+from notebook_agents_server.ui.files import assets
 from notebook_agents_server.ui.session import SessionDoor
 
 HTML = "text/html; charset=UTF-8"
@@ -55,11 +57,12 @@ class Page(SessionDoor):
             await self._show()
 
     async def _show(self) -> None:
-        known = await on_thread(assets)
+        self._open_ahead()
+        known = await asyncio.to_thread(assets)
         base = self.base_url.rstrip("/")
         values: dict[str, Any] = {
             "files": f"{base}{FILES_AT}/{known.digest}",
-            "plotly": PLOTLY,
+            "plotly": charts_program.NAME,
             "api": f"{base}{PAGE_AT}api",
             "name": self.actor.username,
         }
@@ -69,6 +72,11 @@ class Page(SessionDoor):
         self.set_header("Content-Type", HTML)
         self.set_header("Content-Security-Policy", POLICY)
         self.finish(page)
+
+    def _open_ahead(self) -> None:
+        """What the page will ask for takes a while to open: meanwhile its files are fetched."""
+        sees_all = self.actor.is_admin and self.get_query_argument("everybody", "") == "true"
+        self.core.analytics.open_ahead(None if sees_all else self.actor.user_id)
 
     @property
     def _asks_for_a_page(self) -> bool:

@@ -17,7 +17,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from notebook_agents.analytics.asking import LESS, Asking, too_long
+from notebook_agents.analytics.asking import Asking, too_long
+from notebook_agents.analytics.log_tables import LESS
 from notebook_agents.core.analytics import LogSnapshot, Table
 from notebook_agents.core.errors import InvalidRequest
 

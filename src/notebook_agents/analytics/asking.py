@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain
@@ -12,11 +14,13 @@ from typing import Any
 
 import duckdb
 
+from notebook_agents.analytics.alarms import later
 from notebook_agents.analytics.databases import NeedsMemory
-from notebook_agents.analytics.log_tables import file_error
+from notebook_agents.analytics.log_tables import LESS, file_error
 from notebook_agents.core.analytics import Table
 from notebook_agents.core.errors import InvalidRequest
-from notebook_agents.core.sql_text import word_that_writes
+from notebook_agents.core.sql_text import EXPLAIN
+from notebook_agents.core.sql_trees import TREE_SQL, what_writes
 
 MAX_ROWS = 100_000
 """Rows that one query may return."""
@@ -30,9 +34,8 @@ QUERY_TIMEOUT_S = 60.0
 """After this a query is interrupted."""
 AGAIN_S = 0.1
 """An interrupt that comes before the query has begun is lost, so it is said again."""
-LESS = "read fewer days or columns, or aggregate before you join and sort"
 TOO_MUCH = f"the query needs more memory than it may take; {LESS}"
-EXPLAIN = re.compile(r"\s*EXPLAIN\s+(?!ANALY[SZ]E\b|\()", re.IGNORECASE)
+TOO_MUCH_SPILLED = f"the query needs more room on the disk than it may take; {LESS}"
 ONLY = "the log is read-only; give exactly one SELECT statement"
 PIVOT = (
     "PIVOT would first make a type of the values it finds, and the log is read-only; name them: "
@@ -42,25 +45,34 @@ _FIRST_WORD = re.compile(r"(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*(\w*)", re.DOTALL)
 
 
 class Asking:
-    """A question that can be broken off from another thread."""
+    """A question that can be broken off from another thread, and is when it takes too long."""
 
-    def __init__(self) -> None:
+    def __init__(self, timeout_s: float = QUERY_TIMEOUT_S) -> None:
+        """It may take ``timeout_s`` from its first beginning, however often it is begun anew."""
+        self._timeout_s = timeout_s
+        self._ends_at = math.inf
+        self._watchdog: threading.Timer | None = None
         self._stop: Callable[[], object] | None = None
-        self._is_stopped = False
-        self._is_done = False
+        self._is_stopped = self._is_late = False
+        self._is_done = True
         self._lock = threading.Lock()
 
     def begin(self, stop: Callable[[], object]) -> None:
-        """From now on ``stop`` is what breaks it off."""
+        """From now on ``stop`` is what breaks it off; InvalidRequest where it was before."""
         with self._lock:
             self._stop, self._is_done = stop, False
+            now = time.monotonic()
+            self._ends_at = min(self._ends_at, now + self._timeout_s)
+            self._watchdog = later(max(0.0, self._ends_at - now), self._stop_late)
         if self._is_stopped:
-            raise InvalidRequest("the query was broken off", field="sql")
+            raise self.broken_off()
 
     def end(self) -> None:
         """Nothing is left to be broken off."""
         with self._lock:
             self._is_done, self._stop = True, None
+            if self._watchdog is not None:
+                self._watchdog.cancel()
 
     def stop(self) -> None:
         """Break it off, now or once it begins."""
@@ -70,9 +82,16 @@ class Asking:
                 self._stop()
             if self._is_done:
                 return
-        again = threading.Timer(AGAIN_S, self.stop)
-        again.daemon = True
-        again.start()
+        later(AGAIN_S, self.stop)
+
+    def broken_off(self) -> InvalidRequest:
+        """What is said of it then."""
+        told = too_long(self._timeout_s) if self._is_late else "the query was broken off"
+        return InvalidRequest(told, field="sql")
+
+    def _stop_late(self) -> None:
+        self._is_late = True
+        self.stop()
 
 
 def select(
@@ -80,7 +99,6 @@ def select(
     sql: str,
     parameters: Mapping[str, Any],
     asking: Asking | None = None,
-    timeout_s: float = QUERY_TIMEOUT_S,
 ) -> Table:
     """The answer of a locked database to one SELECT.
 
@@ -88,26 +106,16 @@ def select(
     where the database tells it, or on ``parameters``; OSError where a file of the log vanished.
     """
     asking = asking or Asking()
-    is_late = threading.Event()
-
-    def stop_late() -> None:
-        is_late.set()
-        asking.stop()
-
-    watchdog = threading.Timer(timeout_s, stop_late)
-    watchdog.daemon = True
-    watchdog.start()
     try:
         asking.begin(cursor.interrupt)
         return _answer(cursor, sql, parameters)
     except duckdb.Error as error:
         if (told := file_error(error)) is not None:
             raise told from error
-        if is_late.is_set() and isinstance(error, duckdb.InterruptException):
-            raise InvalidRequest(too_long(timeout_s), field="sql") from error
+        if isinstance(error, duckdb.InterruptException):
+            raise asking.broken_off() from error
         raise _refusal(error) from error
     finally:
-        watchdog.cancel()
         asking.end()
 
 
@@ -162,6 +170,10 @@ def _size(values: Iterable[Any]) -> int:
 
 
 def _checked(cursor: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statement:
+    if any("\ud800" <= sign <= "\udfff" for sign in sql):
+        raise InvalidRequest(
+            "the query holds half of a surrogate pair, which is no character", field="sql"
+        )
     statements = cursor.extract_statements(sql)
     kinds = [statement.type for statement in statements]
     explained = EXPLAIN.match(sql)
@@ -169,7 +181,7 @@ def _checked(cursor: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statement:
         _checked(cursor, sql[explained.end() :])  # with ANALYZE it would run
     elif kinds != [duckdb.StatementType.SELECT]:
         raise InvalidRequest(_not_one_select(sql, statements), field="sql")
-    if word := word_that_writes(sql, duckdb.tokenize(sql)):
+    elif word := what_writes(cursor.execute(TREE_SQL, {"sql": sql}).fetchall()[0][0]):
         raise InvalidRequest(f"{word} is refused: {ONLY}", field="sql")
     return statements[0]
 
@@ -211,9 +223,8 @@ def too_long(timeout_s: float) -> str:
 def _refusal(error: duckdb.Error) -> InvalidRequest:
     """What the database says, in its words, and where in the text; limits in ours."""
     if isinstance(error, duckdb.OutOfMemoryException):
-        return NeedsMemory(TOO_MUCH, field="sql")
-    if isinstance(error, duckdb.InterruptException):
-        return InvalidRequest("the query was broken off", field="sql")
+        is_disk = "'max_temp_directory_size' setting" in str(error)
+        return NeedsMemory(TOO_MUCH_SPILLED if is_disk else TOO_MUCH, field="sql")
     if isinstance(error, duckdb.TransactionException):
         return InvalidRequest(f"a part of the query would write: {ONLY}", field="sql")
     kind, _, told = str(error).partition(": ")

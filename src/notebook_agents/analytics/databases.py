@@ -19,6 +19,7 @@ from weakref import WeakValueDictionary
 
 import duckdb
 
+from notebook_agents.analytics.alarms import later
 from notebook_agents.analytics.log_tables import create_all, file_error
 from notebook_agents.analytics.spilling import SpillFolders, free_bytes
 from notebook_agents.core.errors import InvalidRequest
@@ -31,11 +32,12 @@ if TYPE_CHECKING:
 KEPT = 3
 """Databases that are kept; each has a copy of the lines of the log that are not compacted yet."""
 KEPT_S = 30.0
-MEMORY_LIMIT = "500MB"
+"""Since the last question."""
+MEMORY_MB = 500
 """Of one database: an event of the largest size that there can be, read whole, needs most of it."""
-FIRST_MEMORY_LIMIT = "400MB"
-"""Of one after which another may use the disk. Its process takes some 120 MB more: for what it
-knows of files, and for answers."""
+FIRST_SHARE = 0.8
+"""Of that for one after which another may use the disk. Its process takes some 120 MB more: for
+what it knows of files, and for answers."""
 SPILL_BYTES = 8_000_000_000
 SPILL_SHARE = 0.25
 """So much of a disk's free room a database takes at most: the log has to go on, too."""
@@ -68,13 +70,13 @@ class NeedsMemory(InvalidRequest):
 
 
 def limit(
-    connection: duckdb.DuckDBPyConnection, spill: str = "", memory: str = MEMORY_LIMIT
+    connection: duckdb.DuckDBPyConnection, spill: str = "", memory_mb: float = MEMORY_MB
 ) -> None:
     """Bound what a database takes; it makes and removes the folder ``spill`` as it needs it."""
     room = min(SPILL_BYTES, int(free_bytes(spill) * SPILL_SHARE)) if spill else 0
     connection.execute("SET GLOBAL temp_directory = $folder", {"folder": spill})
     connection.execute("SET GLOBAL max_temp_directory_size = $room", {"room": f"{room}B"})
-    connection.execute("SET GLOBAL memory_limit = $memory", {"memory": memory})
+    connection.execute("SET GLOBAL memory_limit = $memory", {"memory": f"{memory_mb:.0f}MB"})
     for statement in LIMITS:
         connection.execute(statement)
 
@@ -85,7 +87,7 @@ def open_database(
     *,
     filesystem: AbstractFileSystem | None = None,
     spill: str = "",
-    memory: str = MEMORY_LIMIT,
+    memory_mb: float = MEMORY_MB,
 ) -> duckdb.DuckDBPyConnection:
     """A database over these files that reaches nothing else; OSError where one has vanished.
 
@@ -97,7 +99,7 @@ def open_database(
     try:
         if filesystem is not None:
             connection.register_filesystem(filesystem)
-        limit(connection, spill, memory)
+        limit(connection, spill, memory_mb)
         create_all(connection, snapshot, owner_id)
         # Before the lock; what is listed here stays readable after it.
         connection.execute("SET allowed_paths = $files", {"files": list(snapshot.cold)})
@@ -130,10 +132,14 @@ class _Kept:
 class Databases:
     """Opens databases, and gives one again while its files are the same; called on threads."""
 
-    def __init__(self, files: LogFiles, spills: SpillFolders | None = None) -> None:
+    def __init__(
+        self, files: LogFiles, spills: SpillFolders | None = None, memory_mb: float = MEMORY_MB
+    ) -> None:
         self._files = files
+        self._memory_mb = memory_mb
         self._spills = spills
         self._kept: OrderedDict[Whose, _Kept] = OrderedDict()
+        self._expiry: threading.Timer | None = None
         self._turns: WeakValueDictionary[Whose, threading.Lock] = WeakValueDictionary()
         self._lock = threading.Lock()
 
@@ -155,20 +161,23 @@ class Databases:
             seen = files_seen(snapshot)
             with self._lock:
                 kept = self._kept.pop(whose, None)
-            if kept is None or kept.files != seen:
-                kept = _Kept(seen, self._open(snapshot, whose), 0.0)
-            cursor = kept.connection.cursor()
-            self._keep(whose, _Kept(seen, kept.connection, time.monotonic()))
+            connection = kept.connection if kept and kept.files == seen else None
+            del kept  # or the old one would be in memory while the new one is opened
+            if connection is None:
+                connection = self._open(snapshot, whose)
+            cursor = connection.cursor()
+            self._keep(whose, _Kept(seen, connection, time.monotonic()))
         return cursor
 
     def _open(self, snapshot: LogSnapshot, whose: Whose) -> duckdb.DuckDBPyConnection:
         owner_id, spills = whose
         if self._spills is None:
-            return open_database(snapshot, owner_id)
+            return open_database(snapshot, owner_id, memory_mb=self._memory_mb)
         self._spills.tidy()
         if spills:
-            return open_database(snapshot, owner_id, spill=self._spills.new())
-        return open_database(snapshot, owner_id, memory=FIRST_MEMORY_LIMIT)
+            spill = self._spills.new()
+            return open_database(snapshot, owner_id, spill=spill, memory_mb=self._memory_mb)
+        return open_database(snapshot, owner_id, memory_mb=FIRST_SHARE * self._memory_mb)
 
     def forget(self, owner_id: str | None) -> None:
         """Open a new one the next time."""
@@ -180,6 +189,8 @@ class Databases:
         """Keep none."""
         with self._lock:
             self._kept.clear()
+            if self._expiry is not None:
+                self._expiry.cancel()
         if self._spills is not None:
             self._spills.remove()
 
@@ -187,11 +198,26 @@ class Databases:
         with self._lock:
             self._kept[whose] = kept
             self._kept.move_to_end(whose)
-            first = next(iter(self._kept.values()))
             # Not closed, only let go: another thread may still ask one of its cursors.
-            while len(self._kept) > KEPT or kept.used_at - first.used_at > KEPT_S:
+            while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
+            if self._expiry is None:
+                self._expire_in(KEPT_S)
+
+    def _expire_in(self, seconds: float) -> None:
+        self._expiry = later(seconds, self._expire)
+
+    def _expire(self) -> None:
+        """Let go of what nobody has asked for a while."""
+        with self._lock:
+            self._expiry = None
+            now = time.monotonic()
+            for whose, kept in tuple(self._kept.items()):
+                if now - kept.used_at >= KEPT_S:
+                    del self._kept[whose]
+            if self._kept:
                 first = next(iter(self._kept.values()))
+                self._expire_in(max(0.0, first.used_at + KEPT_S - now))
 
 
 def files_seen(snapshot: LogSnapshot) -> tuple[object, ...]:

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
 VANISHED = ".parquet/**/*.parquet"
 """In the words about a compacted file that is gone: it might be a folder."""
+LESS = "read fewer days or columns, or aggregate before you join and sort"
+"""What helps a query that needs too much."""
 NO_ROOM = (
-    "the query needs more room than memory has, and the disk is full or cannot be written;"
-    " read fewer days or columns, or aggregate before you join and sort"
+    "the query needs more room than memory has, and the disk is full or cannot be written; " + LESS
 )
 _UNWRITTEN = re.compile(r"Could not write|Failed to create directory|No space left")
 _RAISED = re.compile(r"^Traceback \(most .*?^(\w[\w.]*)(?::|$)", re.MULTILINE | re.DOTALL)

@@ -12,6 +12,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,7 +21,7 @@ from notebook_agents.analytics.activity import ACTIVITY_SQL, activity_of
 from notebook_agents.analytics.activity_sums import ActivitySums
 from notebook_agents.analytics.asking import MAX_ROWS, Asking, select
 from notebook_agents.analytics.catalogue import catalogue
-from notebook_agents.analytics.databases import Databases, NeedsMemory
+from notebook_agents.analytics.databases import MEMORY_MB, Databases, NeedsMemory
 from notebook_agents.analytics.log_version import log_version
 from notebook_agents.analytics.parquet import as_parquet
 from notebook_agents.analytics.run_figures import (
@@ -55,16 +56,18 @@ T = TypeVar("T")
 class EventAnalytics:
     """Answers the Analytics port over the files of an event log."""
 
-    def __init__(self, files: LogFiles, spill: Path | None = None) -> None:
+    def __init__(
+        self, files: LogFiles, spill: Path | None = None, memory_mb: float = MEMORY_MB
+    ) -> None:
         """Read whatever ``files`` names at the time of a question.
 
-        What memory has no room for goes below the folder ``spill``, where there is one; never for
-        questions of strangers.
+        A question may take ``memory_mb`` (megabytes). What that has no room for goes below the
+        folder ``spill``, where there is one. For questions of strangers there is neither.
         """
         self._files = files
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="analytics")
         self._answering: set[Future[Any]] = set()
-        self._databases = Databases(files, SpillFolders(spill) if spill else None)
+        self._databases = Databases(files, SpillFolders(spill) if spill else None, memory_mb)
         self._sums = ActivitySums(files, lambda: activity_of(self.table_of(ACTIVITY_SQL, None)))
         self._totals: dict[tuple[datetime | None, str | None], tuple[float, RunTotals]] = {}
 
@@ -99,6 +102,12 @@ class EventAnalytics:
                 )
             )
         )
+
+    def open_ahead(self, owner_id: str | None) -> None:
+        """Begin to open the database that a question will be asked of."""
+        with suppress(RuntimeError):  # after the end
+            opening = self._begun(lambda: _again(lambda: self._databases.cursor(owner_id).close()))
+            opening.add_done_callback(_noticed)
 
     def catalogue(self) -> tuple[ViewInfo, ...]:
         """``events`` and every view, without a look at the log."""
@@ -161,10 +170,13 @@ class EventAnalytics:
         self._databases.close()
 
     async def _on_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.wrap_future(self._begun(work))
+
+    def _begun(self, work: Callable[[], T]) -> Future[T]:
         answering = self._threads.submit(work)
         self._answering.add(answering)
         answering.add_done_callback(self._answering.discard)
-        return await asyncio.wrap_future(answering)
+        return answering
 
     async def _asked(self, work: Callable[[Asking], T]) -> T:
         """The same for what can be broken off."""
@@ -183,23 +195,27 @@ class EventAnalytics:
         asking: Asking | None = None,
     ) -> Table:
         """The answer to one SELECT, in this thread."""
+        asking = asking or Asking()
 
-        def look(*, spills: bool = False) -> Table:
+        def look(*, spills: bool) -> Table:
             try:
-                cursor = self._databases.cursor(owner_id, spills=spills)
-                return select(cursor, sql, parameters or {}, asking)
+                # Closed, or an error that somebody keeps would keep what its question took.
+                with closing(self._databases.cursor(owner_id, spills=spills)) as cursor:
+                    return select(cursor, sql, parameters or {}, asking)
             except OSError:
                 self._databases.forget(owner_id)
                 raise
-            except NeedsMemory:
-                if spills or not self._databases.can_spill:
-                    raise
-                return look(spills=True)
 
-        return _again(look)
+        try:
+            return _again(lambda: look(spills=False))
+        except NeedsMemory:
+            if not self._databases.can_spill:
+                raise
+        # Not before here is what the first one holds let go.
+        return _again(lambda: look(spills=True))
 
 
-def _noticed(answered: asyncio.Future[Any]) -> None:
+def _noticed(answered: asyncio.Future[Any] | Future[Any]) -> None:
     """Take note of an error, which is for who asked."""
     if not answered.cancelled():
         answered.exception()

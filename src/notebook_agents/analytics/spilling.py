@@ -11,16 +11,11 @@ import os
 import shutil
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from notebook_agents.core.ids import new_id
-
-if sys.platform != "win32":
-    import fcntl
-
-_LOCK_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+from notebook_agents.core.locked_folders import LockedFolders
 
 
 def free_bytes(path: str) -> int:
@@ -35,7 +30,7 @@ class SpillFolders:
     """The folders of this process's databases, below ``parent``."""
 
     def __init__(self, parent: Path) -> None:
-        self._parent = parent
+        self._folders = LockedFolders(parent=parent, prefix="", lock=parent / "folders.lock")
         self._own: Path | None = None
         self._lock_file = -1
         self._is_tidied = False
@@ -44,9 +39,9 @@ class SpillFolders:
     def tidy(self) -> None:
         """Remove what killed processes left, the first time."""
         with self._lock:
-            if not self._is_tidied and sys.platform != "win32" and self._parent.is_dir():
-                with suppress(OSError), _alone(self._parent / "folders.lock"):
-                    _remove_left(self._parent)
+            if not self._is_tidied and sys.platform != "win32":
+                with suppress(OSError):
+                    self._folders.sweep()
             self._is_tidied = True
 
     def new(self) -> str:
@@ -77,39 +72,8 @@ class SpillFolders:
         self._own = None
 
     def _make(self) -> Path:
-        self._parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _alone(self._parent / "folders.lock"):
-            _remove_left(self._parent)
-            own = self._parent / new_id()
-            own.mkdir(mode=0o700)
-            self._lock_file = os.open(own / "lock", _LOCK_FLAGS, 0o600)
-            fcntl.flock(self._lock_file, fcntl.LOCK_EX)
+        parent = self._folders.parent
+        parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        own = parent / new_id()
+        self._lock_file = self._folders.make(own.name)
         return own
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """While a folder is made, so that nobody removes it before it is locked."""
-    lock = os.open(path, _LOCK_FLAGS, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(lock)
-
-
-def _remove_left(parent: Path) -> None:
-    """Remove the folders whose processes are gone; what cannot be removed is in nobody's way."""
-    for folder in parent.iterdir():
-        with suppress(OSError):
-            if folder.is_dir() and not folder.is_symlink():
-                _remove_if_left(folder)
-
-
-def _remove_if_left(folder: Path) -> None:
-    lock = os.open(folder / "lock", _LOCK_FLAGS, 0o600)  # made anew where a removal was cut off
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # OSError while its process is at work
-        shutil.rmtree(folder, ignore_errors=True)
-    finally:
-        os.close(lock)

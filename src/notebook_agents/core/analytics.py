@@ -75,6 +75,13 @@ class Analytics(Protocol):
         """The same for SQL of a stranger, whose time and memory are nobody else's."""
         ...
 
+    def open_ahead(self, owner_id: str | None) -> None:
+        """Begin what a question over these events does first, for somebody who is about to ask.
+
+        Returns at once; what goes wrong is told to whoever asks.
+        """
+        ...
+
     def catalogue(self) -> tuple[ViewInfo, ...]:
         """``events`` and every view, without a look at the log.
 

@@ -153,7 +153,7 @@ class Journal:
         self._clock = clock
         self._relay = relay
         self._subscriptions: set[Subscription] = set()
-        self._live = LiveEvents()
+        self._of_live_runs = LiveEvents()
 
     @property
     def is_shared(self) -> bool:
@@ -173,8 +173,7 @@ class Journal:
             dialect=source.dialect,
             body=self.redactor.value(body),
         )
-        self._log.append(event)
-        self._live.add(event)
+        self._of_live_runs.add(event, self._log.append(event))
         return event
 
     def publish(self, event: Event) -> None:
@@ -203,7 +202,7 @@ class Journal:
 
     async def gather(self, stream: str, *, run_id: str, after: int = 0) -> Gathered:
         """A run's events numbered above ``after``, wherever they are kept, without doubles."""
-        if (live := self._live.of_run(run_id, after)) is not None:
+        if (live := self._of_live_runs.of_run(run_id, after)) is not None:
             return Gathered(events=tuple(live), beyond=0, is_certain=True, is_here=True)
         here = await self._log.read(stream, run_id=run_id, after=after)
         there: Sequence[Event] | None = ()
@@ -222,7 +221,7 @@ class Journal:
 
     def let_go(self, run_id: str) -> None:
         """This process works on the run no more: from here on others may append to it."""
-        self._live.forget(run_id)
+        self._of_live_runs.forget(run_id)
 
     @contextmanager
     def subscribe(self, accepts: Callable[[Event], bool]) -> Iterator[Subscription]:

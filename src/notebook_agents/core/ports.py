@@ -190,8 +190,11 @@ class EventLog(Protocol):
         """Which log this is, the same in every process that opens it."""
         ...
 
-    def append(self, event: Event) -> None:
-        """Keep the event: once this returns, a kill of the process cannot lose it."""
+    def append(self, event: Event) -> int:
+        """Keep the event: once this returns, a kill of the process cannot lose it.
+
+        Returns how many bytes it takes.
+        """
         ...
 
     async def sync(self, stream: str) -> None:

@@ -27,7 +27,8 @@ FUNCTIONS = (
     "list", "list_contains", "unnest", "lag", "lead", "row_number", "rank", "epoch_ms", "lower",
     "length", "regexp_matches", "bool_or", "histogram",
 )  # fmt: skip
-_WRITING = frozenset({"COPY", "DELETE", "INSERT", "MERGE", "UPDATE"})
+EXPLAIN = re.compile(r"\s*EXPLAIN\s+(?!ANALY[SZ]E\b|\()", re.IGNORECASE)
+"""Before a statement that is told of and not run, as it would be with ANALYZE."""
 _OTHER_WORDS = frozenset({
     "LEFT", "RIGHT", "FULL", "INNER", "OUTER", "CROSS", "ASOF", "POSITIONAL", "SEMI", "ANTI",
     "NATURAL", "GROUP", "ORDER", "BY", "UNION", "INTERSECT", "EXCEPT", "WINDOW", "OFFSET",
@@ -167,21 +168,3 @@ def _is_in_from(before: Sequence[Token]) -> bool:
         if depth == 0 and token.is_word(*_RESERVED - {"AS"}):
             return token.is_word("FROM", "JOIN")
     return False
-
-
-def word_that_writes(sql: str, tokens: Sequence[tuple[int, object]]) -> str:
-    """The word of a statement inside a SELECT that writes, ``WITH a AS (DELETE …)``; else empty.
-
-    ``tokens`` are the database's own, each with the byte at which it begins.
-    """
-    whole = sql.encode()
-    ends = [begin for begin, _ in tokens[1:]] + [len(whole)]
-    texts = [
-        whole[begin:end].decode().strip().upper()
-        for (begin, kind), end in zip(tokens, ends, strict=True)
-        if "comment" not in str(kind)
-    ]
-    for before, word, after in zip(texts, texts[1:], texts[2:], strict=False):
-        if before == "(" and word in _WRITING and after not in {")", ","}:
-            return word
-    return ""

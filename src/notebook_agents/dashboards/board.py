@@ -15,7 +15,7 @@ from notebook_agents.core.errors import InvalidRequest
 from notebook_agents.dashboards import comparing, machine_charts, run_charts, tool_charts
 from notebook_agents.dashboards.charts import Chart, Rows, filled, parts_of, statement
 from notebook_agents.dashboards.figures import literal
-from notebook_agents.dashboards.filters import SOURCES, Filters
+from notebook_agents.dashboards.filters import SOURCES, Filters, in_words
 from notebook_agents.dashboards.naming import labelled
 from notebook_agents.dashboards.tables import NOTHING, shown
 
@@ -174,7 +174,7 @@ async def load_board(
         filters=filters,
         totals=dict(totals[0]),
         charts=_drawn(charts, filters, found, errors),
-        newest=found.get("newest", ()),
+        newest=[in_words(row) for row in found.get("newest", ())],
         choices=found.get("choices", ()),
         names={row["agent"]: row["name"] for row in found.get("names", ())},
         owners={row["agent"]: row["user"] for row in found.get("names", ())},
@@ -220,11 +220,10 @@ def seconds(value: float | None) -> str:
 
 def run_label(row: Mapping[str, Any]) -> str:
     """One of the newest runs in a line."""
-    source = SOURCES.get(row["source"], row["source"])
     took = NOTHING if row["seconds"] is None else f"{row['seconds']:,.2f} s"
     verdict = f"mostly {row['verdict']}" if row["verdict"] else ""
     told = f"{row['time_utc']} UTC  {row['status']:<10} {took:>10}  {verdict:<15}"
-    return f"{told} {row['model']}  ({source})"
+    return f"{told} {row['model']}  ({row['source']})"
 
 
 def drawing(chart: Chart, rows: Rows) -> dict[str, Any] | None:

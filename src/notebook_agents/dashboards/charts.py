@@ -7,7 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from notebook_agents.dashboards.filters import CONDITIONS, FORMATS, Filters, names_in
+from notebook_agents.dashboards.filters import (
+    CONDITIONS,
+    FORMATS,
+    Filters,
+    in_words,
+    names_in,
+)
 from notebook_agents.dashboards.tables import Table
 
 Rows = Sequence[dict[str, Any]]
@@ -52,7 +58,7 @@ class Chart:
     def table(self, rows: Rows) -> Table:
         """The same as a table."""
         columns = tuple(rows[0]) if rows else ()
-        cells = tuple(tuple(row.values()) for row in rows)
+        cells = tuple(tuple(in_words(row).values()) for row in rows)
         return Table(
             caption=self.title, columns=columns, rows=cells, bar=self.bar, empty=self.empty
         )

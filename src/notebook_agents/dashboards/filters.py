@@ -17,6 +17,7 @@ SOURCES = {
     "mcp": "MCP",
 }
 """Where runs come from, in words; others are named as they are."""
+_DIALECTS = {word.lower(): dialect for dialect, word in SOURCES.items()}
 MAX_DAYS = 36_500
 HOURS = timedelta(days=2, hours=1)
 MINUTES = timedelta(hours=3)
@@ -44,7 +45,7 @@ class Filters:
     until: datetime | None = None
     model: str = ""
     source: str = ""
-    """The API that asked, as ``dialect`` in the views."""
+    """The API that asked, as ``dialect`` in the views; what `SOURCES` calls it is understood."""
     notebook: str = ""
     """The name of its file."""
     user: str = ""
@@ -62,6 +63,8 @@ class Filters:
             raise InvalidRequest(f"take more than 0 and at most {MAX_DAYS} days", field="days")
         if self.since and self.until and self.since >= self.until:
             raise InvalidRequest("the time must begin before it ends", field="since")
+        source = self.source.lower()
+        object.__setattr__(self, "source", _DIALECTS.get(source, source))
 
     @property
     def begins(self) -> datetime:
@@ -129,6 +132,12 @@ class Filters:
         parts = [f"{name} {named.get(name, getattr(self, name))}" for name in CONDITIONS
                  if getattr(self, name)]  # fmt: skip
         return " · ".join([time, *parts])
+
+
+def in_words(row: dict[str, Any]) -> dict[str, Any]:
+    """A row as it is shown, with its source in words."""
+    source = row.get("source")
+    return row | {"source": SOURCES.get(source, source)} if isinstance(source, str) else row
 
 
 def names_in(sql: str) -> set[str]:

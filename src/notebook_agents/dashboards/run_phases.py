@@ -43,13 +43,14 @@ def spans(events: Sequence[Event]) -> list[Span]:
 
 
 def totals(events: Sequence[Event]) -> dict[str, float]:
-    """Milliseconds by phase, the longest first; of a run that ended they are the whole run.
+    """Milliseconds by phase, the longest first; of a run that ended at least the whole run.
 
-    What no phase tells of is other: writing down, saving for undo, ways between processes.
+    Tools that work at the same time count each. What no phase tells of is other: writing down,
+    saving for undo, ways between processes. The view ``v_run_phases`` tells the same.
     """
     sums: dict[str, float] = {}
-    for span in spans(events):
-        sums[span.phase] = sums.get(span.phase, 0.0) + span.duration_ms
+    for phase, duration in _durations(spans(events)):
+        sums[phase] = sums.get(phase, 0.0) + duration
     whole = sum(event.body.duration_ms for event in events if isinstance(event.body, RunFinished))
     if (rest := whole - sum(sums.values())) > 0:
         sums[OTHER] = rest
@@ -66,6 +67,19 @@ def offset_ms(event: Event, began: datetime) -> float:
     return (event.ts - began).total_seconds() * 1000
 
 
+def _durations(found: Sequence[Span]) -> Iterator[tuple[str, float]]:
+    """Of each span by its phase; a person who is asked several things at once waits once."""
+    waits: dict[float, float] = {}
+    for span in found:
+        if span.phase == "person":
+            longest = waits.get(span.start_ms, 0.0)
+            waits[span.start_ms] = max(longest, span.duration_ms)
+        else:
+            yield span.phase, span.duration_ms
+    for duration in waits.values():
+        yield "person", duration
+
+
 def _spans(events: Sequence[Event]) -> Iterator[Span]:
     began = events[0].ts
     asked: dict[str, tuple[str, float]] = {}
@@ -73,13 +87,16 @@ def _spans(events: Sequence[Event]) -> Iterator[Span]:
         at = offset_ms(event, began)
         match event.body:
             case RunStarted() as body:
+                # A run is created a little before its first event, from which the clock goes.
                 start = max(0.0, at - body.queue_ms)
-                yield Span(phase="queue", name="queue", start_ms=start, duration_ms=at - start)
+                yield Span(phase="queue", name="queue", start_ms=start, duration_ms=body.queue_ms)
             case ModelFinished() as body:
                 yield from _model(body, at)
             case ToolFinished() as body:
                 start = max(0.0, at - body.duration_ms)
-                yield Span(phase="tools", name=body.name, start_ms=start, duration_ms=at - start)
+                yield Span(
+                    phase="tools", name=body.name, start_ms=start, duration_ms=body.duration_ms
+                )
             case ApprovalRequested() as body:
                 asked[body.call_id] = (body.name, at)
             case ApprovalDecided() as body if body.call_id in asked:
@@ -87,6 +104,10 @@ def _spans(events: Sequence[Event]) -> Iterator[Span]:
                 word = "allowed" if body.is_approved else "denied"
                 label = f"{name} {word}"
                 yield Span(phase="person", name=label, start_ms=start, duration_ms=at - start)
+            case RunFinished():
+                for name, start in asked.values():
+                    label = f"{name} unanswered"
+                    yield Span(phase="person", name=label, start_ms=start, duration_ms=at - start)
 
 
 def _model(body: ModelFinished, at: float) -> Iterator[Span]:

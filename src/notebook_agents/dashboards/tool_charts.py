@@ -43,6 +43,7 @@ SELECT
     count(*) FILTER (decision = 'allowed' AND decided_by <> 'person') AS allowed_by_rule,
     count(*) FILTER (decision = 'denied') AS denied,
     count(*) FILTER (decision = 'waiting') AS waiting,
+    count(*) FILTER (decision = 'unanswered') AS unanswered,
     round(quantile_cont(waited_s, 0.5), 1) AS p50_wait_s,
     round(quantile_cont(waited_s, 0.95), 1) AS p95_wait_s
 FROM v_approvals WHERE run_id IN (SELECT run_id FROM runs)
@@ -80,7 +81,7 @@ def _sequences(rows: Rows) -> Figure:
 
 def _approvals(rows: Rows) -> Figure:
     places = [row["tool"] for row in rows]
-    looks = {"allowed": 2, "allowed_by_rule": 4, "denied": 5, "waiting": 1}
+    looks = {"allowed": 2, "allowed_by_rule": 4, "denied": 5, "waiting": 1, "unanswered": 0}
     groups = [
         Series(name=n.replace("_", " "), places=places, lengths=[row[n] for row in rows], look=look)
         for n, look in looks.items()

@@ -45,8 +45,8 @@ class JsonlEventLog:
         self._streams = Streams(home, Archive(home, archive))
         self._summaries = Summaries(home)
 
-    def append(self, event: Event) -> None:
-        """Keep the event; once this returns a kill of the process cannot lose it.
+    def append(self, event: Event) -> int:
+        """Keep the event, in so many bytes; then a kill of the process cannot lose it.
 
         Raises StorageUnavailable when it cannot be kept: the disk is full, the event too large.
         """
@@ -66,6 +66,7 @@ class JsonlEventLog:
             # Opened again, the file gets an end for the torn line.
             os.close(self._open.pop(stream))
             raise StorageUnavailable("the event cannot be kept: the disk is full")
+        return len(line)
 
     async def sync(self, stream: str) -> None:
         """Force what was appended since the last time to the disk."""

@@ -8,7 +8,6 @@ answer is there, also where an event loop runs.
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -19,13 +18,14 @@ from functools import cache
 from inspect import cleandoc
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from notebook_agents.core.errors import InvalidRequest, NotebookAgentsError
+from notebook_agents.core.errors import NotebookAgentsError
 from notebook_agents.core.scores import Score
 from notebook_agents.core.sql_text import parameters_in
 from notebook_agents.core.users import Actor
 from notebook_agents.magics.errors import AgentError, agent_error, close_to
 from notebook_agents.magics.host import CoreHost
-from notebook_agents.magics.sql_errors import Asked, sql_error
+from notebook_agents.magics.sql_asking import answered, views_of
+from notebook_agents.magics.sql_errors import Asked
 from notebook_agents.magics.sql_frames import frame_of, view_frame
 from notebook_agents.magics.sql_values import plain_value
 from notebook_agents.magics.waiting import Waits, block_on, until
@@ -263,18 +263,7 @@ def _plain(name: str, value: Any) -> Any:
 
 def _asked(query: str, values: Mapping[str, Any]) -> Waits[Table]:
     host, actor = yield from _place()
-    owner_id = actor.user_id
-    try:
-        return (
-            yield from until(
-                host.submit(
-                    lambda core: core.analytics.query(query, owner_id=owner_id, parameters=values)
-                )
-            )
-        )
-    except InvalidRequest as error:
-        known = yield from until(host.submit(_views_of))
-        raise sql_error(error, Asked(query, values), known) from None
+    return (yield from answered(host, actor.user_id, Asked(query, values)))
 
 
 def _scored(judged: Score) -> Waits[None]:
@@ -291,7 +280,7 @@ def _catalogue() -> Sequence[ViewInfo]:
 
 def _listed() -> Waits[Sequence[ViewInfo]]:
     host, _ = yield from _place()
-    return (yield from until(host.submit(_views_of)))
+    return (yield from until(host.submit(views_of)))
 
 
 def _place() -> Waits[tuple[CoreHost, Actor]]:
@@ -314,11 +303,6 @@ def _own_host() -> CoreHost:
     from notebook_agents.magics.environment import default_core
 
     return CoreHost(default_core)
-
-
-async def _views_of(core: Core) -> Sequence[ViewInfo]:
-    # Its first call reads files, which must not hold up what runs on the core's loop.
-    return await asyncio.to_thread(core.analytics.catalogue)
 
 
 async def _actor_of(core: Core) -> Actor:

@@ -230,7 +230,12 @@ class AgentMagics(Magics, Preferences):
 
 
 def installed_magics(shell: Any) -> AgentMagics:
-    """The magics of a shell; loads the extension where it is not loaded yet."""
+    """The magics of a shell; loads the extension where it is not loaded yet.
+
+    AgentError where there is no shell, as in a plain script.
+    """
+    if shell is None:
+        raise AgentError("there is no IPython here; what was recorded: notebook_agents.frames")
     if "AgentMagics" not in shell.magics_manager.registry:
         shell.extension_manager.load_extension("notebook_agents")
     magics: AgentMagics = shell.magics_manager.registry["AgentMagics"]

@@ -7,17 +7,16 @@ what there is to read.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from notebook_agents.core.errors import InvalidRequest
 from notebook_agents.core.sql_text import solid, tokens_of
 from notebook_agents.magics.errors import AgentError
 from notebook_agents.magics.facts import Help
 from notebook_agents.magics.flags import check_name
-from notebook_agents.magics.sql_errors import Asked, sql_error
+from notebook_agents.magics.sql_asking import answered, views_of
+from notebook_agents.magics.sql_errors import Asked
 from notebook_agents.magics.sql_frames import frame_of, view_frame
 from notebook_agents.magics.sql_values import bound_values
 from notebook_agents.magics.waiting import Waits, until
@@ -67,7 +66,7 @@ def sql(session: Session, text: str, options: Options) -> Waits[pd.DataFrame | H
 
 def _answer(session: Session, asked: Question) -> Waits[pd.DataFrame | Help]:
     if not asked.sql:
-        return view_frame((yield from until(session.host.submit(_catalogue))))
+        return view_frame((yield from until(session.host.submit(views_of))))
     values = bound_values(asked.sql, session.namespace)
     table = yield from tabled(session, asked.sql, values)
     return _plan(table) if asked.is_plan else frame_of(table)
@@ -105,19 +104,7 @@ def _kept_name(front: re.Match[str], options: Options) -> str:
 def tabled(session: Session, query: str, values: Mapping[str, Any]) -> Waits[Table]:
     """What the log of this notebook's owner answers; AgentError points at what is wrong."""
     owner_id = (yield from session.identify()).actor.user_id
-    asking = session.host.submit(
-        lambda core: core.analytics.query(query, owner_id=owner_id, parameters=values)
-    )
-    try:
-        return (yield from until(asking))
-    except InvalidRequest as error:
-        known = yield from until(session.host.submit(_catalogue))
-        raise sql_error(error, Asked(query, values), known) from None
-
-
-async def _catalogue(core: Any) -> Any:
-    # Its first call reads files, which must not hold up what runs on the core's loop.
-    return await asyncio.to_thread(core.analytics.catalogue)
+    return (yield from answered(session.host, owner_id, Asked(query, values)))
 
 
 def _plan(table: Table) -> Help:

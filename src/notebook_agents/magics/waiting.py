@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import math
 import signal
 import threading
 from collections.abc import Callable, Generator
@@ -18,13 +19,16 @@ from typing import Any, TypeVar
 
 from notebook_agents.magics.errors import STOPPED, Stopped, StoppedAwaiting
 
+AWAKE_S = 0.1
+"""A loop that waits does not notice what a signal's handler cancels, before it is awake again."""
+
 T = TypeVar("T")
 Waits = Generator[tuple["Future[Any]", "float | None"], None, T]
 """Yields (future, seconds at most or None), returns the result."""
 
 
 class Interrupted(BaseException):
-    """Raised inside a generator when the person stops the cell."""
+    """Raised inside a generator when the person stops the cell; its text is what is told then."""
 
 
 def until(future: Future[T]) -> Waits[T]:
@@ -53,8 +57,8 @@ def block_on(waits: Waits[T]) -> T:
     except StopIteration as end:
         result: T = end.value
         return result
-    except Interrupted:
-        raise Stopped(STOPPED) from None
+    except Interrupted as stop:
+        raise Stopped(str(stop) or STOPPED) from None
 
 
 class _ControlC:
@@ -103,7 +107,7 @@ async def await_on(waits: Waits[T]) -> T:
             try:
                 if wait[0] is not awaited:
                     awaited, done = wait[0], _done(wait[0])
-                await asyncio.wait([done], timeout=wait[1])
+                await _wait(done, wait[1])
                 wait = next(waits)
             except asyncio.CancelledError:
                 again.listen()
@@ -111,10 +115,17 @@ async def await_on(waits: Waits[T]) -> T:
     except StopIteration as end:
         result: T = end.value
         return result
-    except Interrupted:
-        raise StoppedAwaiting(STOPPED) from None
+    except Interrupted as stop:
+        raise StoppedAwaiting(str(stop) or STOPPED) from None
     finally:
         again.close()
+
+
+async def _wait(done: asyncio.Future[None], timeout_s: float | None) -> None:
+    left = math.inf if timeout_s is None else timeout_s
+    while left > 0 and not done.done():
+        await asyncio.wait([done], timeout=min(left, AWAKE_S))
+        left -= AWAKE_S
 
 
 class _StopAgain:

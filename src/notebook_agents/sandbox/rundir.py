@@ -1,32 +1,27 @@
 """The private folder of this server process for sockets and scratch, and the sweep of old ones.
 
 Control groups of kernels are named after their folders, so that the same sweep finds them.
-A locked file in it says that its server lives; a server that was killed leaves the folder without
-the lock, and the next one removes it. Socket paths may be 107 bytes long at most, so a deep
-configured folder is replaced by one in the system's temporary folder.
+Socket paths may be 107 bytes long at most, so a deep configured folder is replaced by one in the
+system's temporary folder.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import sys
+import secrets
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 from notebook_agents.confinement import cgroups
 from notebook_agents.confinement.cgroups import ControlGroups
 from notebook_agents.core.errors import SandboxUnavailable
 from notebook_agents.core.folders import remove_folder
-
-if sys.platform != "win32":
-    import fcntl
+from notebook_agents.core.locked_folders import LockedFolders
 
 MAX_PREFIX_BYTES = 64
 """What of the 107 bytes may be spent on the folder; the rest is for its own names."""
 PREFIX = "nba-"
-LOCK = "lock"
 
 
 class RunDir:
@@ -39,10 +34,8 @@ class RunDir:
             raise SandboxUnavailable(
                 f"the run folder {str(parent)!r} belongs to somebody else; configure another"
             )
-        with _locked(parent):
-            _sweep(parent, groups)
-            self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
-            self._lock = _lock(self.path, fcntl.LOCK_EX)
+        self.path = parent / f"{PREFIX}{secrets.token_hex(4)}"
+        self._lock = _folders(parent, groups).make(self.path.name)
 
     def make(self) -> Path:
         """A new private folder for one kernel."""
@@ -59,18 +52,17 @@ def sweep(parent: Path) -> None:
     parent = _short(parent)
     with contextlib.suppress(OSError):
         if any(parent.glob(f"{PREFIX}*")) and parent.stat().st_uid == os.getuid():
-            with _locked(parent):
-                _sweep(parent, cgroups.find())
+            _folders(parent, cgroups.find()).sweep()
 
 
-def _sweep(parent: Path, groups: ControlGroups | None) -> None:
-    for folder in parent.glob(f"{PREFIX}*"):
-        with contextlib.suppress(OSError):
-            fd = _lock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if groups is not None:
-                groups.sweep(f"{folder.name}-")
-            remove_folder(folder)
-            os.close(fd)
+def _folders(parent: Path, groups: ControlGroups | None) -> LockedFolders:
+    def remove(folder: Path) -> None:
+        if groups is not None:
+            groups.sweep(f"{folder.name}-")
+        remove_folder(folder)
+
+    # A configured folder may be a link, and a link is never locked.
+    return LockedFolders(parent=parent, prefix=PREFIX, lock=parent.resolve(), remove=remove)
 
 
 def _short(parent: Path) -> Path:
@@ -78,24 +70,3 @@ def _short(parent: Path) -> Path:
     if len(os.fsencode(parent)) <= MAX_PREFIX_BYTES:
         return parent
     return Path(tempfile.gettempdir()) / f"{PREFIX}{os.getuid()}"
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Only one process at a time makes and sweeps."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(fd)
-
-
-def _lock(folder: Path, operation: int) -> int:
-    fd = os.open(folder / LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(fd, operation)
-    except OSError:
-        os.close(fd)
-        raise
-    return fd

@@ -169,9 +169,10 @@ class MemoryEventLog:
         self.events: list[Event] = []
         self.n_syncs = 0
 
-    def append(self, event: Event) -> None:
-        """Keep the event."""
+    def append(self, event: Event) -> int:
+        """Keep the event, which is told to take nothing."""
         self.events.append(event)
+        return 0
 
     async def sync(self, stream: str) -> None:
         """Count."""
@@ -247,6 +248,9 @@ class MemoryAnalytics:
     ) -> Table:
         """The same."""
         return await self.query(sql, owner_id=owner_id, parameters=parameters)
+
+    def open_ahead(self, owner_id: str | None) -> None:
+        """Nothing: all is in memory."""
 
     def catalogue(self) -> tuple[ViewInfo, ...]:
         """Nothing to read from."""

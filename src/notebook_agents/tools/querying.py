@@ -16,7 +16,8 @@ from typing import Any
 
 import duckdb
 
-from notebook_agents.core.sql_text import word_that_writes
+from notebook_agents.core.sql_text import EXPLAIN
+from notebook_agents.core.sql_trees import TREE_SQL, what_writes
 from notebook_agents.tools.beneath import FileMissing
 from notebook_agents.tools.reading import names_here
 from notebook_agents.tools.sql_paths import Named, has_hidden_part, named
@@ -29,7 +30,6 @@ N_THREADS = 2
 TIME_SHARE = 0.95
 """The database is asked to stop a little before the kernel is: then the kernel's variables live."""
 ZONED = "WITH TIME ZONE"
-EXPLAIN = re.compile(r"\s*EXPLAIN\s+(?!ANALY[SZ]E\b|\()", re.IGNORECASE)
 DENIED_FILE = re.compile(r'Cannot access (?:file|directory) "([^"]*)"')
 IN_A_FOLDER = "/**/*.csv"
 """What the database looks for where it takes a name for a folder's."""
@@ -106,8 +106,8 @@ def _check(database: duckdb.DuckDBPyConnection, query: str) -> None:
         _check(database, query[explained.end() :])
     elif kind != duckdb.StatementType.SELECT:
         raise SqlDenied(f"{kind.name} statements are not run; use SELECT")
-    if word := word_that_writes(query, duckdb.tokenize(query)):
-        raise SqlDenied(f"{word} inside a SELECT is not run; a column of that name needs quotes")
+    elif word := what_writes(database.execute(TREE_SQL, {"sql": query}).fetchall()[0][0]):
+        raise SqlDenied(f"{word} inside a SELECT is not run; use what only reads")
 
 
 def _fetch(database: duckdb.DuckDBPyConnection, query: str) -> dict[str, Any]:

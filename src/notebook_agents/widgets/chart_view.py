@@ -7,15 +7,12 @@ a page gets the program once, for all charts of a board. See `static/plot.js`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import anywidget
 import traitlets
 
-from notebook_agents.magics.errors import AgentError
+from notebook_agents.dashboards.charts_program import charts_program
 from notebook_agents.widgets.assets import esm
 
 PERIOD_MS = 5_000
@@ -44,7 +41,7 @@ class ChartView(anywidget.AnyWidget):  # type: ignore[misc]
     def _receive(self, _widget: Any, content: Any, _buffers: Sequence[Any]) -> None:
         asked = content if isinstance(content, dict) else {}
         if asked.get("kind") == "library":
-            self.send({"kind": "library"}, [library()])
+            self.send({"kind": "library"}, [charts_program()])
         elif asked.get("kind") == "click" and isinstance(asked.get("wish"), dict):
             self._clicked(asked["wish"])
 
@@ -85,14 +82,3 @@ class Pulse(anywidget.AnyWidget):  # type: ignore[misc]
     def _receive(self, _widget: Any, content: Any, _buffers: Sequence[Any]) -> None:
         if isinstance(content, dict) and content.get("kind") == "beat" and self.is_live:
             self._beat()
-
-
-@cache
-def library() -> bytes:
-    """Plotly for pages, out of the installed package; AgentError when that lacks it."""
-    spec = find_spec("plotly")  # which is not imported: that takes a second
-    for folder in (spec.submodule_search_locations if spec else None) or ():
-        path = Path(folder) / "package_data" / "plotly.min.js"
-        if path.is_file():
-            return path.read_bytes()
-    raise AgentError("charts need the package plotly: pip install plotly")

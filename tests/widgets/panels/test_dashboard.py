@@ -13,7 +13,6 @@ from notebook_agents.dashboards.filters import Filters
 from notebook_agents.magics.errors import AgentError
 from notebook_agents.magics.waiting import block_on
 from notebook_agents.testing import call
-from notebook_agents.widgets.chart_view import library
 from notebook_agents.widgets.dashboard import EMPTY, Dashboard, filters_of
 
 if TYPE_CHECKING:
@@ -219,7 +218,14 @@ def test_numbers_are_saved_as_parquet(panels: PanelShell) -> None:
 
 
 def test_the_page_gets_the_library_of_charts_from_the_kernel(panels: PanelShell) -> None:
-    assert b"plotly.js" in library()[:200]
+    board = Dashboard(panels.session)
+    view = board.cards[0].view
+    sent: list[Any] = []
+    view.send = lambda content, buffers=None: sent.append((content, buffers))
+    view._receive(None, {"kind": "library"}, [])
+    ((content, (script,)),) = sent
+    assert content == {"kind": "library"}
+    assert b"plotly.js" in script[:200]
 
 
 def test_an_administrators_view_is_named_so_and_refused_to_others(panels: PanelShell) -> None:

@@ -5,6 +5,7 @@ import { readBoard } from "./asking.js";
 import { BoardView } from "./board.js";
 import { h } from "./elements.js";
 import { FilterRow, themes } from "./filters.js";
+import { prepare } from "./plotting.js";
 import { Inspector } from "./runs.js";
 
 const LIVE_MS = 5000;
@@ -83,3 +84,4 @@ document.addEventListener("went", () => {
 });
 top.replaceChildren(h("h1", {}, "Agent runs"), h("span", { class: "dim who" }, `of ${document.body.dataset.name}`), themes());
 void load().then(() => inspector.follow());
+prepare();

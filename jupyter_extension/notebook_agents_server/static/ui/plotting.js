@@ -6,7 +6,7 @@ import { h } from "./elements.js";
 /** @type {Promise<any> | undefined} */
 let loading;
 
-/** Plotly. Its script is fetched ahead, but run for the first chart: the key figures do not wait for it. */
+/** Plotly, once for all charts. */
 function plotly() {
   const known = /** @type {any} */ (window).Plotly;
   if (known) return Promise.resolve(known);
@@ -18,6 +18,11 @@ function plotly() {
     document.head.append(script);
   });
   return loading;
+}
+
+/** Make ready to draw, while the server is asked what; who draws is told of errors. */
+export function prepare() {
+  plotly().catch(() => undefined);
 }
 
 /** @param {string} name */

@@ -1,4 +1,5 @@
 -- One row per decision about a tool call: who decided, what the call would do, and what was said.
+-- Nobody has decided yet where it is waiting, and nobody did where it is unanswered: the run ended.
 CREATE OR REPLACE VIEW v_approvals AS
 WITH asked AS (
     SELECT
@@ -67,7 +68,7 @@ LEFT JOIN asked
     AND decided.run_id <> ''
 UNION ALL
 SELECT
-    NULL, run_id, call_id, name, 'waiting', '', '', 'once', effect,
+    NULL, run_id, call_id, name, if(ended IS NULL, 'waiting', 'unanswered'), '', '', 'once', effect,
     coalesce(
         array_to_string(
             list_transform(
@@ -77,8 +78,9 @@ SELECT
         ),
         ''
     ),
-    '', NULL, conversation_id, user_id, dialect
+    '', date_diff('millisecond', asked_at, ended) / 1000.0, conversation_id, user_id, dialect
 FROM asked
+LEFT JOIN (SELECT run_id, ts AS ended FROM events WHERE type = 'run_finished') AS ends USING (run_id)
 WHERE NOT EXISTS (
     SELECT 1 FROM decided WHERE decided.call_id = asked.call_id AND decided.run_id = asked.run_id
 )

@@ -1,6 +1,6 @@
 -- One row per run and phase: where its time went, in milliseconds. queue, load, prefill, decode,
 -- tools, person, which is waiting for an answer about tool calls, or other: of a run that ended,
--- the time that no phase tells of.
+-- the time that no phase tells of. Tools that work at the same time count each.
 CREATE OR REPLACE VIEW v_run_phases AS
 WITH questions AS (
     SELECT
@@ -10,10 +10,16 @@ WITH questions AS (
     FROM events WHERE type IN ('approval_requested', 'approval_decided')
     GROUP BY run_id, call_id
 ),
+ends AS (
+    -- Of runs that ended before they were answered.
+    SELECT run_id, ts AS ended FROM events
+    WHERE type = 'run_finished' AND run_id IN (SELECT run_id FROM questions WHERE decided IS NULL)
+),
 waits AS (
     -- Calls that are asked about together wait at the same time.
-    SELECT run_id, max(epoch_ms(decided) - epoch_ms(asked))::DOUBLE AS ms
-    FROM questions WHERE decided IS NOT NULL GROUP BY run_id, asked
+    SELECT run_id, max(epoch_ms(coalesce(decided, ended)) - epoch_ms(asked))::DOUBLE AS ms
+    FROM questions LEFT JOIN ends USING (run_id)
+    WHERE coalesce(decided, ended) IS NOT NULL GROUP BY run_id, asked
 ),
 facts AS (
     -- What a clock that went back would make negative counts as nothing.
