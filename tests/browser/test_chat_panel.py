@@ -40,7 +40,6 @@ engine.script = [
 ]"""
 COMPUTE = "import time; time.sleep(3); print('computed')"
 PANEL = 'notebook_agents.chat(model="other/model")'
-PATIENCE_MS = 30_000
 
 
 def test_a_conversation_in_the_panel_survives_reload_restart_and_the_end_of_the_kernel(
@@ -56,7 +55,7 @@ def test_a_conversation_in_the_panel_survives_reload_restart_and_the_end_of_the_
     _run(page, 0)
     _run(page, 1)
     field = page.page.get_by_role("combobox", name="Message")
-    field.wait_for(timeout=PATIENCE_MS)
+    field.wait_for()
     _stream(page, field, lab.folder / "looked")
     _decide(page, field)
     _draw(page, field)
@@ -67,23 +66,21 @@ def test_a_conversation_in_the_panel_survives_reload_restart_and_the_end_of_the_
     assert "It is written." in _transcript(path)
 
     page.open(lab, "chat.ipynb")
-    expect(_panel(page)).to_contain_text("word39", timeout=PATIENCE_MS)
+    expect(_panel(page)).to_contain_text("word39")
     expect(_panel(page)).to_contain_text("It is written.")
     field.fill("Are you there?")
     field.press("Enter")
-    expect(_panel(page)).to_contain_text("After the reload.", timeout=PATIENCE_MS)
-    expect(_send(page)).to_be_visible(timeout=PATIENCE_MS)
+    expect(_panel(page)).to_contain_text("After the reload.")
+    expect(_send(page)).to_be_visible()
     _save(page, "After the reload.")
     assert "After the reload." in _transcript(path)
 
     page.page.get_by_role("button", name="Restart the kernel", exact=True).click()
     page.page.locator("button.jp-mod-accept", has_text="Restart").click()
-    expect(_panel(page)).to_contain_text(
-        "run this cell again", ignore_case=True, timeout=PATIENCE_MS
-    )
+    expect(_panel(page)).to_contain_text("run this cell again", ignore_case=True)
     _run(page, 0)
     _run(page, 1)
-    expect(_panel(page)).to_contain_text("word39", timeout=PATIENCE_MS)
+    expect(_panel(page)).to_contain_text("word39")
     log = page.page.get_by_role("log", name="Conversation")
     expect(log.get_by_text("It is written.", exact=True)).to_have_count(1)
     _save(page, "word39")
@@ -92,7 +89,7 @@ def test_a_conversation_in_the_panel_survives_reload_restart_and_the_end_of_the_
     request(lab, f"api/sessions/{session['id']}", "DELETE")
     page.open(lab, "chat.ipynb")
     static = page.page.locator("details.notebook-agents-transcript").first
-    expect(static).to_be_visible(timeout=PATIENCE_MS)
+    expect(static).to_be_visible()
     static.locator("summary").first.click()
     expect(static).to_contain_text("It is written.")
     expect(page.page.get_by_text("Error displaying widget")).to_be_hidden()
@@ -106,12 +103,12 @@ def _stream(page: Page, field: Any, looked: Path) -> None:
 
     field.fill("Tell me something")
     field.press("Enter")
-    expect(_panel(page)).to_contain_text("word2", timeout=PATIENCE_MS)
+    expect(_panel(page)).to_contain_text("word2")
     expect(page.page.get_by_role("button", name="Stop").first).to_be_visible()
     looked.touch()
-    expect(_panel(page)).to_contain_text("word39", timeout=PATIENCE_MS)
+    expect(_panel(page)).to_contain_text("word39")
     expect(_panel(page).locator("strong", has_text="bold")).to_have_count(1)
-    expect(_send(page)).to_be_visible(timeout=PATIENCE_MS)
+    expect(_send(page)).to_be_visible()
 
 
 ANSWERS = {"Allow once: Write a file": "It is written.", "Deny: Write a file": "I may not."}
@@ -126,11 +123,11 @@ def _decide(page: Page, field: Any, answers: dict[str, str] = ANSWERS) -> None:
         field.fill("Write it")
         field.press("Enter")
         button = page.page.get_by_role("button", name=answer, exact=True)
-        button.wait_for(timeout=PATIENCE_MS)
+        button.wait_for()
         button.focus()
         page.page.keyboard.press("Enter")
-        expect(_panel(page)).to_contain_text(then, timeout=PATIENCE_MS)
-        expect(_send(page)).to_be_visible(timeout=PATIENCE_MS)
+        expect(_panel(page)).to_contain_text(then)
+        expect(_send(page)).to_be_visible()
 
 
 def _draw(page: Page, field: Any) -> None:
@@ -139,12 +136,12 @@ def _draw(page: Page, field: Any) -> None:
 
     field.fill("Draw it")
     field.press("Enter")
-    expect(page.page.locator(".na-preview")).to_contain_text("made", timeout=PATIENCE_MS)
+    expect(page.page.locator(".na-preview")).to_contain_text("made")
     page.page.get_by_role("button", name="Allow once: Run in the notebook", exact=True).click()
-    expect(_send(page)).to_be_visible(timeout=PATIENCE_MS)
-    expect(_panel(page).locator(".is-plot .main-svg").first).to_be_visible(timeout=PATIENCE_MS)
+    expect(_send(page)).to_be_visible()
+    expect(_panel(page).locator(".is-plot .main-svg").first).to_be_visible()
     _panel(page).get_by_role("button", name="Undo 1 change").press("Enter")
-    expect(_panel(page)).to_contain_text("removed: made", timeout=PATIENCE_MS)
+    expect(_panel(page)).to_contain_text("removed: made")
 
 
 def _stop(page: Page, field: Any) -> None:
@@ -153,12 +150,12 @@ def _stop(page: Page, field: Any) -> None:
 
     field.fill("Write a book")
     field.press("Enter")
-    expect(_panel(page)).to_contain_text("long5", timeout=PATIENCE_MS)
+    expect(_panel(page)).to_contain_text("long5")
     _run(page, 2)
     page.page.get_by_role("button", name="Stop").first.click()
     expect(page.page.locator(".na-status-line")).to_contain_text("Stopping", timeout=2000)
     expect(page.page.get_by_text("computed", exact=True)).to_have_count(0)
-    expect(_send(page)).to_be_visible(timeout=PATIENCE_MS)
+    expect(_send(page)).to_be_visible()
     expect(_panel(page)).to_contain_text("long5")
     expect(_panel(page)).not_to_contain_text("long150 ")
 
@@ -183,7 +180,7 @@ def _insert_and_drop(page: Page) -> None:
     page.page.mouse.move(*_middle(field), steps=20)
     expect(field).to_have_class(re.compile("is-target"))
     page.page.mouse.up()
-    _panel(page, 2).get_by_role("button", name="Remove @cell:").click(timeout=PATIENCE_MS)
+    _panel(page, 2).get_by_role("button", name="Remove @cell:").click()
     cells.nth(1).locator(".jp-InputPrompt").click()
     page.page.keyboard.type("dd")
     expect(cells).to_have_count(n)
@@ -211,7 +208,7 @@ def _save(page: Page, told: str) -> None:
     from playwright.sync_api import expect
 
     transcript = page.page.locator("details.notebook-agents-transcript").first
-    expect(transcript).to_contain_text(told, timeout=PATIENCE_MS)
+    expect(transcript).to_contain_text(told)
     with page.page.expect_response(
         lambda reply: reply.request.method == "PUT" and "/api/contents/" in reply.url
     ):

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from tests.browser.conftest import Lab, Page
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-WAIT_MS = 60_000
 
 
 @pytest.fixture
@@ -33,7 +32,7 @@ def test_a_request_is_tried_out_with_a_credential(
 ) -> None:
     web = page.page
     web.goto(f"{lab.url}/notebook-agents/tektra/docs")
-    web.locator("#operations-agents-getAgents").wait_for(timeout=WAIT_MS)
+    web.locator("#operations-agents-getAgents").wait_for()
     assert web.title() == "Tektra AI Assistant"
     assert web.locator("html").get_attribute("lang") == "en"
     web.get_by_role("button", name="Authorize").first.click()
@@ -45,7 +44,7 @@ def test_a_request_is_tried_out_with_a_credential(
     operation.locator(".opblock-summary-control").click()
     operation.get_by_role("button", name="Execute").click()
     answer = operation.locator(".live-responses-table")
-    answer.wait_for(timeout=WAIT_MS)
+    answer.wait_for()
     asked = operation.locator(".request-url").inner_text()
     assert f"{lab.url}/notebook-agents/tektra/v1/agents" in asked
     assert '"agents"' in answer.inner_text()
@@ -59,9 +58,9 @@ def test_the_document_of_everything_is_read_and_searched(
     web = page.page
     web.set_viewport_size({"width": 1300, "height": 1000})
     web.goto(f"{lab.url}/redoc")
-    web.get_by_role("heading", name="Begin a conversation").wait_for(timeout=WAIT_MS)
+    web.get_by_role("heading", name="Begin a conversation").wait_for()
     assert web.get_by_text("jupyter agents keys create NAME").is_visible()
     web.get_by_placeholder("Search...").fill("heartbeat conversation")
-    web.locator("[data-role='search:results'] li").first.wait_for(timeout=WAIT_MS)
+    web.locator("[data-role='search:results'] li").first.wait_for()
     assert page.hosts() == {"127.0.0.1"}
     assert complaints == []

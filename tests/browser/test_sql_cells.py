@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
+TAB_ATTEMPTS, TAB_TIMEOUT_MS = 10, 5_000
 CELLS = {
     "recording": "%load_ext notebook_agents\n%agent record on",
     "failing": "1 / 0",
@@ -39,8 +40,7 @@ def test_the_tab_key_knows_columns_and_cells_have_their_own_ids(lab: Lab, page: 
     page.page.keyboard.press("Home")
     for _ in range(len("SELECT r.cell_id, r.last_")):
         page.page.keyboard.press("ArrowRight")
-    page.page.keyboard.press("Tab")
-    offered = page.page.locator(".jp-Completer-item")
+    offered = _offered(page)
     expect(offered).to_have_count(3)
     expect(offered.nth(0)).to_contain_text("last_error_type")
     expect(offered.nth(0)).to_contain_text("column")
@@ -49,6 +49,23 @@ def test_the_tab_key_knows_columns_and_cells_have_their_own_ids(lab: Lab, page: 
     page.execute(page.code_cell("%%agent_sql"))
     answer = page.code_cell("%%agent_sql").locator(".jp-OutputArea-output table tbody")
     expect(answer).to_contain_text("ZeroDivisionError")
+
+
+def _offered(page: Page) -> Any:
+    """What the Tab key offers; pressed again where the kernel was busy for the second of a try."""
+    from playwright.sync_api import expect
+
+    offered = page.page.locator(".jp-Completer-item")
+    for left in reversed(range(TAB_ATTEMPTS)):
+        page.page.keyboard.press("Tab")
+        try:
+            expect(offered).not_to_have_count(0, timeout=TAB_TIMEOUT_MS)
+        except AssertionError:
+            if not left:
+                raise
+        else:
+            break
+    return offered
 
 
 def _notebook() -> dict[str, Any]:

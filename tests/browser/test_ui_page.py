@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-WAIT_MS = 30_000
 N_RUNS = 120
 
 
@@ -69,7 +68,7 @@ def web(page: Page, server: Lab, history: History, complaints: list[str]) -> Any
 
 def show(web: Any, server: Lab, query: str = "") -> None:
     web.goto(f"{server.url}/notebook-agents/ui/?token={server.token}{query}")
-    web.locator(".tile, .empty").first.wait_for(timeout=WAIT_MS)
+    web.locator(".tile, .empty").first.wait_for()
 
 
 def card(web: Any, title: str) -> Any:
@@ -79,6 +78,11 @@ def card(web: Any, title: str) -> Any:
 def figure(web: Any, label: str) -> str:
     """A key figure."""
     return str(web.locator(".tile", has_text=label).locator("dd").inner_text())
+
+
+def bar(within: Any) -> Any:
+    """One that can be seen: a bar of nothing is as high as nothing."""
+    return within.locator(".barlayer .point").filter(visible=True).first
 
 
 def ratio(web: Any, selector: str) -> float:
@@ -110,11 +114,11 @@ def test_figures_are_drawn_and_the_token_is_out_of_the_address(web: Any) -> None
     assert "token" not in web.url
     assert figure(web, "runs") == str(N_RUNS)
     tokens = card(web, "Tokens over time")
-    expect(tokens.locator(".barlayer .bars .point").first).to_be_visible(timeout=WAIT_MS)
+    expect(bar(tokens)).to_be_visible()
     assert "Table shows its numbers" in tokens.locator(".plot").get_attribute("aria-label")
     last = web.locator(".card", has=web.get_by_role("heading", name="Requests by API"))
     last.scroll_into_view_if_needed()
-    expect(last.locator(".barlayer .bars .point").first).to_be_visible(timeout=WAIT_MS)
+    expect(bar(last)).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -123,7 +127,7 @@ def test_both_themes_can_be_read(web: Any, scheme: str, tmp_path: Path) -> None:
 
     web.emulate_media(color_scheme=scheme)
     expect(web.locator("html")).to_have_attribute("data-theme", scheme)
-    card(web, "Tokens over time").locator(".xtick text").first.wait_for(timeout=WAIT_MS)
+    card(web, "Tokens over time").locator(".xtick text").first.wait_for()
     for selector in (".tile dt", ".tile dd", ".card h3", ".about", ".looked", ".tools button"):
         assert ratio(web, selector) >= 4.5, selector
     ticks = web.locator(".plot .xtick text").first.evaluate("each => getComputedStyle(each).fill")
@@ -137,7 +141,7 @@ def test_a_chosen_theme_holds_over_that_of_the_system(web: Any) -> None:
     web.get_by_label("Theme", exact=True).select_option("dark")
     assert web.locator("html").get_attribute("data-theme") == "dark"
     web.reload()
-    web.locator(".tile").first.wait_for(timeout=WAIT_MS)
+    web.locator(".tile").first.wait_for()
     assert web.locator("html").get_attribute("data-theme") == "dark"
 
 
@@ -146,23 +150,23 @@ def test_filters_stand_in_the_address_and_the_back_button_takes_them_away(web: A
 
     runs = web.locator(".tile", has_text="runs").locator("dd")
     web.get_by_label("Model", exact=True).select_option("tiny-agent")
-    expect(runs).not_to_have_text(str(N_RUNS), timeout=WAIT_MS)
+    expect(runs).not_to_have_text(str(N_RUNS))
     assert "model=tiny-agent" in web.url
     fewer = runs.inner_text()
     web.reload()
-    expect(runs).to_have_text(fewer, timeout=WAIT_MS)
+    expect(runs).to_have_text(fewer)
     web.go_back()
-    expect(runs).to_have_text(str(N_RUNS), timeout=WAIT_MS)
+    expect(runs).to_have_text(str(N_RUNS))
 
 
 def test_a_click_on_a_bar_sets_its_filter(web: Any) -> None:
     from playwright.sync_api import expect
 
-    bar = card(web, "Runs by notebook").locator(".barlayer .point").last
-    bar.scroll_into_view_if_needed()
-    bar.click(force=True)
-    expect(web).to_have_url(re.compile("notebook="), timeout=WAIT_MS)
-    expect(web.get_by_role("button", name="Clear filters")).to_be_visible(timeout=WAIT_MS)
+    notebook = card(web, "Runs by notebook").locator(".barlayer .point").last
+    notebook.scroll_into_view_if_needed()
+    notebook.click(force=True)
+    expect(web).to_have_url(re.compile("notebook="))
+    expect(web.get_by_role("button", name="Clear filters")).to_be_visible()
 
 
 def test_a_query_is_changed_drawn_refused_and_reset(web: Any, complaints: list[str]) -> None:
@@ -175,16 +179,16 @@ def test_a_query_is_changed_drawn_refused_and_reset(web: Any, complaints: list[s
     before = editor.input_value()
     editor.fill("SELECT 'mine' AS error, 'run' AS of, 42 AS times")
     editor.press("Control+Enter")
-    expect(errors.locator(".ytick text").first).to_have_text("mine (run)", timeout=WAIT_MS)
+    expect(errors.locator(".ytick text").first).to_have_text("mine (run)")
     editor.fill("DROP TABLE events")
     errors.get_by_role("button", name="Run", exact=True).click()
-    expect(errors.get_by_role("alert")).to_contain_text("SELECT", timeout=WAIT_MS)
+    expect(errors.get_by_role("alert")).to_contain_text("SELECT")
     assert all("400" in text for text in complaints), complaints
     complaints.clear()  # the browser names an answer that is no success
     errors.get_by_role("button", name="Reset", exact=True).click()
     assert editor.input_value() == before
     above = errors.locator(".annotation-text")  # where names stand that are long
-    expect(above.filter(has_text="engine_unavailable (run)")).to_be_visible(timeout=WAIT_MS)
+    expect(above.filter(has_text="engine_unavailable (run)")).to_be_visible()
     expect(errors.get_by_role("figure")).not_to_contain_text("mine (run)")
 
 
@@ -208,11 +212,11 @@ def test_a_run_is_opened_linked_and_closed_by_keyboard(web: Any, history: Histor
     newest.focus()
     web.keyboard.press("Enter")
     dialog = web.get_by_role("dialog")
-    expect(dialog.locator(".verdict")).to_contain_text("Most of the time", timeout=WAIT_MS)
-    expect(dialog.locator(".barlayer .point").first).to_be_visible(timeout=WAIT_MS)
+    expect(dialog.locator(".verdict")).to_contain_text("Most of the time")
+    expect(bar(dialog)).to_be_visible()
     assert f"run={newest.get_attribute('data-run')}" in web.url
     web.reload()
-    expect(web.get_by_role("dialog").locator(".verdict")).to_be_visible(timeout=WAIT_MS)
+    expect(web.get_by_role("dialog").locator(".verdict")).to_be_visible()
     web.keyboard.press("Escape")
     expect(web.get_by_role("dialog")).to_have_count(0)
     assert "run=" not in web.url
@@ -258,7 +262,7 @@ def test_live_shows_what_happens_and_keeps_the_place(
     web.get_by_label("Live", exact=True).evaluate("each => each.click()")
     top = web.evaluate("() => scrollY")
     history.add_run(timedelta(minutes=1))
-    expect(runs).to_have_text(str(before + 1), timeout=WAIT_MS)
+    expect(runs).to_have_text(str(before + 1))
     assert web.evaluate("() => scrollY") == top
     assert open_sql.get_attribute("aria-expanded") == "true"
 
@@ -277,7 +281,7 @@ def test_live_leaves_a_query_that_is_typed_and_not_run(
     editor.fill("SELECT 42 mine")
     web.get_by_label("Live", exact=True).check()
     history.add_run(timedelta(minutes=1))
-    expect(runs).to_have_text(str(before + 1), timeout=WAIT_MS)
+    expect(runs).to_have_text(str(before + 1))
     assert editor.input_value() == "SELECT 42 mine"
     tokens.get_by_role("button", name="Reset", exact=True).click()
     assert editor.input_value() == given
@@ -291,14 +295,14 @@ def test_everybodys_queries_are_read_and_not_changed(web: Any) -> None:
     editor = tokens.locator("textarea")
     editor.fill("SELECT 42 mine")
     web.get_by_label("Runs", exact=True).select_option("true")
-    expect(editor).not_to_be_editable(timeout=WAIT_MS)
+    expect(editor).not_to_be_editable()
     expect(editor).to_have_accessible_description(re.compile("choose your own runs"))
     expect(tokens.get_by_role("button", name="Run", exact=True)).to_be_hidden()
     with web.expect_download() as kept:
         tokens.get_by_role("button", name="CSV").click()
     assert kept.value.suggested_filename == "tokens.csv"
     web.get_by_label("Runs", exact=True).select_option("")
-    expect(editor).to_be_editable(timeout=WAIT_MS)
+    expect(editor).to_be_editable()
     expect(editor).to_have_value("SELECT 42 mine")
 
 
@@ -306,9 +310,9 @@ def test_an_idle_server_is_asked_for_nothing_new(web: Any) -> None:
     from playwright.sync_api import expect
 
     # What the page began with may still be on its way; no look of Live is one of these.
-    expect(web.locator("main")).not_to_have_attribute("aria-busy", "true", timeout=WAIT_MS)
+    expect(web.locator("main")).not_to_have_attribute("aria-busy", "true")
     web.wait_for_load_state("networkidle")
-    with web.expect_response(re.compile("/ui/api/board"), timeout=WAIT_MS) as answer:
+    with web.expect_response(re.compile("/ui/api/board")) as answer:
         web.get_by_label("Live", exact=True).check()
     assert answer.value.status == 304
 
@@ -319,12 +323,12 @@ def test_a_server_that_is_gone_is_told_once_with_a_way_on(web: Any, complaints: 
     web.route("**/ui/api/board*", lambda route: route.abort())
     web.get_by_role("button", name="Refresh").click()
     alert = web.locator(".empty[role=alert]")
-    expect(alert).to_contain_text("does not answer", timeout=WAIT_MS)
+    expect(alert).to_contain_text("does not answer")
     assert web.locator(".tile").count() > 5
     complaints.clear()
     web.unroute("**/ui/api/board*")
     alert.get_by_role("button", name="Retry").click()
-    expect(alert).to_have_count(0, timeout=WAIT_MS)
+    expect(alert).to_have_count(0)
 
 
 def test_a_time_without_runs_says_how_to_get_some(web: Any, server: Lab) -> None:
@@ -338,8 +342,8 @@ def test_sequences_of_tools_are_found(web: Any) -> None:
     found = card(web, "Tools: what follows what")
     web.get_by_label("Sequences with").fill("web_search")
     web.get_by_role("button", name="Find").click()
-    expect(web).to_have_url(re.compile("find=web_search"), timeout=WAIT_MS)
-    expect(web.locator("main")).not_to_have_attribute("aria-busy", "true", timeout=WAIT_MS)
+    expect(web).to_have_url(re.compile("find=web_search"))
+    expect(web.locator("main")).not_to_have_attribute("aria-busy", "true")
     found.get_by_role("button", name="Table").click()
     rows = found.locator("tbody tr").all_inner_texts()
     assert rows

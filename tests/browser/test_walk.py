@@ -42,7 +42,6 @@ DASHBOARD = "%agent dashboard"
 TASK = '%agent task create "Every morning" walk.ipynb'
 SCHEDULE = '%agent task schedule "Every morning" 0 9 * * MON-FRI Europe/Berlin'
 WALK = [LOAD, ROWS, MEAN, TOTAL, PLOT, CHANGE, COLUMNS, UNDO, CHAT, DASHBOARD, TASK, SCHEDULE]
-PATIENCE_MS = 60_000
 
 
 def test_a_new_user_asks_plots_refuses_allows_undoes_looks_and_schedules(
@@ -80,13 +79,13 @@ def test_the_main_steps_work_in_notebook_7_too(lab: Lab, page: Page, tmp_path: P
     panel = walk.ask("How many rows does df have?", "The number of rows in df is 204.")
     walk.ask(CALL, "column tax added", is_over=False)
     panel.get_by_role("button", name="Allow once").press("Enter")
-    expect(panel.get_by_role("button", name="Send", exact=True)).to_be_visible(timeout=PATIENCE_MS)
+    expect(panel.get_by_role("button", name="Send", exact=True)).to_be_visible()
     walk.expect(COLUMNS, "'revenue', 'tax']")
     walk.picture("notebook_7")
     walk.save()
 
     page.open_in_notebook_7(lab, path.name)
-    expect(panel).to_contain_text("The number of rows in df is 204.", timeout=PATIENCE_MS)
+    expect(panel).to_contain_text("The number of rows in df is 204.")
     expect(panel).to_contain_text("Allowed once")
     walk.ask("What is the maximum of price in df?", "The maximum price in df is 385.")
     walk.expect(UNDO, "df")
@@ -155,7 +154,7 @@ class Walk:
 
         self.expect(PLOT, "Here is the bar chart of revenue by region in df.")
         figure = self.page.code_cell(PLOT).locator(".js-plotly-plot")
-        expect(figure.locator(".xtick").first).to_have_text("east", timeout=PATIENCE_MS)
+        expect(figure.locator(".xtick").first).to_have_text("east")
         self._scroll_to(MEAN)
         self.picture("walk_question")
 
@@ -163,10 +162,10 @@ class Walk:
         from playwright.sync_api import expect
 
         self._answer("n", picture="walk_approval")
-        expect(self.page.output(CHANGE)).to_contain_text("denied", timeout=PATIENCE_MS)
+        expect(self.page.output(CHANGE)).to_contain_text("denied")
         self.expect(COLUMNS, "'revenue']")
         self._answer("y")
-        expect(self.page.output(CHANGE)).not_to_contain_text("denied", timeout=PATIENCE_MS)
+        expect(self.page.output(CHANGE)).not_to_contain_text("denied")
         self.expect(COLUMNS, "'revenue', 'tax']")
         self.expect(UNDO, "df")
         self.expect(COLUMNS, "'revenue']")
@@ -181,7 +180,7 @@ class Walk:
         self.picture("chat_panel")
         panel.get_by_role("button", name="Deny").first.click()
         send = panel.get_by_role("button", name="Send", exact=True)
-        expect(send).to_be_visible(timeout=PATIENCE_MS)
+        expect(send).to_be_visible()
         expect(panel).to_contain_text("denied", ignore_case=True)
         self.expect(COLUMNS, "'revenue']")
 
@@ -191,12 +190,12 @@ class Walk:
 
         panel = self.page.code_cell("%agent chat").locator(".jp-OutputArea").first
         field = panel.get_by_role("combobox", name="Message")
-        field.fill(text, timeout=PATIENCE_MS)
+        field.fill(text)
         field.press("Enter")
-        expect(panel).to_contain_text(answer, timeout=PATIENCE_MS)
+        expect(panel).to_contain_text(answer)
         if is_over:
             send = panel.get_by_role("button", name="Send", exact=True)
-            expect(send).to_be_visible(timeout=PATIENCE_MS)
+            expect(send).to_be_visible()
         return panel
 
     def save(self) -> None:
@@ -211,12 +210,12 @@ class Walk:
         self.page.run(DASHBOARD)
         board = self.page.code_cell(DASHBOARD)
         tiles = board.locator(".na-tiles").first
-        expect(tiles).to_contain_text(f"{n_runs}runs", timeout=PATIENCE_MS)
+        expect(tiles).to_contain_text(f"{n_runs}runs")
         expect(tiles).to_contain_text(f"{n_denied}calls denied")
         self._scroll_to(DASHBOARD)
         # A chart is drawn when it comes into sight.
         board.locator(".na-plot:visible").first.scroll_into_view_if_needed()
-        expect(board.locator(".js-plotly-plot .ytitle").first).to_be_visible(timeout=PATIENCE_MS)
+        expect(board.locator(".js-plotly-plot .ytitle").first).to_be_visible()
         self.picture("walk_dashboard")
 
     def schedule(self, lab: Lab) -> None:
@@ -247,8 +246,8 @@ class Walk:
 
         self.page.run(source)
         cell = self.page.code_cell(source)
-        expect(cell.locator(".jp-InputPrompt")).not_to_have_text("[*]:", timeout=PATIENCE_MS)
-        expect(cell.locator(".jp-OutputArea").first).to_contain_text(text, timeout=PATIENCE_MS)
+        expect(cell.locator(".jp-InputPrompt")).not_to_have_text("[*]:")
+        expect(cell.locator(".jp-OutputArea").first).to_contain_text(text)
 
     def _answer(self, word: str, picture: str = "") -> None:
         """Run the cell that asks, and answer once its dry run is told."""
@@ -256,7 +255,7 @@ class Walk:
 
         self.page.run(CHANGE)
         question = self.page.code_cell(CHANGE).locator(".jp-Stdin")
-        expect(question).to_contain_text("column tax added", timeout=PATIENCE_MS)
+        expect(question).to_contain_text("column tax added")
         field = question.locator(".jp-Stdin-input")
         field.fill(word)
         if picture:

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from notebook_agents.core.outlines import outline, outline_line
+from notebook_agents.engine.focus import focused
+from notebook_agents.engine.prompt import ChatMessage
 from notebook_agents.engine.training.fixtures import Table
 
 PYTHON = "python_executor"
@@ -70,10 +72,19 @@ class Conversation:
     uses_held: bool = False
 
     def context(self) -> str:
-        """The system message without the line of the tools."""
+        """The system message without the line of the tools, as a single request is answered with.
+
+        A later request of the same conversation would be shown other lines: with several of them
+        all lines are there.
+        """
         frames = [outline(name, table.names) for name, table in self.frames.items()]
         lines = outline_line("Dataframes", frames), outline_line("Files", self.shown_files)
-        return "\n".join(filter(None, lines))
+        text = "\n".join(filter(None, lines))
+        if len(self.exchanges) != 1:
+            return text
+        request = ChatMessage(role="user", content=self.exchanges[0].request)
+        seen: str = focused([ChatMessage(role="system", content=text), request])[0]["content"]
+        return seen
 
 
 def render(conversation: Conversation) -> Iterator[tuple[str, bool]]:

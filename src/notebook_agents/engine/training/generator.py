@@ -41,7 +41,7 @@ from notebook_agents.engine.training.questions import Question, Subject
 from notebook_agents.engine.training.reading_on import reading_on
 from notebook_agents.engine.training.scene import Scene, table_exchange
 
-VERSION = "3"
+VERSION = "4"
 """Version of the generator; a change of its output changes it."""
 
 SPLITS = ("train", "vocabulary", "templates")

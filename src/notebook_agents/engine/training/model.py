@@ -1,7 +1,8 @@
 """The network: the Qwen3 architecture in a few lines, with the parameter names of transformers.
 
-While training, matrix products and attention run in bfloat16, and norms, rotations and the residual
-stream in float32. The state dict loads into `Qwen3ForCausalLM` unchanged; a test compares logits.
+While training, matrix products and attention run in bfloat16 where the processor has instructions
+for it, and norms, rotations and the residual stream in float32. The state dict loads into
+`Qwen3ForCausalLM` unchanged; a test compares logits.
 """
 
 from __future__ import annotations
@@ -35,15 +36,22 @@ class Shape:
 
 
 class Linear(nn.Linear):
-    """A matrix without bias; while training it multiplies in bfloat16 and returns bfloat16."""
+    """A matrix without bias, which multiplies and returns the working type."""
 
-    fast = False
+    working = torch.float32
+    """The trainer sets another one for as long as it trains."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Multiply `x` [..., in] to [..., out]."""
-        if not self.fast:
-            return functional.linear(x, self.weight)
-        return functional.linear(x.bfloat16(), self.weight.bfloat16())
+        return functional.linear(x.to(self.working), self.weight.to(self.working))
+
+
+@cache
+def fastest_type(device: str) -> torch.dtype:
+    """The type a kind of device multiplies fastest: a CPU may only emulate bfloat16."""
+    known = torch.cpu.get_capabilities() if device == "cpu" else {"bf16": True}
+    has_bfloat16 = any(known.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+    return torch.bfloat16 if has_bfloat16 else torch.float32
 
 
 class Norm(nn.Module):
@@ -180,18 +188,16 @@ class TinyModel(nn.Module):
         if wanted is not None:
             states = states[wanted]
         weight = self.model.embed_tokens.weight
-        if Linear.fast:
-            return functional.linear(states.bfloat16(), weight.bfloat16()).float()
-        return functional.linear(states, weight)
+        return functional.linear(states.to(Linear.working), weight.to(Linear.working)).float()
 
 
 def attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """Causal attention of [batch, heads, sequence, head width].
 
-    On a CPU plain products of pieces of the queries with the keys before them take half the time of
-    the fused kernel.
+    In training on a CPU plain products of pieces of the queries with the keys before them take half
+    the time of the fused kernel.
     """
-    if q.is_cuda or q.dtype == torch.float32:
+    if q.is_cuda or not q.requires_grad:
         return functional.scaled_dot_product_attention(q, k, v, is_causal=True)
     flat = (part.flatten(0, 1) for part in (q, k, v))
     mixed: Tensor = _PiecewiseAttention.apply(*flat)  # type: ignore[no-untyped-call]

@@ -7,6 +7,8 @@ from collections import defaultdict
 import torch
 from torch import Tensor, nn
 
+from notebook_agents.engine.training.model import fastest_type
+
 MOMENTUM = 0.95
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 """Coefficients of the quintic iteration of the Muon paper."""
@@ -15,7 +17,7 @@ NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 def orthogonalized(g: Tensor, n_steps: int = 5) -> Tensor:
     """Make stacked matrices [n, rows, columns] nearly orthogonal."""
     a, b, c = NEWTON_SCHULZ
-    x = g.bfloat16()
+    x = g.to(fastest_type(g.device.type))
     turned = x.shape[-2] > x.shape[-1]
     x = x.mT if turned else x
     x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)

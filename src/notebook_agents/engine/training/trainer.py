@@ -25,7 +25,7 @@ from torch.multiprocessing.spawn import spawn
 from torch.nn import functional
 
 from notebook_agents.engine.training.batches import NO_TARGET, Batch, DataPlan, load_batches
-from notebook_agents.engine.training.model import Layer, Linear, Shape, TinyModel
+from notebook_agents.engine.training.model import Layer, Linear, Shape, TinyModel, fastest_type
 from notebook_agents.engine.training.optimizer import Optimizer
 from notebook_agents.engine.training.team import Team, make_teams
 from notebook_agents.engine.training.tokenizer import load_tokenizer, train_tokenizer
@@ -156,12 +156,12 @@ def _work(rank: int, plan: TrainingPlan, teams: list[Team], resume: bool) -> Non
     elif plan.start is not None:
         model.load_state_dict(load_file(plan.start / "model.safetensors", plan.device))
     _keep_memory()
-    Linear.fast = True
+    Linear.working = fastest_type(plan.device)
     Layer.compiled = plan.compiled and shutil.which("g++") is not None
     try:
         _run(plan, teams[rank], (model, optimizer), progress)
     finally:
-        Linear.fast = Layer.compiled = False
+        Linear.working, Layer.compiled = torch.float32, False
 
 
 def _keep_memory() -> None:
