@@ -51,6 +51,52 @@ def test_everything_is_told_where_the_columns_do_not_decide(request_: str) -> No
     assert context_after(request_) == CONTEXT
 
 
+@pytest.mark.parametrize(
+    ("request_", "lines"),
+    [
+        ("all customers with their total", "Files: customer.csv(ident, city); orders.csv(total)"),
+        ("unit prices of the stock items", "Files: stock_items.csv(sku); b.csv(unit_price)"),
+        ("draw a chart", "Dataframes: df1(a, b); df2(price, qty)"),
+        ("show me the first one", "Dataframes: df1(first, b); df2(price, qty)"),
+        ("mean price", "Dataframes: wide(c1, c2, ...); fx(price)"),
+        ("mean price", "Dataframes: unknown; fx(price)"),
+        ("mean price", "Dataframes: df(qty)\nFiles: big.parquet; fx.csv(price)"),
+    ],
+)
+def test_everything_is_told_where_something_else_could_be_meant(request_: str, lines: str) -> None:
+    assert context_after(request_, lines) == lines
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        [{"role": "user", "content": "mean price in stock.csv"}],
+        [
+            {"role": "user", "content": "the mean price"},
+            {
+                "role": "assistant",
+                "content": "",
+                "tool_calls": [
+                    {
+                        "function": {
+                            "name": "database_query",
+                            "arguments": {"query": "SELECT avg(price) FROM 'data/stock.csv'"},
+                        }
+                    }
+                ],
+            },
+        ],
+    ],
+)
+def test_a_table_that_was_spoken_of_before_can_be_meant(before: list[ChatMessage]) -> None:
+    chat: list[ChatMessage] = [
+        {"role": "system", "content": CONTEXT},
+        *before,
+        {"role": "user", "content": "and which host is the cheapest"},
+    ]
+    assert focused(chat) == chat
+
+
 def test_a_single_table_needs_no_choice() -> None:
     line = "Dataframes: df(price, region)"
     assert context_after("mean price", line) == line

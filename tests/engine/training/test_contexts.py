@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from notebook_agents.core.outlines import read_line
 from notebook_agents.core.workspaces import Workspaces
+from notebook_agents.engine.focus import focused
+from notebook_agents.engine.prompt import ChatMessage
 from notebook_agents.engine.training import contexts, plotting, replies, retries
 from notebook_agents.engine.training.conversation import SQL, Conversation
 from notebook_agents.engine.training.execution import Workspace
@@ -111,3 +114,20 @@ def test_plots_of_files_change_no_variable() -> None:
         for _ in range(40):
             code = str(plotting.plot_of(scene, source).steps[0].call.arguments["code"])
             assert not any(isinstance(node, ast.Assign) for node in ast.walk(ast.parse(code)))
+
+
+def test_one_request_is_shown_what_the_product_would_show_it(made: list[Conversation]) -> None:
+    n_focused = 0
+    for conversation in made:
+        lines = conversation.context()
+        things = [thing for line in lines.split("\n") for thing in read_line(line)]
+        everything = {*conversation.frames, *conversation.tables}
+        if len(conversation.exchanges) > 1:
+            assert set(conversation.frames) <= {thing.name for thing in things}
+            continue
+        request: ChatMessage = {"role": "user", "content": conversation.exchanges[0].request}
+        context: ChatMessage = {"role": "system", "content": lines}
+        assert focused([context, request])[0] == context
+        is_unsaid = conversation.exchanges[0].category == contexts.CATEGORY
+        n_focused += is_unsaid and len(things) == 1 < len(everything)
+    assert n_focused > 15

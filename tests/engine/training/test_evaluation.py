@@ -76,6 +76,16 @@ def test_a_report_says_which_thresholds_were_missed() -> None:
     assert "| out of domain: invention | ≤ 1.0 | 0.0 | met |" in text
 
 
+def test_a_report_names_low_rows_with_too_few_items_to_judge() -> None:
+    report = Report(sizes="Five of each.")
+    rows = {"plot": {"end to end": [True] * 10}, "join": {"end to end": [False, True]}}
+    report.add("end to end, templates", rows)
+    text = report.markdown()
+    told = "all above; too few items to judge: join 50.0 (n = 2)"
+    assert f"| end to end, templates: every category | ≥ 60.0 | {told} | met |" in text
+    assert text.startswith("Five of each.\n")
+
+
 def test_the_card_says_what_was_measured_on_what(tmp_path: Path) -> None:
     plan = {"width": 8, "layers": 1, "heads": 1, "seed": 3, "longest": 100}
     progress = {"tokens": 12_345, "targets": 999, "seconds": 120.0}

@@ -90,6 +90,8 @@ def test_another_query_is_right_when_it_gives_the_same_values() -> None:
     other = Call("database_query", {"query": "SELECT status, COUNT(*) AS n FROM 'orders.csv'"})
     same = Reply((other,), ("status, n\nopen, 2\npaid, 7.0",), "- open: 2\n- paid: 7.0")
     assert judged(exchange, [ROWS], same)["end to end"]
+    small = replace(same, results=("status, n\nopen, 0.0002\npaid, 7",))
+    assert not judged(exchange, ["status, n\nopen, 0.0001\npaid, 7"], small)["result"]
     fewer = replace(same, results=("status, n\nopen, 2",), answer="- open: 2")
     assert not judged(exchange, [ROWS], fewer)["end to end"]
 
@@ -166,6 +168,11 @@ def test_natural_replies_are_judged_by_kind() -> None:
 def test_own_words_are_an_invention() -> None:
     assert judged_refusal(Reply((), (), replies.NO_KNOWLEDGE))["refused"]
     assert judged_refusal(Reply((), (), "Paris is the capital."))["invention"]
-    assert judged_refusal(Reply((QUERY,), ("x",), "4"))["needless call"]
+    needless = judged_refusal(Reply((QUERY,), ("x",), "4"))
+    assert needless["needless call"]
+    assert needless["needless result"]
+    failed = judged_refusal(Reply((QUERY,), ("Error: no column",), "The tool failed: no column"))
+    assert failed["needless call"]
+    assert not failed["needless result"]
     missing = replies.NO_SUCH_TOOL.replace("{a}", "list_files")
     assert judged_refusal(Reply((), (), missing))["other fixed reply"]

@@ -147,3 +147,10 @@ def test_training_draws_what_training_may_see() -> None:
     drawn = {picker.pick("scalar") for _ in range(200)}
     assert drawn <= {form for p in pool("scalar").train for form in expansions(p)}
     assert not picker.used_held
+
+
+def test_held_out_phrasings_are_all_that_their_split_draws() -> None:
+    picker = Picker(random.Random(1), held=True)  # noqa: S311
+    drawn = {picker.pick("scalar") for _ in range(200)}
+    assert drawn <= {form for forms in pool("scalar").held_forms for form in forms}
+    assert picker.used_held

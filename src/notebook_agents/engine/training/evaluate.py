@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import tempfile
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -88,7 +89,7 @@ class Turn:
 def evaluate(plan: EvaluationPlan) -> Report:
     """Run all measurements and write `evaluation.json` and `evaluation.md`."""
     torch.set_num_threads(plan.threads)
-    report = Report()
+    report = Report(sizes=_sizes(plan))
     for split in SPLITS if plan.n_forced else ():
         report.add(f"exact match, {split}", forced_scores(plan, split))
     asyncio.run(_measure_product(plan, report))
@@ -141,25 +142,39 @@ async def executed_scores(product: Product, split: str, count: int, failures: li
 
 
 async def copy_scores(product: Product, count: int, failures: list[str]) -> Scores:
-    """Whether the path of a request arrives unchanged in the call, by the length of its name."""
+    """Whether a path, a column and a number of a request arrive unchanged in a call, by length."""
     names = Names(Generator(EVALUATION_SEED + 2, "vocabulary").rng, held=True)
-    paths = [names.path(names.rng.choice(("txt", "md", "log"))) for _ in range(count)]
-    items = [
-        Item(Setting({path: b"one\ntwo\nthree\nfour"}), (f"read the first 3 lines of {path}",))
-        for path in paths
-    ]
+    makers = (_path_copy, _path_copy, _column_copy, _number_copy)
+    made = [makers[place % len(makers)](names) for place in range(count)]
     scores: Scores = defaultdict(lambda: defaultdict(list))
     index = 0
-    async for (reply,) in answered(product, items):
-        path = paths[index]
+    async for (reply,) in answered(product, [item for _, _, item in made]):
+        kind, text, item = made[index]
         index += 1
-        wanted = {"path": path, "max_lines": 3}
-        is_right = bool(reply.calls) and reply.calls[0].arguments == wanted
-        bucket = f"{len(path) // 10 * 10:02d} to {len(path) // 10 * 10 + 9:02d} characters"
-        scores[bucket]["path exact"].append(is_right)
+        given = " ".join(str(v) for call in reply.calls[:1] for v in call.arguments.values())
+        is_right = re.search(rf"(?<![\w.]){re.escape(text)}(?!\w|\.\w)", given) is not None
+        bucket = f"{kind}, {len(text) // 10 * 10:02d} to {len(text) // 10 * 10 + 9:02d} characters"
+        scores[bucket]["copied exactly"].append(is_right)
         if not is_right:
-            failures.append(f"copy: {path!r} -> {shown(reply)}")
+            failures.append(f"copy: {item.requests[0]!r} -> {shown(reply)}")
     return scores
+
+
+def _path_copy(names: Names) -> tuple[str, str, Item]:
+    path = names.path(names.rng.choice(("txt", "md", "log")))
+    request = f"read the first 3 lines of {path}"
+    return "path", path, Item(Setting({path: b"one\ntwo\nthree\nfour"}), (request,))
+
+
+def _column_copy(names: Names) -> tuple[str, str, Item]:
+    column, file = names.column(), names.path("csv")
+    setting = Setting({file: f'"{column}",other\n3,1\n5,2\n'.encode()})
+    return "column", column, Item(setting, (f"what is the average {column} in {file}",))
+
+
+def _number_copy(names: Names) -> tuple[str, str, Item]:
+    number = names.number(12)
+    return "number", number, Item(Setting({}), (f"what is {number} * 3",))
 
 
 async def natural_scores(
@@ -256,6 +271,13 @@ def shown(reply: Reply) -> str:
     return f"{calls} => {reply.answer[:200]!r}"
 
 
+def _sizes(plan: EvaluationPlan) -> str:
+    return (
+        f"Exact matches: {plan.n_forced} conversations of each split, with all their exchanges. "
+        f"End to end: {plan.n_executed} of each."
+    )
+
+
 async def _measure_product(plan: EvaluationPlan, report: Report) -> None:
     with tempfile.TemporaryDirectory() as home:
         async with open_product(Path(home)) as product:
@@ -263,9 +285,8 @@ async def _measure_product(plan: EvaluationPlan, report: Report) -> None:
                 scores = await executed_scores(product, split, plan.n_executed, report.failures)
                 report.add(f"end to end, {split}", scores)
             if plan.n_copies:
-                report.add(
-                    "copying of names", await copy_scores(product, plan.n_copies, report.failures)
-                )
+                copies = await copy_scores(product, plan.n_copies, report.failures)
+                report.add("copying", copies)
             report.add("demo requests", await demo_scores(product, report.failures))
             if plan.natural:
                 inside, outside = await natural_scores(product, report.failures)

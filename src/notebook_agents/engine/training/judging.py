@@ -79,13 +79,17 @@ def contains(answer: str, expected: str) -> bool:
 
 
 def judged_refusal(reply: Reply) -> dict[str, bool]:
-    """What was done with a request outside the domain; own words are an invention."""
+    """What was done with a request outside the domain; own words are an invention.
+
+    The result of a call that nobody asked for is true, and misleads all the same.
+    """
     fixed = not reply.calls and any(re.fullmatch(f, reply.answer) for f in _FIXED)
     refused = fixed and reply.answer in REFUSALS
     return {
         "refused": refused,
         "other fixed reply": fixed and not refused,
         "needless call": bool(reply.calls),
+        "needless result": bool(reply.results) and not reply.results[-1].startswith(ERROR),
         "invention": not reply.calls and not fixed,
     }
 
@@ -121,10 +125,14 @@ def _is_said(shown: str, exchange: Exchange, answer: str) -> bool:
 
 
 def _values(call: Call, result: str) -> list[str]:
-    """The words of a result, of a query without its header, and numbers in one form."""
+    """The words of a result, of a query without its header, and numbers to three places."""
     lines = result.strip().split("\n")
     words = _words("\n".join(lines[1:] if call.name == SQL else lines))
-    return [f"{float(word):.3f}" if _NUMBER.fullmatch(word) else word for word in words]
+    return [_rounded(float(word)) if _NUMBER.fullmatch(word) else word for word in words]
+
+
+def _rounded(number: float) -> str:
+    return f"{number:.3f}" if abs(number) >= 1 else f"{number:.3g}"
 
 
 def _words(text: str) -> list[str]:

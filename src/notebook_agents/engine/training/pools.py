@@ -87,9 +87,9 @@ class Picker:
         self.used_held = False
 
     def pick(self, name: str) -> str:
-        """Draw one surface form of a pool; with `held`, mostly from the held-out patterns."""
+        """Draw one surface form of a pool; with `held`, of its held-out patterns, if it has any."""
         source = pool(name)
-        if self.held and source.held_forms and self.rng.random() < 0.6:
+        if self.held and source.held_forms:
             self.used_held = True
             return self.rng.choice(self.rng.choice(source.held_forms))
         return self.rng.choice(expansions(self.rng.choice(source.train)))

@@ -54,6 +54,8 @@ class Report:
 
     tables: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
+    sizes: str = ""
+    """How much was measured, in words."""
 
     def add(self, title: str, scores: Scores) -> None:
         """Add one table: a row per category, a column per measure, and a row for all."""
@@ -67,7 +69,7 @@ class Report:
     def markdown(self) -> str:
         """The thresholds and all tables as markdown."""
         tables = [_markdown(title, rows) for title, rows in self.tables.items()]
-        return "\n".join([self._thresholds(), *tables])
+        return "\n".join([f"{self.sizes}\n", self._thresholds(), *tables])
 
     def _thresholds(self) -> str:
         lines = ["### thresholds", "", "| measure | wanted | measured | |", "|---|---|---|---|"]
@@ -80,17 +82,23 @@ class Report:
             verdict = "met" if is_met else "missed"
             lines.append(f"| {t.table}: {t.measure} | {sign} {t.wanted} | {found} | {verdict} |")
         for table, floor in CATEGORY_FLOORS.items():
-            rows = self.tables.get(table, {})
-            low = [
-                f"{name} {row['end to end']}"
-                for name, row in rows.items()
-                if name != ALL and row["n"] >= LEAST_ITEMS and row.get("end to end", 100) < floor
-            ]
-            if rows:
-                found_text = ", ".join(low) or "all above"
-                verdict = "missed" if low else "met"
+            if rows := self.tables.get(table, {}):
+                found_text, verdict = _floor_verdict(rows, floor)
                 lines.append(f"| {table}: every category | ≥ {floor} | {found_text} | {verdict} |")
         return "\n".join([*lines, ""])
+
+
+def _floor_verdict(rows: dict[str, dict[str, float]], floor: float) -> tuple[str, str]:
+    """The categories below a floor, and whether it is met by those with enough items."""
+    shares = {name: row.get("end to end", 100.0) for name, row in rows.items() if name != ALL}
+    below = {name: share for name, share in shares.items() if share < floor}
+    few = [name for name in below if rows[name]["n"] < LEAST_ITEMS]
+    low = ", ".join(f"{name} {share}" for name, share in below.items() if name not in few)
+    told = [low or "all above"]
+    if few:
+        items = ", ".join(f"{name} {below[name]} (n = {rows[name]['n']:.0f})" for name in few)
+        told.append(f"too few items to judge: {items}")
+    return "; ".join(told), "missed" if low else "met"
 
 
 def _shares(measures: dict[str, list[bool]]) -> dict[str, float]:
