@@ -1,4 +1,4 @@
-"""A request that names columns and no table is about the one table that has them all."""
+"""A request is about the tables it names, or else the one that has all columns it says."""
 
 from __future__ import annotations
 
@@ -36,15 +36,32 @@ def test_only_the_table_with_all_columns_is_told(request_: str, line: str) -> No
 
 
 @pytest.mark.parametrize(
+    ("request_", "lines"),
+    [
+        ("mean price by region in stock", "Files: data/stock.csv(sku, unitPrice, price)"),
+        ("DF: price by region", "Dataframes: df(price, region)"),
+        ("how many rows does the file Data\\Stock.csv have",
+         "Files: data/stock.csv(sku, unitPrice, price)"),
+        ("read notes.txt", "Files: notes.txt"),
+        ("df against logs", "Dataframes: df(price, region); logs(host, latency_ms, region)"),
+        ("prices of df and stock",
+         "Dataframes: df(price, region)\nFiles: data/stock.csv(sku, unitPrice, price)"),
+    ],
+)  # fmt: skip
+def test_only_the_tables_that_are_named_are_told(request_: str, lines: str) -> None:
+    assert context_after(request_) == f"Tools: database_query\n{lines}"
+
+
+@pytest.mark.parametrize(
     "request_",
     [
         "what can you do",
+        "join df with the one that has hosts",
+        "which files are like notes.txt",
         "mean price",  # two tables have it
         "price against host",  # no table has both
-        "mean price by region in stock",  # the user names a table
         "mean price by region of the csv",
         "regions and prices of which file",
-        "DF: price by region",
     ],
 )
 def test_everything_is_told_where_the_columns_do_not_decide(request_: str) -> None:
@@ -60,6 +77,7 @@ def test_everything_is_told_where_the_columns_do_not_decide(request_: str) -> No
         ("show me the first one", "Dataframes: df1(first, b); df2(price, qty)"),
         ("mean price", "Dataframes: wide(c1, c2, ...); fx(price)"),
         ("mean price", "Dataframes: unknown; fx(price)"),
+        ("mean price", "Dataframes: price(total); fx(price)"),
         ("mean price", "Dataframes: df(qty)\nFiles: big.parquet; fx.csv(price)"),
     ],
 )
@@ -95,6 +113,17 @@ def test_a_table_that_was_spoken_of_before_can_be_meant(before: list[ChatMessage
         {"role": "user", "content": "and which host is the cheapest"},
     ]
     assert focused(chat) == chat
+
+
+def test_a_table_that_is_named_now_is_meant_whatever_was_before() -> None:
+    chat: list[ChatMessage] = [
+        {"role": "system", "content": CONTEXT},
+        {"role": "user", "content": "mean price in stock.csv"},
+        {"role": "assistant", "content": "It is 3."},
+        {"role": "user", "content": "and in df"},
+    ]
+    found = focused(chat)[0]["content"]
+    assert found == "Tools: database_query\nDataframes: df(price, region)"
 
 
 def test_a_single_table_needs_no_choice() -> None:

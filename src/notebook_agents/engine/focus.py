@@ -1,8 +1,9 @@
-"""Which of several tables a request is about, where it names columns and no table.
+"""Which of several tables a request is about: the ones it names, or the one with its columns.
 
-The built-in model is weak at this choice, and it needs no model: when exactly one table of the
-context lines has all the columns that the user says, the prompt tells of that one alone. Where
-anything else could be meant, a table that was spoken of before among it, it tells of all.
+The built-in model is weak at this choice, and it needs no model: what the user names, and when
+exactly one table of the context lines has all the columns that the user says that one, is all that
+the prompt tells of. Where anything else could be meant, a table that was spoken of before among
+it, it tells of all.
 """
 
 from __future__ import annotations
@@ -11,35 +12,51 @@ import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from notebook_agents.core.outlines import MORE, Outline, read_line
+from notebook_agents.core.outlines import MORE, Outline, outline_line, read_line
 from notebook_agents.engine.prompt import CONTEXT_LABELS, ChatMessage
 
-_FILE_WORDS = ("file", "files", "folder", "directory", "path")
+_FILE_WORDS = ("files", "folder", "folders", "directory", "path", "paths")
 _TABLE_FILES = (".csv", ".tsv", ".parquet", ".json", ".jsonl", ".xlsx")
 _EVERYDAY = frozenset(("all", "am", "an", "as", "at", "be", "by", "count", "do", "first", "for",
     "how", "id", "in", "is", "it", "last", "me", "most", "my", "name", "no", "number", "of", "on",
     "or", "show", "so", "the", "to", "total", "up", "us", "we", "what"))  # fmt: skip
-"""Names of columns that are said without any column being meant."""
+"""Names that are said without any column or table being meant."""
+_OTHERS = ("other", "others", "another", "both", "two", "together", "combine", "combined",
+    "compare", "join", "joined", "merge", "merged", "union")  # fmt: skip
+"""Words of a request that may mean tables that it does not name."""
 
 
 def focused(chat: Sequence[ChatMessage]) -> list[ChatMessage]:
-    """The chat with the one table in its context lines that the last request must mean.
+    """The chat with the tables in its context lines that the last request must mean.
 
-    Unchanged where the request or one before names a table, where it speaks of files, says no
-    column, or fits several tables or one whose columns are not all told.
+    Those are the ones that it names, but for requests about several or about files. Where it names
+    none the chat is unchanged if one before did, or if the request says no column, fits several
+    tables, or could fit one whose columns are not all told.
     """
     requests = [m["content"].lower() for m in chat if m["role"] == "user"]
-    lines = [line for m in chat if m["role"] == "system" for line in m["content"].split("\n")]
-    things = [
-        thing for line in lines if line.startswith(CONTEXT_LABELS) for thing in read_line(line)
-    ]
-    before = [*requests, *_called(chat)]
-    if any(_is_named(thing.name, text) for thing in things for text in before):
+    things = told_of(chat)
+    last = requests[-1] if requests else ""
+    if any(_has(last, word) for word in _FILE_WORDS):
         return list(chat)
-    meant = _meant(requests[-1] if requests else "", things)
-    if meant is None:
+    meant = named(last, things)
+    before = [*requests, *_called(chat)]
+    if not (meant or any(_is_named(thing.name, text) for thing in things for text in before)):
+        meant = _fitting(last, things)
+    if not 0 < len(meant) < len(things):
         return list(chat)
     return [_about(m, meant) if m["role"] == "system" else m for m in chat]
+
+
+def told_of(chat: Sequence[ChatMessage]) -> list[Outline]:
+    """The things that the context lines of a chat tell of."""
+    lines = [line for m in chat if m["role"] == "system" for line in m["content"].split("\n")]
+    return [thing for line in lines if line.startswith(CONTEXT_LABELS) for thing in read_line(line)]
+
+
+def said_columns(request: str, thing: Outline) -> set[str]:
+    """The keys of the columns of a thing that a request in lower case says."""
+    said = {key(column) for column in thing.columns if is_said(column, request)}
+    return {column for column in said if len(column) > 1 and column not in _EVERYDAY}
 
 
 def is_said(column: str, request: str) -> bool:
@@ -61,16 +78,33 @@ def spaced(column: str) -> str:
     return re.sub(r"[\s_-]+", " ", parts).strip().lower()
 
 
-def _meant(request: str, things: Sequence[Outline]) -> Outline | None:
-    if len(things) < 2 or any(_has(request, word) for word in _FILE_WORDS):
-        return None
+def named(request: str, things: Sequence[Outline]) -> list[Outline]:
+    """The things that a request in lower case names, unless it can mean more than these."""
+    if any(_has(request, word) for word in _OTHERS):
+        return []
+    found = [thing for thing in things if _is_called(thing.name, request)]
+    whole = [thing for thing in found if _has(_slashed(request), thing.name.lower())]
+    names = {key(PurePosixPath(thing.name).stem) for thing in found}
+    if names & {key(column) for thing in things for column in thing.columns}:
+        return []
+    exact = {PurePosixPath(thing.name.lower()).name for thing in whole}
+    return [
+        thing for thing in found
+        if thing in whole or PurePosixPath(thing.name.lower()).name not in exact
+    ]  # fmt: skip
+
+
+def _fitting(request: str, things: Sequence[Outline]) -> list[Outline]:
+    """The one table that has all columns of a request, or none."""
+    if _has(request, "file"):
+        return []
     said = [{key(column) for column in t.columns if is_said(column, request)} for t in things]
     everything = set().union(*said)
     if not any(len(column) > 1 and column not in _EVERYDAY for column in everything):
-        return None
+        return []
     fits = [thing for thing, own in zip(things, said, strict=True) if own == everything]
     hides = [thing for thing in things if thing not in fits and _hides_columns(thing)]
-    return fits[0] if len(fits) == 1 and not hides else None
+    return fits if len(fits) == 1 and not hides else []
 
 
 def _called(chat: Sequence[ChatMessage]) -> list[str]:
@@ -85,7 +119,19 @@ def _hides_columns(thing: Outline) -> bool:
     return MORE in thing.columns or (is_table and not thing.columns)
 
 
+def _is_called(name: str, request: str) -> bool:
+    """Whether a request surely has the name of a thing."""
+    path = PurePosixPath(name.lower())
+    forms = [form for form in (str(path), path.name, path.stem) if len(form) > 1]
+    return any(_has(_slashed(request), form) for form in forms if form not in _EVERYDAY)
+
+
+def _slashed(request: str) -> str:
+    return request.replace("\\", "/")
+
+
 def _is_named(name: str, request: str) -> bool:
+    """Whether a request may have the name of a thing."""
     path = PurePosixPath(name.lower())
     words = spaced(PurePosixPath(name).stem)
     forms = {str(path), path.name, path.stem, path.suffix[1:], words, words.removesuffix("s")}
@@ -96,10 +142,11 @@ def _has(request: str, words: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(words)}(?!\w)", request) is not None
 
 
-def _about(message: ChatMessage, meant: Outline) -> ChatMessage:
-    kept = [
-        line if not line.startswith(CONTEXT_LABELS) else f"{line.partition(': ')[0]}: {meant.text}"
-        for line in message["content"].split("\n")
-        if not line.startswith(CONTEXT_LABELS) or meant in read_line(line)
-    ]
+def _about(message: ChatMessage, meant: Sequence[Outline]) -> ChatMessage:
+    kept = []
+    for line in message["content"].split("\n"):
+        if not line.startswith(CONTEXT_LABELS):
+            kept.append(line)
+        elif texts := [thing.text for thing in read_line(line) if thing in meant]:
+            kept.append(outline_line(line.partition(": ")[0], texts))
     return {**message, "content": "\n".join(kept)}

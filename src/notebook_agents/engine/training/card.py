@@ -68,18 +68,25 @@ single tokens. `replies.json` has what it may say without a tool result.
 
 All numbers are per cent, greedy decoding, with seeds that training never used. *train* means training
 phrasings and names, *vocabulary* training phrasings with held-out names, *templates* held-out names and
-conversations with at least one held-out phrasing; six of ten of the phrasings in them are held out. The
-exact matches are teacher-forced on the exported bfloat16 weights (computed in float32). Everything else
+held-out phrasings throughout: every pool of phrasings gives only patterns that training never saw (until
+version 3 of the data six of ten of them, so older numbers of that split are kinder). The exact matches are
+teacher-forced on the exported bfloat16 weights (computed in float32); of a conversation with several
+requests all context lines are shown, of one request those that the product would show. Everything else
 went through the product as shipped: its engine, guard rails, parser, tools and sandbox. *end to end* means
-that the calls were executed, gave what the reference calls give, and that the answer has every value of the
-result, in its order and nothing after them; a reply without a call, and one about a figure, is the reference
-word by word. Conversations whose results no tool gives again (made-up failures and variables, the clock)
-are only among the exact matches.
+that the calls were executed, gave what the reference calls give (numbers to three places), and that the
+answer has every value of the result, in its order and nothing after them; a reply without a call, and one
+about a figure, is the reference word by word. Conversations whose results no tool gives again (made-up
+failures and variables, the clock) are only among the exact matches. *copying* asks for paths, columns and
+numbers with held-out names and looks whether the call has them unchanged.
 
-The *natural requests* were written by two people who had not seen the phrasings, and nothing was tuned on
-them; some of the writers of the phrasings saw a few dozen of them by accident (mostly calculations of the
-second set), so that set is not perfectly blind. The *demo requests* come from the author of the first
-phrasings and are no blind test. *invention* counts any reply that is neither a call nor a fixed sentence.
+The *natural requests* were written by two people who had not seen the phrasings; some of the writers of the
+phrasings saw a few dozen of them by accident (mostly calculations of the second set), and two rules of the
+runtime were compared on them, so that set is not perfectly blind. They are right when the answer has the
+expected values, whichever way it came to them. The *demo requests* come from the author of the first
+phrasings and are no blind test. Of requests outside the domain, *invention* counts any reply that is neither
+a call nor a fixed sentence: the runtime allows no other before a call. A *needless call* is one that nobody
+asked for, and a *needless result* one whose result was then told, call and result shown as always: true as
+a result, and no answer to what was asked.
 
 {tables}"""
 
