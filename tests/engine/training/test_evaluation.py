@@ -13,11 +13,11 @@ from notebook_agents.engine.training.conversation import Conversation
 from notebook_agents.engine.training.evaluate import MADE_UP, reproducible, written_spans
 from notebook_agents.engine.training.export import MODEL_ID
 from notebook_agents.engine.training.fixtures import Column, Table
-from notebook_agents.engine.training.generator import Generator
+from notebook_agents.engine.training.generator import VERSION, Generator
 from notebook_agents.engine.training.natural import natural_sets
+from notebook_agents.engine.training.plan import RECORD
 from notebook_agents.engine.training.report import Report
 from notebook_agents.engine.training.settings import generated_setting, written_setting
-from notebook_agents.engine.training.trainer import RECORD
 
 
 def test_the_turns_of_the_assistant_are_found() -> None:
@@ -86,19 +86,28 @@ def test_a_report_names_low_rows_with_too_few_items_to_judge() -> None:
     assert text.startswith("Five of each.\n")
 
 
-def test_the_card_says_what_was_measured_on_what(tmp_path: Path) -> None:
+def card_of(folder: Path, **recorded: str) -> str:
     plan = {"width": 8, "layers": 1, "heads": 1, "seed": 3, "longest": 100}
     progress = {"tokens": 12_345, "targets": 999, "seconds": 120.0}
-    record = {"plan": plan, "progress": progress, "parameters": 4321}
-    found, model = tmp_path / "found", tmp_path / "model"
-    found.mkdir()
+    record = {"plan": plan, "progress": progress, "parameters": 4321, **recorded}
+    found, model = folder / "found", folder / "model"
+    found.mkdir(parents=True)
     model.mkdir()
     (model / RECORD).write_text(json.dumps(record))
     (found / "evaluation.md").write_text("### exact match")
     (found / "evaluation.json").write_text('{"tables": {"t": {}}, "failures": ["x"]}')
     write_card(model, found, day=date(2026, 1, 2), hardware="one CPU thread", note="n")
-    assert json.loads((model / "evaluation.json").read_text()) == {"t": {}}
-    card = (model / "README.md").read_text()
+    return (model / "README.md").read_text()
+
+
+def test_the_card_says_what_was_measured_on_what(tmp_path: Path) -> None:
+    card = card_of(tmp_path)
+    assert json.loads((tmp_path / "model" / "evaluation.json").read_text()) == {"t": {}}
     for wanted in (MODEL_ID, "2026-01-02", "4,321", "12,345", "own synthetic data", "BSD-3-Clause"):
         assert wanted in card
     assert "not a general language model" in card
+
+
+def test_the_card_names_the_data_that_the_weights_were_made_of(tmp_path: Path) -> None:
+    assert "generator, version 2.9, seed 3" in card_of(tmp_path / "a", generator="2.9")
+    assert f"generator, version {VERSION}, seed 3" in card_of(tmp_path / "b")

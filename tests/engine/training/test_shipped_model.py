@@ -22,6 +22,7 @@ from notebook_agents.engine.training.evaluate import (
 )
 from notebook_agents.engine.training.export import BUNDLED, EVALUATION, REPLIES
 from notebook_agents.engine.training.generator import Generator
+from notebook_agents.engine.training.plan import CPU_PLAN, FLAGS, RECORD, plan_as_data
 from notebook_agents.engine.training.product import Product, open_product
 from notebook_agents.engine.training.report import ALL, Report, Scores
 
@@ -66,8 +67,17 @@ def test_the_folder_is_complete_and_small() -> None:
 
 def test_it_is_of_the_size_that_it_says() -> None:
     model: Any = AutoModelForCausalLM.from_pretrained(BUNDLED, local_files_only=True)
-    n_millions = model.num_parameters() / 1e6
-    assert f"about {n_millions:.1f} million parameters" in replies.IDENTITY
+    n_parameters = model.num_parameters()
+    assert n_parameters < 10_000_000
+    assert "fewer than ten million parameters" in replies.IDENTITY
+    assert f"| parameters | {n_parameters:,} |" in (BUNDLED / "README.md").read_text("utf-8")
+    assert json.loads((BUNDLED / RECORD).read_text("utf-8"))["parameters"] == n_parameters
+
+
+def test_it_was_made_by_the_plan_for_two_cores() -> None:
+    found = json.loads((BUNDLED / RECORD).read_text("utf-8"))["plan"]
+    differing = {name for name, value in plan_as_data(CPU_PLAN).items() if found[name] != value}
+    assert differing <= {"folder", "copy_rounds", *FLAGS}  # It had learnt to copy before.
 
 
 def test_the_template_writes_what_the_generator_writes(tokenizer: Any) -> None:

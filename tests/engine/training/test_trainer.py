@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -15,24 +18,29 @@ import pytest
 import torch
 from torch import nn
 
+from notebook_agents.core.errors import InvalidRequest
 from notebook_agents.engine.training import replies
 from notebook_agents.engine.training.__main__ import main
 from notebook_agents.engine.training.batches import NO_TARGET, Batch, DataPlan, load_batches
 from notebook_agents.engine.training.conversation import messages, render, tool_schemas
 from notebook_agents.engine.training.evaluate import EvaluationPlan, forced_scores
-from notebook_agents.engine.training.export import export, load_checkpoint, transformers_model
-from notebook_agents.engine.training.generator import Generator
-from notebook_agents.engine.training.model import Shape, TinyModel
+from notebook_agents.engine.training.export import (
+    BUNDLED,
+    export,
+    load_checkpoint,
+    transformers_model,
+)
+from notebook_agents.engine.training.generator import VERSION, Generator
+from notebook_agents.engine.training.model import Shape, TinyModel, fastest_type
 from notebook_agents.engine.training.optimizer import orthogonalized
+from notebook_agents.engine.training.plan import CPU_PLAN, PLANS, RECORD, TrainingPlan
 from notebook_agents.engine.training.team import make_teams
 from notebook_agents.engine.training.tokenizer import load_tokenizer, train_tokenizer
-from notebook_agents.engine.training.trainer import (
-    CPU_PLAN,
-    RECORD,
-    TrainingPlan,
-    rate_scale,
-    train,
-)
+from notebook_agents.engine.training.trainer import rate_scale, train
+
+COMMANDS = "notebook_agents.engine.training"
+SEED = 3
+"""Another one than that of the plans."""
 
 
 @pytest.fixture(scope="module")
@@ -46,9 +54,9 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def small_plan(folder: Path, minutes: float = 0.02, processes: int = 1) -> TrainingPlan:
-    small = replace(
-        CPU_PLAN, width=32, layers=2, heads=1, hidden=48, batch_tokens=512, compiled=False
-    )
+    small = replace(CPU_PLAN, seed=SEED, width=32, layers=2, heads=1, hidden=48, compiled=False)
+    # Small rounds are quick to make: also a busy machine takes some steps in a second.
+    small = replace(small, batch_tokens=512, round_size=40, round_batches=12)
     return replace(small, folder=folder, minutes=minutes, processes=processes)
 
 
@@ -65,6 +73,14 @@ def test_the_rate_warms_up_stays_and_decays_to_nearly_nothing() -> None:
     assert rate_scale(0.3, 100, plan) == 1.0
     assert rate_scale(0.65, 100, plan) == pytest.approx(0.51)
     assert rate_scale(1.0, 100, plan) == pytest.approx(0.02)
+
+
+def test_what_the_model_says_of_its_size_is_true_of_every_plan() -> None:
+    assert "fewer than ten million parameters" in replies.IDENTITY
+    n_entries = load_tokenizer(BUNDLED).get_vocab_size()
+    for plan in PLANS.values():
+        model = TinyModel(Shape(n_entries, plan.width, plan.layers, plan.heads, hidden=plan.hidden))
+        assert sum(weight.numel() for weight in model.parameters()) < 10_000_000
 
 
 def test_muon_updates_are_nearly_orthogonal() -> None:
@@ -170,6 +186,47 @@ def test_a_resumed_run_goes_on(run_folder: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_run_is_resumed_by_the_plan_with_which_it_was_begun(
+    run_folder: Path, tmp_path: Path
+) -> None:
+    run = shutil.copytree(run_folder, tmp_path / "run")
+    before = json.loads((run / RECORD).read_text())
+    assert main(["train", "--resume", "--minutes", "0.06", "--output", str(run)]) == 0
+    after = json.loads((run / RECORD).read_text())
+    assert after["plan"] == {**before["plan"], "folder": "run", "minutes": 0.06}
+    assert after["plan"]["seed"] == SEED
+    assert after["progress"]["seconds"] >= 0.06 * 60
+    assert after["progress"]["steps"] > before["progress"]["steps"]
+
+
+@pytest.mark.slow
+def test_the_record_says_what_data_and_arithmetic_made_the_weights(run_folder: Path) -> None:
+    record = json.loads((run_folder / RECORD).read_text())
+    assert record["generator"] == VERSION
+    assert record["torch"] == torch.__version__
+    assert getattr(torch, record["dtype"]) == fastest_type("cpu")
+
+
+@pytest.mark.slow
+def test_an_interrupt_ends_all_processes_and_tells_how_to_go_on(
+    run_folder: Path, tmp_path: Path
+) -> None:
+    run = shutil.copytree(run_folder, tmp_path / "my run")
+    record = json.loads((run / RECORD).read_text())
+    record["plan"].update(processes=2, checkpoint_seconds=0.1, minutes=60.0)
+    (run / RECORD).write_text(json.dumps(record))
+    command = [sys.executable, "-m", COMMANDS, "train", "--resume", "--output", str(run)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as training:
+        assert training.stderr is not None
+        assert "loss" in training.stderr.readline()
+        training.send_signal(signal.SIGINT)
+        told = training.stderr.read()
+    assert training.returncode == 130
+    assert f"python -m {COMMANDS} train --resume --output '{run}'" in told
+    assert "Traceback" not in told
+
+
+@pytest.mark.slow
 def test_the_export_loads_and_its_template_equals_the_generator(
     run_folder: Path, tmp_path: Path
 ) -> None:
@@ -209,7 +266,7 @@ def test_a_model_that_was_taught_other_sentences_is_not_exported(
     run = shutil.copytree(run_folder, tmp_path / "run")
     tokenizer = run / "tokenizer.json"
     tokenizer.write_text(tokenizer.read_text().replace(replies.GOODBYE, "Farewell."))
-    with pytest.raises(ValueError, match=r"other fixed sentences, not with 'Goodbye\.'"):
+    with pytest.raises(InvalidRequest, match=r"other fixed sentences, not with 'Goodbye\.'"):
         export(run, tmp_path / "model")
 
 
@@ -221,8 +278,3 @@ def test_turns_of_an_exported_model_are_compared_token_by_token(
     scores = forced_scores(EvaluationPlan(tmp_path, tmp_path, n_forced=12), "vocabulary")
     measures = {measure for found in scores.values() for measure in found}
     assert {"tool", "call", "answer"} <= measures <= {"tool", "call", "answer", "reply"}
-
-
-def test_the_command_line_generates_text(tmp_path: Path) -> None:
-    assert main(["generate", "--output", str(tmp_path), "--count", "3", "--seed", "1"]) == 0
-    assert (tmp_path / "train.txt").read_text(encoding="utf-8").count("<|im_start|>system") == 3

@@ -12,9 +12,9 @@ from typing import Any
 
 from notebook_agents.engine.training import generator
 from notebook_agents.engine.training.export import EVALUATION, MODEL_ID
+from notebook_agents.engine.training.plan import RECORD
 from notebook_agents.engine.training.pools import all_pools
 from notebook_agents.engine.training.replies import IDENTITY
-from notebook_agents.engine.training.trainer import RECORD
 
 _CARD = """---
 license: bsd-3-clause
@@ -102,7 +102,6 @@ def write_card(model: Path, evaluation: Path, *, day: date, hardware: str, note:
         model_id=MODEL_ID,
         identity=IDENTITY,
         day=day.isoformat(),
-        version=generator.VERSION,
         hardware=hardware,
         note=note,
         tables=tables,
@@ -125,6 +124,8 @@ def _facts(record: dict[str, Any]) -> dict[str, Any]:
     plan, progress = record["plan"], record["progress"]
     return {
         **{name: plan[name] for name in ("width", "layers", "heads", "seed", "longest")},
+        # Records of earlier versions do not say which data they were made of.
+        "version": record.get("generator", generator.VERSION),
         "parameters": record["parameters"],
         "tokens": progress["tokens"],
         "targets": progress["targets"],

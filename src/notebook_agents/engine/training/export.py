@@ -16,9 +16,8 @@ from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 from notebook_agents.engine.training import replies
 from notebook_agents.engine.training.conversation import END
 from notebook_agents.engine.training.model import Shape, TinyModel
-from notebook_agents.engine.training.tokenizer import PADDING, load_tokenizer
-from notebook_agents.engine.training.tokenizer import REPLIES as REPLIES_AS_TOKENS
-from notebook_agents.engine.training.trainer import CHECKPOINT, RECORD
+from notebook_agents.engine.training.plan import CHECKPOINT, RECORD
+from notebook_agents.engine.training.tokenizer import PADDING, check_sentences, load_tokenizer
 
 MODEL_ID = "notebook-agents/tiny"
 BUNDLED = Path(__file__).parents[1] / "bundled"
@@ -32,9 +31,9 @@ TEMPLATE = Path(__file__).with_name("chat_template.jinja")
 
 def export(run_folder: Path, output: Path) -> None:
     """Write weights (bfloat16), configuration, tokenizer and chat template."""
-    output.mkdir(parents=True, exist_ok=True)
     tokenizer = load_tokenizer(run_folder)
-    _check_replies(tokenizer)
+    check_sentences(tokenizer)
+    output.mkdir(parents=True, exist_ok=True)
     model = transformers_model(load_checkpoint(run_folder), tokenizer)
     model.to(torch.bfloat16).save_pretrained(output)
     fast = PreTrainedTokenizerFast(
@@ -94,10 +93,3 @@ def transformers_model(model: TinyModel, tokenizer: Tokenizer) -> Any:
     settings.do_sample, settings.max_new_tokens = False, 512
     settings.eos_token_id, settings.pad_token_id = end, padding
     return twin
-
-
-def _check_replies(tokenizer: Tokenizer) -> None:
-    """A fixed sentence is one token, or the model cannot say it: ValueError where it is not."""
-    for part in REPLIES_AS_TOKENS:
-        if part and tokenizer.token_to_id(part) is None:
-            raise ValueError(f"the model was trained with other fixed sentences, not with {part!r}")

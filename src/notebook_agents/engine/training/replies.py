@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 IDENTITY = (
-    "I am the tiny built-in model of notebook-agents (about 1.4 million parameters, trained from "
-    "scratch on synthetic data made by the project). I can calculate with Python, query "
+    "I am the tiny built-in model of notebook-agents (fewer than ten million parameters, trained "
+    "from scratch on synthetic data made by the project). I can calculate with Python, query "
     "CSV/Parquet files and dataframes, plot columns, and list or read files. I have no general "
     "knowledge, understand simple English phrasings only, and I can misread a request: check the "
     "call and the result shown with my answer. Connect a larger model for anything else."
 )
+"""True of the models of all plans; the card has the number."""
 NO_KNOWLEDGE = (
     "I don't know that. I am a tiny built-in model without general knowledge; connect a larger "
     "model for open questions."

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from notebook_agents.core.errors import InvalidRequest
 from notebook_agents.engine.training import replies
 from notebook_agents.engine.training.conversation import (
     CALL_CLOSE,
@@ -96,3 +97,12 @@ def encode(tokenizer: Tokenizer, conversation: Conversation) -> tuple[list[int],
 def load_tokenizer(folder: Path) -> Tokenizer:
     """Read the tokenizer of a run."""
     return Tokenizer.from_file(str(folder / "tokenizer.json"))
+
+
+def check_sentences(tokenizer: Tokenizer) -> None:
+    """Refuse a tokenizer of which a fixed sentence is not one token: no model could say it."""
+    for part in REPLIES:
+        if part and tokenizer.token_to_id(part) is None:
+            raise InvalidRequest(
+                f"the model was trained with other fixed sentences, not with {part!r}"
+            )

@@ -13,95 +13,27 @@ import os
 import shutil
 import sys
 import time
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import asdict, dataclass, field
 
 import torch
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor
-from torch.multiprocessing.spawn import spawn
+from torch.multiprocessing.spawn import ProcessContext, spawn
 from torch.nn import functional
 
 from notebook_agents.engine.training.batches import NO_TARGET, Batch, DataPlan, load_batches
+from notebook_agents.engine.training.generator import VERSION
 from notebook_agents.engine.training.model import Layer, Linear, Shape, TinyModel, fastest_type
 from notebook_agents.engine.training.optimizer import Optimizer
+from notebook_agents.engine.training.plan import CHECKPOINT, RECORD, TrainingPlan, plan_as_data
 from notebook_agents.engine.training.team import Team, make_teams
 from notebook_agents.engine.training.tokenizer import load_tokenizer, train_tokenizer
 
 logger = logging.getLogger(__name__)
 
-CHECKPOINT = "checkpoint.pt"
-RECORD = "training.json"
-
-
-@dataclass(frozen=True)
-class TrainingPlan:
-    """What a run of the trainer does."""
-
-    folder: Path
-    minutes: float
-    seed: int = 0
-    start: Path | None = None
-    """An exported model whose weights and tokenizer the run begins with; None begins with nothing.
-
-    Another seed than that model's own gives it conversations that it has not seen.
-    """
-    device: str = "cpu"
-    processes: int = 1
-    """Processes that train together, on a CPU."""
-    threads: int = 1
-    """Threads of each process."""
-    data_workers: int = 0
-    """Processes that only make data, for a GPU."""
-    width: int = 128
-    layers: int = 4
-    heads: int = 4
-    hidden: int = 384
-    batch_tokens: int = 4096
-    """Tokens of one step of one process, padding included."""
-    matrix_rate: float = 0.02
-    other_rate: float = 4e-3
-    warm_up: int = 30
-    """Steps until the learning rate is full."""
-    flat_until: float = 0.3
-    """The share of the time after which the learning rate falls to nearly nothing."""
-    round_size: int = 400
-    round_batches: int = 28
-    copy_rounds: int = 30
-    longest: int = 1100
-    """Longer conversations are left out, in tokens."""
-    length_step: int = 1
-    compiled: bool = False
-    """Compile the layers, where there is a C++ compiler; takes about a minute at the start."""
-    checkpoint_seconds: float = 60.0
-
-
-CPU_PLAN = TrainingPlan(
-    Path("run"), minutes=90.0, processes=2, width=160, heads=5, hidden=448, compiled=True
-)
-"""About 1.4 million parameters on two cores."""
-GPU_PLAN = TrainingPlan(
-    Path("run"),
-    minutes=7.0,
-    device="cuda",
-    data_workers=12,
-    width=256,
-    layers=8,
-    heads=8,
-    hidden=768,
-    batch_tokens=131_072,
-    matrix_rate=0.015,
-    other_rate=2e-3,
-    warm_up=100,
-    round_size=4096,
-    round_batches=0,
-    copy_rounds=12,
-    length_step=64,
-)
-"""About 7 million parameters in less than ten minutes of one data-centre GPU."""
-PLANS = {"cpu": CPU_PLAN, "gpu": GPU_PLAN}
+GRACE_S = 2.0
+"""How long an interrupted process may take to end by itself."""
 
 
 @dataclass
@@ -131,7 +63,20 @@ def train(plan: TrainingPlan, *, resume: bool = False) -> None:
     if len(teams) == 1:
         _work(0, plan, teams, resume)
     else:
-        spawn(_work, (plan, teams, resume), nprocs=len(teams))  # type: ignore[no-untyped-call]
+        _together(spawn(_work, (plan, teams, resume), len(teams), join=False))  # type: ignore[no-untyped-call]
+
+
+def _together(started: ProcessContext) -> None:
+    """Wait for all processes; an interrupt ends them."""
+    try:
+        while not started.join():
+            pass
+    except KeyboardInterrupt:
+        for process in started.processes:
+            # A terminal interrupts all processes, which then clean up; others only this one.
+            process.join(GRACE_S)
+            process.terminate()
+        raise
 
 
 def rate_scale(done: float, steps: int, plan: TrainingPlan) -> float:
@@ -186,6 +131,8 @@ def _tokenizer(plan: TrainingPlan) -> Tokenizer:
 def _run(
     plan: TrainingPlan, team: Team, parts: tuple[TinyModel, Optimizer], progress: Progress
 ) -> None:
+    if team.rank == 0:
+        _record(plan, progress)
     limit = plan.minutes * 60
     begin, saved = time.monotonic() - progress.seconds, progress.seconds
     data = DataPlan(
@@ -195,7 +142,7 @@ def _run(
         batch_tokens=plan.batch_tokens,
         round_size=plan.round_size,
         round_batches=plan.round_batches,
-        copy_rounds=plan.copy_rounds,
+        copy_rounds=0 if plan.start else plan.copy_rounds,
         longest=plan.longest,
         step=plan.length_step,
     )
@@ -242,9 +189,21 @@ def _save(plan: TrainingPlan, parts: tuple[TinyModel, Optimizer], progress: Prog
     partial = plan.folder / (CHECKPOINT + ".part")
     torch.save(state, partial)
     partial.replace(plan.folder / CHECKPOINT)
-    names = {"folder": plan.folder.name, "start": plan.start.name if plan.start else None}
-    record = {"plan": {**asdict(plan), **names}, "progress": asdict(progress)}
-    (plan.folder / RECORD).write_text(json.dumps(record, indent=1))
+    _record(plan, progress)
+
+
+def _record(plan: TrainingPlan, progress: Progress) -> None:
+    """Write what the run is, and what data and arithmetic its last start used."""
+    record = {
+        "plan": plan_as_data(plan),
+        "generator": VERSION,
+        "dtype": str(fastest_type(plan.device)).removeprefix("torch."),
+        "torch": torch.__version__,
+        "progress": asdict(progress),
+    }
+    partial = plan.folder / (RECORD + ".part")
+    partial.write_text(json.dumps(record, indent=1), encoding="utf-8")
+    partial.replace(plan.folder / RECORD)
 
 
 def _load(plan: TrainingPlan, model: TinyModel, optimizer: Optimizer) -> Progress:
@@ -252,9 +211,3 @@ def _load(plan: TrainingPlan, model: TinyModel, optimizer: Optimizer) -> Progres
     model.load_state_dict(state["model"])
     optimizer.load(state["optimizer"])
     return Progress(**state["progress"])
-
-
-def adapted(name: str, folder: Path, **changes: Any) -> TrainingPlan:
-    """A named plan with some of its settings changed; None leaves a setting as it is."""
-    wanted = {key: value for key, value in changes.items() if value is not None}
-    return replace(PLANS[name], folder=folder, **wanted)
