@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
+from tokenizers import Tokenizer, models
+from transformers import PreTrainedTokenizerFast
 
 from notebook_agents.core.errors import EngineUnavailable
 from notebook_agents.core.messages import user_message
@@ -19,7 +22,7 @@ from notebook_agents.core.models import (
     ToolSchema,
 )
 from notebook_agents.engine.engine import StepEngine
-from notebook_agents.engine.grammar import Constraint
+from notebook_agents.engine.grammar import UNGUARDED, Constraint, Grammars
 from notebook_agents.engine.host import make_row
 from notebook_agents.engine.model import LoadedModel
 from notebook_agents.engine.runner import TransformersRunner
@@ -36,6 +39,8 @@ READER = ToolSchema(
         "additionalProperties": False,
     },
 )
+
+PYTHON = replace(READER, name="python_executor")
 
 
 class Determined(TransformersRunner):
@@ -150,6 +155,36 @@ def test_a_constraint_that_fails_fails_its_request_alone(model: LoadedModel) -> 
     run(engine)
     assert isinstance(emissions[-1], EngineUnavailable)
     assert isinstance(others[-1], GenerateFinished)
+
+
+def test_the_built_in_model_answers_nothing_when_its_grammar_cannot_be_used(
+    model: LoadedModel,
+) -> None:
+    backend = Tokenizer(models.WordLevel({"a": 0, "[UNK]": 1}, unk_token="[UNK]"))
+    unknown = PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="[UNK]")
+    info = replace(model.info, is_bundled=True)
+    unguarded = replace(model, info=info, grammars=Grammars(unknown, 2, [1]))
+    with pytest.raises(EngineUnavailable, match="choose another model"):
+        ask(StepEngine(FifoScheduler(), Hopeful), unguarded, tools=[PYTHON])
+
+
+class Ended:
+    """A guard that has come to a limit."""
+
+    def accept(self, token: int) -> bool:
+        raise EngineUnavailable(UNGUARDED)
+
+    def mask(self) -> torch.Tensor:
+        raise EngineUnavailable(UNGUARDED)
+
+
+def test_an_answer_whose_guard_ends_says_why(model: LoadedModel) -> None:
+    engine = StepEngine(FifoScheduler(), Hopeful)
+    row, emissions = ask(engine, model)
+    ended: Constraint = Ended()
+    row.sampler = TokenSampler(SamplingPlan(), model.device, (), ended)
+    run(engine)
+    assert [str(emission) for emission in emissions] == [UNGUARDED]
 
 
 @pytest.mark.parametrize("n_tokens", [1, 14, 30])

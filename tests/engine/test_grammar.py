@@ -14,6 +14,7 @@ from llguidance import LLMatcher, LLParserLimits, LLTokenizer
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
+from notebook_agents.core.errors import EngineUnavailable
 from notebook_agents.core.messages import ToolCallPart
 from notebook_agents.core.models import ToolSchema
 from notebook_agents.engine.grammar import Constraint, GrammarConstraint, Grammars
@@ -204,40 +205,73 @@ def test_a_tokenizer_that_is_not_understood_leaves_all_free(
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="[UNK]")
     grammars = Grammars(tokenizer, 2, [1])
     assert grammars.constraint(grammars.prose_with_calls(TOOLS)) is None
-    assert "not constrained" in caplog.text
+    assert "no grammar can be used" in caplog.text
+    with pytest.raises(EngineUnavailable, match="choose another model"):
+        grammars.guard('start: "x"')
 
 
-def test_a_grammar_that_is_wrong_leaves_all_free(
+def test_a_grammar_that_is_wrong_leaves_all_free_but_no_guard(
     new_tokenizer: NewTokenizer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert Writer(new_tokenizer()).grammars.constraint('start: nothing "secret"') is None
-    assert "not constrained" in caplog.text
-    assert "secret" not in caplog.text
+    grammars = Writer(new_tokenizer()).grammars
+    assert grammars.constraint('start: nothing "secret"') is None
+    with pytest.raises(EngineUnavailable, match="choose another model") as caught:
+        grammars.guard('start: nothing "secret"')
+    assert "cannot be used" in caplog.text
+    assert "secret" not in caplog.text + str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "limits",
-    [
-        LLParserLimits(max_lexer_states=3, verbose_errors=False),
-        LLParserLimits(max_items_in_row=3, verbose_errors=False),
-        LLParserLimits(step_lexer_fuel=3, verbose_errors=False),
-    ],
-    ids=["states", "items", "fuel"],
-)
-def test_beyond_a_limit_the_rest_of_an_answer_is_free(
-    new_tokenizer: NewTokenizer, caplog: pytest.LogCaptureFixture, limits: LLParserLimits
-) -> None:
-    tokenizer = new_tokenizer()
+LIMITS = {
+    "states": LLParserLimits(max_lexer_states=3, verbose_errors=False),
+    "items": LLParserLimits(max_items_in_row=3, verbose_errors=False),
+    "fuel": LLParserLimits(step_lexer_fuel=3, verbose_errors=False),
+}
+
+
+def near_a_limit(
+    tokenizer: PreTrainedTokenizerFast, limits: LLParserLimits, *, is_guard: bool = False
+) -> tuple[Constraint, TokenSampler]:
     end, n_tokens = tokenizer.eos_token_id, len(tokenizer)
     backend = LLTokenizer(tokenizer.backend_tokenizer.to_str(), n_tokens, end)
     grammar = 'start: (/a*secret/ | /b*private/ | /a+/ | /a?a+b/)* "x"'
     matcher = LLMatcher(backend, grammar, log_level=0, limits=limits)
-    constraint = GrammarConstraint(matcher, n_tokens, frozenset([end]))
-    sampler = TokenSampler(SamplingPlan(), CPU, (), constraint)
-    written = [*tokenizer("aaazzz")["input_ids"], end]
-    wishes = [torch.zeros(n_tokens).index_fill(0, torch.tensor([t]), 1.0) for t in written]
-    assert [sampler.choose(wish) for wish in wishes] == written
+    constraint = GrammarConstraint(matcher, n_tokens, frozenset([end]), is_guard=is_guard)
+    return constraint, TokenSampler(SamplingPlan(), CPU, (), constraint)
+
+
+def wishes(tokenizer: PreTrainedTokenizerFast, tokens: Sequence[int]) -> list[torch.Tensor]:
+    """Scores with which a model wants to write these tokens."""
+    scores = torch.zeros(len(tokenizer))
+    return [scores.index_fill(0, torch.tensor([token]), 1.0) for token in tokens]
+
+
+@pytest.mark.parametrize("limits", LIMITS.values(), ids=LIMITS)
+def test_beyond_a_limit_the_rest_of_an_answer_is_free(
+    new_tokenizer: NewTokenizer, caplog: pytest.LogCaptureFixture, limits: LLParserLimits
+) -> None:
+    tokenizer = new_tokenizer()
+    constraint, sampler = near_a_limit(tokenizer, limits)
+    written = [*tokenizer("aaazzz")["input_ids"], tokenizer.eos_token_id]
+    assert [sampler.choose(wish) for wish in wishes(tokenizer, written)] == written
     assert constraint.mask().all()
+    assert [r.levelname for r in caplog.records] == ["WARNING"], "it is logged once"
+    assert "secret" not in caplog.text
+
+
+@pytest.mark.parametrize("limits", LIMITS.values(), ids=LIMITS)
+def test_beyond_a_limit_a_guard_lets_nothing_be_written(
+    new_tokenizer: NewTokenizer, caplog: pytest.LogCaptureFixture, limits: LLParserLimits
+) -> None:
+    tokenizer = new_tokenizer()
+    constraint, sampler = near_a_limit(tokenizer, limits, is_guard=True)
+    written: list[int] = []
+    chosen = map(sampler.choose, wishes(tokenizer, tokenizer("aaazzz")["input_ids"]))
+    with pytest.raises(EngineUnavailable, match="choose another model"):
+        written.extend(chosen)
+    assert "z" not in tokenizer.decode(written)
+    for again in (constraint.mask, lambda: constraint.accept(tokenizer.eos_token_id)):
+        with pytest.raises(EngineUnavailable):
+            again()
     assert [r.levelname for r in caplog.records] == ["WARNING"], "it is logged once"
     assert "secret" not in caplog.text
 

@@ -30,9 +30,9 @@ from notebook_agents.tools import database_query, file_reader, list_files, pytho
 
 REPLIES = [
     "Which file or dataframe should I use?",
-    "I have no tool called {t}.",
     "I need {a}.",
-    "I see no {w} here.",
+    "{a} is what I need",
+    "I need {a}",
     "I don't know that.",
     "It failed: {w}",
     "I ran this {t} call:\n```\n{w}\n```",
@@ -182,9 +182,6 @@ def test_earlier_questions_count_and_other_system_text_does_not(bundled: LoadedM
     [
         "Which file or dataframe should I use?",
         "I don't know that.",
-        "I see no West here.",
-        "I see no unit price here.",
-        *(f"I have no tool called {name}." for name in BUNDLED_TOOLS),
     ],
 )
 def test_a_known_sentence_may_be_said(bundled: LoadedModel, text: str) -> None:
@@ -196,8 +193,8 @@ def test_a_known_sentence_may_be_said(bundled: LoadedModel, text: str) -> None:
     [
         "Paris.",
         "",
-        "I see no milk here.",
-        "I have no tool called hammer.",
+        "It failed: West",
+        "I ran this list_files call:\n```\nWest\n```",
         "I don't know that. But",
     ],
 )
@@ -207,11 +204,14 @@ def test_nothing_else_is_said_before_a_tool_was_used(bundled: LoadedModel, text:
 
 def test_that_a_tool_is_missing_is_said_where_there_are_none(bundled: LoadedModel) -> None:
     """Where there are some, a call says which is needed."""
-    assert refused(bundled, "I need file_reader.") is not None
-    assert refused(bundled, "I need file_reader.", tools=()) is None
+    for name in BUNDLED_TOOLS:
+        for text in (f"I need {name}.", f"{name} is what I need", f"I need {name}"):
+            assert refused(bundled, text) is not None
+            assert refused(bundled, text, tools=()) is None
+    assert refused(bundled, "I need hammer.", tools=()) is not None
 
 
-def test_a_known_sentence_may_repeat_calls_and_errors(bundled: LoadedModel) -> None:
+def test_a_known_sentence_repeats_the_last_call_and_the_last_error(bundled: LoadedModel) -> None:
     code = "x = 5\nprint(f'{x}  and \"y\"')"
     failed = used("Error: NameError: name 'y' is not defined", "python_executor", code=code)
     messages = (
@@ -224,11 +224,14 @@ def test_a_known_sentence_may_repeat_calls_and_errors(bundled: LoadedModel) -> N
     for text in (
         "It failed: NameError: name 'y' is not defined",
         f"I ran this python_executor call:\n```\n{code}\n```",
-        "I ran this list_files call:\n```\n\n```",
     ):
         assert refused(bundled, text, messages) is None
-    invented = f"I ran this python_executor call:\n```\n{code}\nprint(7)\n```"
-    assert refused(bundled, invented, messages) is not None
+    for text in (
+        "It failed: name",
+        "I ran this list_files call:\n```\n\n```",
+        f"I ran this python_executor call:\n```\n{code}\nprint(7)\n```",
+    ):
+        assert refused(bundled, text, messages) is not None
     assert refused(bundled, call("inspect_variable", name="x = 5"), messages) is not None
 
 
@@ -331,5 +334,6 @@ def test_a_full_prompt_takes_little_time(bundled: LoadedModel) -> None:
 
     prompt = bundled.prompt(request)
     reading = min(seconds(lambda: bundled.prompt(request)) for _ in range(3))
+    assert bundled.constraint(request, prompt) is not None
     guarding = min(seconds(lambda: bundled.constraint(request, prompt)) for _ in range(3))
     assert guarding < max(0.02, 5 * reading)

@@ -140,6 +140,8 @@ class StepEngine:
     def _commit(self, row: Row, logits: Tensor) -> None:
         try:
             self._accept(row, row.sampler.choose(logits))
+        except NotebookAgentsError as error:
+            self._fail([row], error)
         except Exception as error:  # noqa: BLE001 - one request must not end the others
             _log.error("a request to model %s failed", row.model.info.id, exc_info=error)
             self._fail([row], EngineUnavailable(f"generation failed: {type(error).__name__}"))

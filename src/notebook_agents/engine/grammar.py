@@ -2,7 +2,7 @@
 
 A grammar is a text in llguidance's dialect of Lark, compiled for one tokenizer; a `Constraint`
 walks it along one answer. What cannot be compiled is logged and left free: no request fails for
-the schema of a tool.
+the schema of a tool. Only a guard is never left: where it cannot be used there is no answer.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import torch
 from llguidance import LLMatcher, LLParserLimits, LLTokenizer
 from torch import Tensor
 
+from notebook_agents.core.errors import EngineUnavailable
 from notebook_agents.core.models import ToolSchema
 from notebook_agents.engine.parser import CALL_CLOSE, CALL_OPEN
 
@@ -29,6 +30,11 @@ _JSON_FORM = {
     "json_allow_general_unicode_escapes": True,
 }
 """JSON as ``json.dumps`` writes it, which is what models that call tools this way have seen."""
+UNGUARDED = (
+    "the answer was ended: the rules that the model is held to could not be followed in this "
+    "conversation; ask in a new one or choose another model"
+)
+"""What is said where a guard cannot be used."""
 _BITS = torch.arange(8, dtype=torch.uint8)
 _LIMITS = LLParserLimits(verbose_errors=False)
 """The usual ones; an error does not quote the conversation."""
@@ -49,17 +55,31 @@ class Constraint(Protocol):
 
 
 class GrammarConstraint:
-    """A Constraint by an llguidance grammar."""
+    """A Constraint by an llguidance grammar.
 
-    def __init__(self, matcher: LLMatcher, n_vocab: int, eos_ids: frozenset[int]) -> None:
+    When the matcher hits one of its limits the rest of the answer is free; that of a guard is not
+    written, and EngineUnavailable says so.
+    """
+
+    def __init__(
+        self,
+        matcher: LLMatcher,
+        n_vocab: int,
+        eos_ids: frozenset[int],
+        *,
+        is_guard: bool = False,
+    ) -> None:
         self._matcher = matcher
         self._n_vocab = n_vocab
         self._eos_ids = eos_ids
+        self._is_guard = is_guard
         self._is_lost = False
 
     def accept(self, token: int) -> bool:
-        """Ask the matcher; when it hits one of its limits, the rest of the answer is free."""
-        if self._is_lost or self._matcher.try_consume_tokens([token]) or self._has_failed():
+        """Ask the matcher, or nobody any more."""
+        if not self._is_lost and self._matcher.try_consume_tokens([token]):
+            return True
+        if self._has_failed():
             return True
         return self._matcher.is_stopped() and token in self._eos_ids
 
@@ -73,7 +93,11 @@ class GrammarConstraint:
     def _has_failed(self) -> bool:
         if not self._is_lost and self._matcher.is_error():
             self._is_lost = True
-            _log.warning("the rest of an answer is free: %s", _reason(self._matcher.get_error()))
+            rest = "not written" if self._is_guard else "free"
+            reason = _reason(self._matcher.get_error())
+            _log.warning("the rest of an answer is %s: %s", rest, reason)
+        if self._is_lost and self._is_guard:
+            raise EngineUnavailable(UNGUARDED)
         return self._is_lost
 
 
@@ -87,16 +111,25 @@ class Grammars:
         self._kept = lru_cache(N_KEPT)(self._compiled)
         self._schema = lru_cache(8 * N_KEPT)(self._checked)
 
-    def constraint(self, grammar: str, *, keep: bool = True) -> Constraint | None:
+    def constraint(self, grammar: str) -> Constraint | None:
         """The beginning of a grammar, or None where it cannot be used.
 
-        ``keep`` says that another request will probably come with the same grammar.
+        Other requests will probably come with the same one.
         """
-        matcher = self._kept(grammar) if keep else self._compiled(grammar)
+        matcher = self._kept(grammar)
         if matcher is None:
             return None
-        mine = matcher.deep_copy() if keep else matcher
-        return GrammarConstraint(mine, self._n_vocab, self._eos_ids)
+        return GrammarConstraint(matcher.deep_copy(), self._n_vocab, self._eos_ids)
+
+    def guard(self, grammar: str) -> Constraint:
+        """The beginning of a grammar of one request that nothing may leave.
+
+        EngineUnavailable where it cannot be used.
+        """
+        matcher = self._compiled(grammar)
+        if matcher is None:
+            raise EngineUnavailable(UNGUARDED)
+        return GrammarConstraint(matcher, self._n_vocab, self._eos_ids, is_guard=True)
 
     def prose_with_calls(self, tools: Sequence[ToolSchema]) -> str:
         """The grammar of an answer that may call these tools wherever it likes."""
@@ -143,7 +176,7 @@ class Grammars:
         text = f"%llguidance {{}}\n{grammar}"
         matcher = LLMatcher(self._backend, text, log_level=0, limits=_LIMITS)
         if matcher.is_error():
-            _log.warning("tool calls are not constrained: %s", _reason(matcher.get_error()))
+            _log.warning("a grammar cannot be used: %s", _reason(matcher.get_error()))
             return None
         return matcher
 
@@ -157,7 +190,7 @@ class Grammars:
                 eos_token=sorted(self._eos_ids),
             )
         except ValueError as error:
-            _log.warning("tool calls are not constrained with this tokenizer: %s", error)
+            _log.warning("no grammar can be used with this tokenizer: %s", error)
             return None
 
     @cached_property

@@ -2,7 +2,8 @@
 
 Names, paths, columns and values in its calls occur in what the user said, in the context lines or
 in the results of tools. Before it has used a tool it says one of the sentences it was trained to
-say, and after two errors it has to answer. Code for Python is free.
+say, of its earlier calls only what is true, and after two errors it has to answer. Code for Python
+is free.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from notebook_agents.core.models import BUNDLED_TOOLS, ToolSchema
+from notebook_agents.engine.earlier_calls import true_reply
 from notebook_agents.engine.grammar import Grammars, literal
 from notebook_agents.engine.parser import CALL_CLOSE, CALL_OPEN
 from notebook_agents.engine.prompt import CONTEXT_LABELS, ERROR_MARK, ChatMessage
@@ -22,11 +24,11 @@ MAX_ERRORS = 2
 """Errors of tools after which the model has to answer."""
 MAX_CALLS = 4
 """Calls of one turn."""
-_PLACEHOLDER = re.compile(r"(\{[taw]\})")
-"""In a reply: the name of a tool, that of one that is not offered, and any words of the
-conversation or none."""
+_MISSING_TOOL = "{a}"
+"""In a reply: the name of a tool that is not offered."""
 _PIECE = re.compile(r"\w+|\s|[^\w\s]")
 _BETWEEN_TEXTS = "\x00"
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _GUARDED = {
     ("file_reader", "path"): "PATH",
     ("list_files", "path"): "FOLDER",
@@ -79,6 +81,8 @@ class Turn:
     tools: Sequence[ToolSchema]
     replies: Sequence[str]
     """What it may say before it has used a tool; anything when there are none."""
+    whole: Sequence[ChatMessage]
+    """The chat with the messages that did not fit."""
 
     @property
     def results(self) -> list[str]:
@@ -144,21 +148,17 @@ def said(chat: Iterable[ChatMessage]) -> list[str]:
     return list(found)
 
 
-def calls(chat: Iterable[ChatMessage]) -> list[str]:
-    """What earlier calls were given, which a question about them may repeat."""
-    functions = (c["function"] for message in chat for c in message.get("tool_calls", ()))
-    return [str(value) for function in functions for value in function["arguments"].values()]
-
-
-def _replies(turn: Turn) -> list[str]:
+def _replies(turn: Turn) -> Iterator[str]:
     """What may be said; where there are tools, a call says which one is missing."""
-    return [_reply(reply) for reply in turn.replies if not (turn.tools and "{a}" in reply)]
-
-
-def _reply(reply: str) -> str:
-    kinds = {"{t}": "TOOL", "{a}": "TOOL", "{w}": "SAID?"}
-    parts = (part for part in _PLACEHOLDER.split(reply) if part)
-    return " ".join(kinds.get(part) or literal(part) for part in parts)
+    for reply in turn.replies:
+        before, mark, after = reply.partition(_MISSING_TOOL)
+        if mark:
+            yield from () if turn.tools else [f"{literal(before)} TOOL {literal(after)}"]
+            continue
+        told = true_reply(reply, turn.chat, turn.whole)
+        # A call in the words of an error or of code would be read as one of the model's own.
+        if told is not None and CALL_OPEN not in told and CALL_CLOSE not in told:
+            yield literal(told)
 
 
 def _body(tool: ToolSchema, grammars: Grammars) -> str:
@@ -188,16 +188,15 @@ def _arguments(tool: ToolSchema, grammars: Grammars) -> str:
 
 def _terminals(grammar: str, chat: Sequence[ChatMessage]) -> Iterator[str]:
     """The terminals that a grammar uses, and those that they use."""
-    texts, open_names, known = said(chat), re.findall(r"[A-Z_]{3,}", grammar), {"TEXT"}
-    lines = [line for text in texts for line in text.split("\n")]
+    # What is quoted is text, in which words in capitals name nothing.
+    open_names, known = re.findall(r"[A-Z_]{3,}", _QUOTED.sub("", grammar)), {"TEXT"}
+    lines = [line for text in said(chat) for line in text.split("\n")]
     while open_names:
         name = open_names.pop()
         if name in known:
             continue
         known.add(name)
-        if name == "SAID":
-            yield f"SAID: {_words((*texts, *calls(chat)), str)}"
-        elif name in _ESCAPES:
+        if name in _ESCAPES:
             yield f"{name}: {_words(lines, _ESCAPES[name])}"
         elif name in _TERMINALS:
             yield f"{name}: {_TERMINALS[name]}"

@@ -152,11 +152,15 @@ class LoadedModel:
         return without_oldest(chat, n_oldest), ids(n_oldest)
 
     def constraint(self, request: GenerateRequest, prompt: Prompt) -> Constraint | None:
-        """What the answer to a prompt may be; None where it may be anything."""
+        """What the answer to a prompt may be; None where it may be anything.
+
+        The built-in model is never free: EngineUnavailable when its grammar cannot be used.
+        """
         tools = self._tools(request)
         if self.info.is_bundled:
-            turn = Turn(prompt.chat, tools, self.replies)
-            return self.grammars.constraint(turn_grammar(turn, self.grammars), keep=False)
+            whole = to_chat(request.messages, model=self.info.id)
+            turn = Turn(prompt.chat, tools, self.replies, whole)
+            return self.grammars.guard(turn_grammar(turn, self.grammars))
         return self.grammars.constraint(self.grammars.prose_with_calls(tools)) if tools else None
 
     def _tools(self, request: GenerateRequest) -> Sequence[ToolSchema]:

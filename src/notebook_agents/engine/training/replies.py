@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from notebook_agents.engine import earlier_calls
+
 IDENTITY = (
     "I am the tiny built-in model of notebook-agents (fewer than ten million parameters, trained "
     "from scratch on synthetic data made by the project). I can calculate with Python, query "
@@ -35,9 +37,9 @@ WHAT_TO_COMPUTE = "What should I calculate?"
 WHAT_TO_PLOT = "What should I plot? Name a column and a file or dataframe."
 NO_SUCH_TOOL = "I need the tool {a} for this, but it is not available here."
 LAST_ERROR = "The last tool call failed: "
-NOTHING_FAILED = "Nothing failed in this conversation."
+NOTHING_FAILED = earlier_calls.NOTHING_FAILED
 LAST_CALL = "I ran this {tool} call and copied its result:"
-NO_CALL_YET = "I ran no tool in this conversation."
+NO_CALL_YET = earlier_calls.NO_CALL_YET
 
 SMALL_TALK = {
     HELLO: "hello",
@@ -65,4 +67,4 @@ FIXED = (
 """Whole sentences that need no tool result; `{a}` stands for a tool that is not there."""
 
 SAID = (*FIXED, LAST_ERROR + "{w}", LAST_CALL.replace("{tool}", "{t}") + "\n```\n{w}\n```")
-"""Everything the model may say without a tool result; `{w}` stands for words already there."""
+"""Everything the model may say without a tool result; `{t}` and `{w}` are told of earlier calls."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from notebook_agents.engine.earlier_calls import call_text, failure
 from notebook_agents.engine.training import replies
 from notebook_agents.engine.training.conversation import Exchange, Step
 from notebook_agents.engine.training.pools import expansions, pool
@@ -68,10 +69,8 @@ def explained(scene: Scene, before: Sequence[Exchange]) -> Exchange:
 
 def last_error(steps: Sequence[Step]) -> str:
     """What is said of the last call that failed."""
-    errors = [step.result for step in steps if step.result.startswith("Error: ")]
-    if not errors:
-        return replies.NOTHING_FAILED
-    return replies.LAST_ERROR + errors[-1].removeprefix("Error: ").split("\n")[0]
+    text = failure(step.result for step in steps)
+    return replies.NOTHING_FAILED if text is None else replies.LAST_ERROR + text
 
 
 def last_call(steps: Sequence[Step]) -> str:
@@ -79,8 +78,8 @@ def last_call(steps: Sequence[Step]) -> str:
     if not steps:
         return replies.NO_CALL_YET
     call = steps[-1].call
-    first = str(next(iter(call.arguments.values()), ""))
-    return f"{replies.LAST_CALL.format(tool=call.name)}\n```\n{first}\n```"
+    said = replies.LAST_CALL.format(tool=call.name)
+    return f"{said}\n```\n{call_text(call.arguments)}\n```"
 
 
 def _about_the_world(scene: Scene, phrase: str) -> str:
