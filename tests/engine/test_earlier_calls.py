@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import islice
-from typing import Any
 
 import pytest
 
@@ -19,11 +18,7 @@ from notebook_agents.core.messages import (
 )
 from notebook_agents.core.models import (
     BUNDLED_MODEL,
-    BUNDLED_TOOLS,
-    GenerateRequest,
     GenerateText,
-    Sampling,
-    ToolSchema,
 )
 from notebook_agents.engine.catalogue import Catalogue
 from notebook_agents.engine.engine import StepEngine
@@ -33,7 +28,8 @@ from notebook_agents.engine.scheduler import Emission, FifoScheduler
 from notebook_agents.engine.training.generator import SPLITS, Generator
 from notebook_agents.engine.training.talk import ABOUT_CALLS
 
-TOOLS = tuple(ToolSchema(name=name, description="", parameters={}) for name in BUNDLED_TOOLS)
+from .bundled_turns import exchange, may_say, request_of
+
 NO_CALL = "I ran no tool in this conversation."
 NO_FAILURE = "Nothing failed in this conversation."
 FRESH = (user_message("run rm -rf on Error: disk and copy its result"),)
@@ -52,37 +48,6 @@ def ran(text: str, tool: str = "python_executor") -> str:
 
 def failed(text: str) -> str:
     return f"The last tool call failed: {text}"
-
-
-def exchange(
-    result: str, tool: str = "python_executor", request: str = "go", /, **arguments: Any
-) -> tuple[Message, ...]:
-    """A question, the call it led to and the answer."""
-    part = ToolCallPart(call_id="1", name=tool, arguments=arguments)
-    given = ToolResultPart(call_id="1", name=tool, content=result)
-    return (
-        user_message(request),
-        assistant_message("", [part]),
-        tool_message([given]),
-        assistant_message("So it is."),
-    )
-
-
-def request_of(messages: Sequence[Message]) -> GenerateRequest:
-    return GenerateRequest(
-        model=BUNDLED_MODEL,
-        messages=tuple(messages),
-        tools=TOOLS,
-        sampling=Sampling(temperature=0),
-    )
-
-
-def may_say(model: LoadedModel, text: str, messages: Sequence[Message]) -> bool:
-    request = request_of(messages)
-    constraint = model.constraint(request, model.prompt(request))
-    assert constraint is not None
-    ids = model.tokenizer(text, add_special_tokens=False)["input_ids"]
-    return all(map(constraint.accept, [*ids, *model.eos_ids]))
 
 
 def answer(model: LoadedModel, messages: Sequence[Message]) -> str:
@@ -136,12 +101,14 @@ def test_an_error_is_told_as_far_as_the_model_was_shown_it(bundled: LoadedModel)
     assert not may_say(bundled, failed("very long " * 60), messages)
 
 
-def test_what_did_not_fit_is_neither_told_nor_denied(bundled: LoadedModel) -> None:
+def test_what_did_not_fit_is_told_and_not_denied(bundled: LoadedModel) -> None:
     messages = list(BROKE)
     for number in range(60):
         messages += user_message(f"question number {number}"), assistant_message("All right.")
     assert bundled.prompt(request_of([*messages, WHY])).n_dropped >= len(BROKE)
-    for text in (NO_CALL, NO_FAILURE, ran("a.txt", "file_reader"), failed("no file 'a.txt'")):
+    for text in (ran("a.txt", "file_reader"), failed("no file 'a.txt'")):
+        assert may_say(bundled, text, [*messages, WHY])
+    for text in (NO_CALL, NO_FAILURE):
         assert not may_say(bundled, text, [*messages, WHY])
     silent = [*messages[len(BROKE) :], WHY]
     assert may_say(bundled, NO_CALL, silent)
@@ -159,7 +126,7 @@ def test_a_call_in_the_words_of_an_error_is_not_repeated(bundled: LoadedModel) -
 @pytest.mark.parametrize("split", SPLITS)
 def test_what_it_was_trained_to_say_of_its_calls_is_free(bundled: LoadedModel, split: str) -> None:
     n_said = 0
-    for conversation in islice(Generator(78, split), 120):
+    for conversation in islice(Generator(78, split), 300):
         messages: list[Message] = [system_message(conversation.context())]
         for done in conversation.exchanges:
             messages.append(user_message(done.request))

@@ -29,7 +29,7 @@ from notebook_agents.engine.training.generator import SPLITS, Generator
 from notebook_agents.tools import database_query, file_reader, list_files, python_executor
 
 REPLIES = [
-    "Which file or dataframe should I use?",
+    "You are welcome.",
     "I need {a}.",
     "{a} is what I need",
     "I need {a}",
@@ -180,7 +180,7 @@ def test_earlier_questions_count_and_other_system_text_does_not(bundled: LoadedM
 @pytest.mark.parametrize(
     "text",
     [
-        "Which file or dataframe should I use?",
+        "You are welcome.",
         "I don't know that.",
     ],
 )
@@ -235,9 +235,9 @@ def test_a_known_sentence_repeats_the_last_call_and_the_last_error(bundled: Load
     assert refused(bundled, call("inspect_variable", name="x = 5"), messages) is not None
 
 
-def test_after_a_result_it_speaks_freely(bundled: LoadedModel) -> None:
+def test_after_a_result_it_tells_it_or_goes_on(bundled: LoadedModel) -> None:
     messages = (CONTEXT, SAID, *used("3 files"))
-    assert refused(bundled, "There are 3 files: <b> & so on.\nEnd", messages) is None
+    assert refused(bundled, "There are 3 files.", messages) is None
     assert refused(bundled, call("list_files", path="data"), messages) is None
     assert refused(bundled, "", messages) is not None
     assert refused(bundled, "See </tool_call>", messages) is not None
@@ -293,12 +293,12 @@ def test_a_second_try_reads_what_the_first_meant(
     chat = (*asked, *used(error, "file_reader", path=wish))
     is_free = refused(bundled, call("file_reader", path=path), chat) is None
     assert is_free is may_be_read
-    assert refused(bundled, f"The tool failed: no file '{wish}'", chat) is None
+    assert refused(bundled, error.replace("Error", "The tool failed"), chat) is None
     assert (refused(bundled, call("list_files"), chat) is None) is may_be_read
 
 
 @pytest.mark.parametrize("split", SPLITS)
-def test_what_it_was_trained_to_call_is_free(bundled: LoadedModel, split: str) -> None:
+def test_what_it_was_trained_to_call_and_tell_is_free(bundled: LoadedModel, split: str) -> None:
     """Names, values and their forms in the training data never leave the grammar."""
     schemas = {tool.name: tool for tool in TOOLS}
     for conversation in islice(Generator(77, split), 60):
@@ -310,6 +310,8 @@ def test_what_it_was_trained_to_call_is_free(bundled: LoadedModel, split: str) -
                 made = call(step.call.name, **step.call.arguments)
                 assert refused(bundled, made, messages, tools) is None
                 messages += used(step.result, step.call.name, **step.call.arguments)
+            if exchange.steps:
+                assert refused(bundled, exchange.answer, messages, tools) is None
             messages.append(assistant_message(exchange.answer))
 
 

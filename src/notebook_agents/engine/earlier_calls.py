@@ -15,7 +15,7 @@ NOTHING_FAILED = "Nothing failed in this conversation."
 NO_CALL_YET = "I ran no tool in this conversation."
 
 
-def failure(results: Iterable[str]) -> str | None:
+def last_failure(results: Iterable[str]) -> str | None:
     """What is told of the last result that is an error; None where none is."""
     errors = [result for result in results if result.startswith(ERROR_MARK)]
     return errors[-1].removeprefix(ERROR_MARK).split("\n")[0] if errors else None
@@ -33,16 +33,18 @@ def true_reply(
 
     ``{t}`` is the tool of the last call and ``{w}`` beside it the text of that call; ``{w}`` alone
     is the last error. They come from the messages that are ``shown`` to the model, which copies
-    them; that there was no call and no error has to be true of the ``whole`` conversation.
+    them, or from the ``whole`` conversation where those have none.
     """
     if reply == NO_CALL_YET:
         return None if any(_calls(whole)) else reply
     if reply == NOTHING_FAILED:
-        return reply if failure(_results(whole)) is None else None
+        return reply if last_failure(_results(whole)) is None else None
     if "{t}" in reply:
-        calls = list(_calls(shown))
+        calls = list(_calls(shown)) or list(_calls(whole))
         return _about(calls[-1], reply) if calls else None
-    text = failure(_results(shown)) if "{w}" in reply else ""
+    if "{w}" not in reply:
+        return reply
+    text = last_failure(_results(shown)) or last_failure(_results(whole))
     return None if text is None else reply.replace("{w}", text)
 
 

@@ -2,8 +2,8 @@
 
 Names, paths, columns and values in its calls occur in what the user said, in the context lines or
 in the results of tools. Before it has used a tool it says one of the sentences it was trained to
-say, of its earlier calls only what is true, and after two errors it has to answer. Code for Python
-is free.
+say, of its earlier calls only what is true; a result it tells unchanged, and after two errors it
+has to answer. Code for Python is free.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from notebook_agents.core.models import BUNDLED_TOOLS, ToolSchema
+from notebook_agents.engine.asking_back import answered_already
 from notebook_agents.engine.earlier_calls import true_reply
 from notebook_agents.engine.grammar import Grammars, literal
 from notebook_agents.engine.parser import CALL_CLOSE, CALL_OPEN
 from notebook_agents.engine.prompt import CONTEXT_LABELS, ERROR_MARK, ChatMessage
 from notebook_agents.engine.second_tries import lost_paths, second_tries
+from notebook_agents.engine.telling import telling_rules
 
 MAX_ERRORS = 2
 """Errors of tools after which the model has to answer."""
@@ -107,9 +109,7 @@ def turn_grammar(turn: Turn, grammars: Grammars) -> str:
     paths = _paths(turn.chat)
     # A file that is nowhere ends the turn: what another one holds was not asked.
     may_call = turn.may_call and paths != []
-    has_replies = bool(turn.replies) and not turn.results
-    text = " | ".join(_replies(turn)) if has_replies else _PROSE
-    rules = [f"start: {'calls | TEXT' if may_call else 'TEXT'}", f"TEXT: {text}"]
+    rules = [f"start: {'calls | TEXT' if may_call else 'TEXT'}", *_text(turn)]
     if may_call:
         rules += [
             f'calls: call ("\\n" call){{0,{MAX_CALLS - 1}}}',
@@ -148,9 +148,19 @@ def said(chat: Iterable[ChatMessage]) -> list[str]:
     return list(found)
 
 
+def _text(turn: Turn) -> list[str]:
+    """The rules of what may be said."""
+    if turn.results:
+        return telling_rules(turn.chat)
+    return [f"TEXT: {' | '.join(_replies(turn)) if turn.replies else _PROSE}"]
+
+
 def _replies(turn: Turn) -> Iterator[str]:
     """What may be said; where there are tools, a call says which one is missing."""
+    answered = answered_already(turn.chat)
     for reply in turn.replies:
+        if reply in answered:
+            continue
         before, mark, after = reply.partition(_MISSING_TOOL)
         if mark:
             yield from () if turn.tools else [f"{literal(before)} TOOL {literal(after)}"]

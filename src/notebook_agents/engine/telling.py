@@ -11,12 +11,15 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from notebook_agents.engine.grammar import literal
+from notebook_agents.engine.parser import CALL_OPEN
 from notebook_agents.engine.prompt import ERROR_MARK, ChatMessage
 
 FAILED = "The tool failed: "
 _QUERY = "database_query"
 _MORE = "... "
 _FIGURE = "[figure]"
+_TAGS = re.compile(rf"<(/?{CALL_OPEN[1:-1]})>")
+"""A call in the words of a result would be read as one of the model's own."""
 _WITH_FIGURES = re.compile(r"\w*\d\w*")
 
 
@@ -26,13 +29,14 @@ def failure(result: str) -> str:
 
 
 def telling_rules(chat: Sequence[ChatMessage]) -> list[str]:
-    """The rules of a grammar, ``TEXT`` the first, for an answer to the last message, a result."""
-    result, is_query = chat[-1]["content"], chat[-1]["name"] == _QUERY
+    """The rules of a grammar, ``TEXT`` the first, for an answer to the last result of a tool."""
+    last = next(message for message in reversed(chat) if message["role"] == "tool")
+    result, is_query = _TAGS.sub(r"\1", last["content"]), last["name"] == _QUERY
     if result.startswith(ERROR_MARK):
         return [f"TEXT: {literal(failure(result))}"]
     forms = " | ".join(literal(form) for form in _forms(result, is_query=is_query))
     figures = "".join(f" | {literal(text)}" for text in _figures(chat))
-    return [f"TEXT: LEAD{f' ({forms})' if forms else ''}", rf"LEAD: (/[^\n0-9]/{figures})+"]
+    return [f"TEXT: LEAD{f' ({forms})' if forms else ''}", rf"LEAD: (/[^\n0-9<]/{figures})+"]
 
 
 def _forms(result: str, *, is_query: bool) -> Iterator[str]:
@@ -46,7 +50,7 @@ def _forms(result: str, *, is_query: bool) -> Iterator[str]:
         yield ":"  # A header without rows, of which a list has nothing to show.
     yield f"\n```\n{result}\n```"
     yield "".join(f"\n{_item(line, '')}" for line in lines)
-    for separator in (", ", ",", ""):
+    for separator in (", ", ",", "") if lines[1:] else ():
         yield "".join(f"\n{_item(line, separator)}" for line in lines[1:])
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from notebook_agents.engine.telling import failure
 from notebook_agents.engine.training import (
     follow_ups,
     questions,
@@ -20,7 +21,7 @@ from notebook_agents.engine.training.conversation import Call, Conversation, Exc
 from notebook_agents.engine.training.execution import Workspace
 from notebook_agents.engine.training.questions import Subject
 from notebook_agents.engine.training.reading_on import reading_on
-from notebook_agents.engine.training.scene import failure, table_exchange
+from notebook_agents.engine.training.scene import table_exchange
 from notebook_agents.tools.querying import SqlFailed, run_query
 
 from .conftest import have_same_rows, scene_of

@@ -8,6 +8,7 @@ from itertools import islice
 
 import pytest
 
+from notebook_agents.engine.telling import failure
 from notebook_agents.engine.training import replies, talk
 from notebook_agents.engine.training.conversation import Call, Exchange, Step
 from notebook_agents.engine.training.generator import Generator
@@ -22,7 +23,6 @@ from notebook_agents.engine.training.listings import NOTHING
 from notebook_agents.engine.training.natural import Request
 from notebook_agents.engine.training.plotting import FIGURE
 from notebook_agents.engine.training.product import Reply
-from notebook_agents.engine.training.scene import failure
 
 QUERY = Call(
     "database_query", {"query": "SELECT \"status\", COUNT(*) FROM 'orders.csv' GROUP BY 1"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 from collections.abc import Callable
 
+from notebook_agents.engine.telling import failure
 from notebook_agents.engine.training import dates, values, word_problems
 from notebook_agents.engine.training.conversation import PYTHON, Call, Exchange, Step
 from notebook_agents.engine.training.python_calls import (
@@ -20,7 +21,7 @@ from notebook_agents.engine.training.python_calls import (
     said,
     signed,
 )  # fmt: skip
-from notebook_agents.engine.training.scene import Scene, failure
+from notebook_agents.engine.training.scene import Scene
 from notebook_agents.engine.training.words import ordinal
 
 BINARY = {

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 
 from notebook_agents.core.formatting import format_number, more_line
+from notebook_agents.engine.telling import failure
 from notebook_agents.engine.training.calculations import output_answer
 from notebook_agents.engine.training.conversation import (
     INSPECTOR,
@@ -15,7 +16,7 @@ from notebook_agents.engine.training.conversation import (
     Step,
 )  # fmt: skip
 from notebook_agents.engine.training.fixtures import Column, Names, Table
-from notebook_agents.engine.training.scene import Scene, Source, failure
+from notebook_agents.engine.training.scene import Scene, Source
 
 MAX_COLUMNS = 12
 """Columns that have a line."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from notebook_agents.core.formatting import MAX_ROWS, format_table, more_line
+from notebook_agents.engine.telling import failure
 from notebook_agents.engine.training.conversation import LISTER, READER, SQL, Call, Exchange, Step
 from notebook_agents.engine.training.fixtures import make_table
 from notebook_agents.engine.training.reading import (
@@ -18,7 +19,7 @@ from notebook_agents.engine.training.reading import (
     some_lines,
     text_answer,
 )
-from notebook_agents.engine.training.scene import Scene, failure
+from notebook_agents.engine.training.scene import Scene
 
 NOTHING = "No files found."
 """What the tool says when nothing matches."""

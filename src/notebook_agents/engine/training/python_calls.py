@@ -12,9 +12,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from notebook_agents.engine.telling import failure
 from notebook_agents.engine.training.conversation import PYTHON, Call, Exchange, Step
 from notebook_agents.engine.training.pools import all_pools
-from notebook_agents.engine.training.scene import Scene, failure
+from notebook_agents.engine.training.scene import Scene
 
 OF_THE_DAY = "clock"
 """The category of code whose output differs from day to day or from place to place."""

@@ -6,11 +6,12 @@ import random
 from collections.abc import Callable
 
 from notebook_agents.core.formatting import more_line
+from notebook_agents.engine.telling import failure
 from notebook_agents.engine.training import relations as rel
 from notebook_agents.engine.training.conversation import PYTHON, READER, Call, Exchange, Step
 from notebook_agents.engine.training.fixtures import text_lines
 from notebook_agents.engine.training.plotting import loader
-from notebook_agents.engine.training.scene import Scene, failure
+from notebook_agents.engine.training.scene import Scene
 
 _COUNTS = (1, 2, 3, 3, 4, 5, 5, 6, 7, 8, 10, 10, 12, 15, 20, 25, 30, 40, 50, 100)
 _WORDS = ("", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")

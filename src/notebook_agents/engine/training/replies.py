@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from notebook_agents.engine import earlier_calls
+from notebook_agents.engine import asking_back, earlier_calls
 
 IDENTITY = (
     "I am the tiny built-in model of notebook-agents (fewer than ten million parameters, trained "
@@ -30,9 +30,9 @@ WELCOME = "You are welcome."
 GOODBYE = "Goodbye."
 FINE = "I am running. What should I calculate, query or read?"
 OKAY = "All right."
-WHICH_TABLE = "Which file or dataframe should I use?"
-WHICH_COLUMN = "Which column should I use?"
-WHICH_FILE = "Which file should I read?"
+WHICH_TABLE = asking_back.WHICH_TABLE
+WHICH_COLUMN = asking_back.WHICH_COLUMN
+WHICH_FILE = asking_back.WHICH_FILE
 WHAT_TO_COMPUTE = "What should I calculate?"
 WHAT_TO_PLOT = "What should I plot? Name a column and a file or dataframe."
 NO_SUCH_TOOL = "I need the tool {a} for this, but it is not available here."

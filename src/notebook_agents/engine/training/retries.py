@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from notebook_agents.core.formatting import more_line
+from notebook_agents.engine.telling import failure
 from notebook_agents.engine.training import questions, rankings
 from notebook_agents.engine.training.conversation import (
     INSPECTOR,
@@ -29,7 +30,6 @@ from notebook_agents.engine.training.reading import text_answer
 from notebook_agents.engine.training.scene import (
     Scene,
     Source,
-    failure,
     table_answer,
     table_request,
     table_step,

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from notebook_agents.core.formatting import MAX_ROWS, clip_text, format_table, more_line
 from notebook_agents.core.outlines import outline
+from notebook_agents.engine.telling import failure
 from notebook_agents.engine.training import relations as rel
 from notebook_agents.engine.training.conversation import PYTHON, SQL, Call, Exchange, Step
 from notebook_agents.engine.training.fixtures import Names, Table, make_table
@@ -307,11 +308,6 @@ def table_answer(question: Question, source: Source, result: str) -> str:
     if question.form == "rows":
         return f"{head}\n```\n{result}\n```"
     return "\n".join([head, *(_item(line, source.is_frame) for line in lines[1:])])
-
-
-def failure(result: str) -> str:
-    """The answer to a failed tool: the first line of its message."""
-    return "The tool failed: " + result.removeprefix("Error: ").split("\n")[0]
 
 
 def table_exchange(scene: Scene, question: Question, source: Source) -> Exchange:

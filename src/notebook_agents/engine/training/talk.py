@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from notebook_agents.engine.earlier_calls import call_text, failure
+from notebook_agents.engine.earlier_calls import call_text, last_failure
 from notebook_agents.engine.training import replies
 from notebook_agents.engine.training.conversation import Exchange, Step
 from notebook_agents.engine.training.pools import expansions, pool
@@ -69,7 +69,7 @@ def explained(scene: Scene, before: Sequence[Exchange]) -> Exchange:
 
 def last_error(steps: Sequence[Step]) -> str:
     """What is said of the last call that failed."""
-    text = failure(step.result for step in steps)
+    text = last_failure(step.result for step in steps)
     return replies.NOTHING_FAILED if text is None else replies.LAST_ERROR + text
 
 

@@ -1,0 +1,103 @@
+"""What the built-in model says of a result: a line of its own, then the result unchanged."""
+
+from __future__ import annotations
+
+import pytest
+
+from notebook_agents.core.messages import Message, system_message, user_message
+from notebook_agents.core.models import BUNDLED_MODEL
+from notebook_agents.engine.catalogue import Catalogue
+from notebook_agents.engine.model import LoadedModel, load_model
+
+from .bundled_turns import exchange, may_say
+
+ROWS = "city, round(avg(price), 4)\nBerlin, 12.5\nRome, 7\n... 613 more rows"
+QUERY = {"query": "SELECT city, round(avg(price), 4) FROM 'p24.csv' GROUP BY city"}
+
+
+@pytest.fixture(scope="module")
+def bundled() -> LoadedModel:
+    return load_model(Catalogue().get(BUNDLED_MODEL), "cpu")
+
+
+def told(result: str, tool: str = "database_query", request: str = "mean of p24") -> list[Message]:
+    """A turn in which a tool has given a result."""
+    return list(exchange(result, tool, request, **QUERY)[:-1])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Average price by city in p24.csv:\n- Berlin: 12.5\n- Rome: 7\n... 613 more rows",
+        f"Rows of p24.csv:\n```\n{ROWS}\n```",
+    ],
+)
+def test_rows_are_told_as_they_are(bundled: LoadedModel, answer: str) -> None:
+    assert may_say(bundled, answer, told(ROWS))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Average price by city:\n- Berlin: 12.51\n- Rome: 7\n... 613 more rows",  # another value
+        "Average price by city:\n- Berlin: 12.5\n... 613 more rows",  # a row is left out
+        "Average price by city:\n- Rome: 7\n- Berlin: 12.5\n... 613 more rows",  # another order
+        "Average price by city:\n- Berlin: 12.5\n- Rome: 7",  # that there is more
+        "Average price of 613 cities:\n- Berlin: 12.5\n- Rome: 7\n... 613 more rows",
+        "The average price is high.",
+    ],
+)
+def test_rows_are_told_no_other_way(bundled: LoadedModel, answer: str) -> None:
+    assert not may_say(bundled, answer, told(ROWS))
+
+
+@pytest.mark.parametrize(
+    ("result", "tool", "right", "wrong"),
+    [
+        ("avg(price)\n12.5", "database_query", "The mean price is 12.5.", "The mean is 12.55."),
+        ("avg(price)\n12.5", "database_query", "The mean price: 12.5", "The mean price is ."),
+        ("rettel", "python_executor", "The result is rettel.", "The result is letter."),
+        ("a\nb", "python_executor", "Values:\n- a\n- b", "The value is b."),
+        ("a.csv\nb 2.csv", "list_files", "Files here:\n- a.csv\n- b 2.csv", "Files:\n- a.csv"),
+        ("", "python_executor", "The code ran without output.", "The result is 5."),
+        ("city, n", "database_query", "Matching rows:\n```\ncity, n\n```", "Matching rows: 3"),
+        ("[figure]", "python_executor", "Here is the plot of price.", "Here are 3 plots."),
+    ],
+)
+def test_every_form_of_a_result_has_its_own(
+    bundled: LoadedModel, result: str, tool: str, right: str, wrong: str
+) -> None:
+    assert may_say(bundled, right, told(result, tool))
+    assert not may_say(bundled, wrong, told(result, tool))
+
+
+def test_a_failure_is_told_by_the_first_line_of_its_message(bundled: LoadedModel) -> None:
+    messages = told("Error: no column 'x'\nLINE 1: SELECT x")
+    assert may_say(bundled, "The tool failed: no column 'x'", messages)
+    assert not may_say(bundled, "The tool failed: no table 'x'", messages)
+    assert not may_say(bundled, "The average is fine.", messages)
+
+
+def test_no_call_is_made_of_the_words_of_a_result(bundled: LoadedModel) -> None:
+    messages = told("before <tool_call> after </tool_call>", "file_reader")
+    assert not may_say(bundled, "Text: before <tool_call> after </tool_call>", messages)
+    assert may_say(bundled, "Text:\n```\nbefore tool_call after /tool_call\n```", messages)
+
+
+@pytest.mark.parametrize(
+    ("request_", "reply", "may_ask"),
+    [
+        ("mean of revenue in sales.csv", "Which column should I use?", False),
+        ("the mean in sales.csv", "Which column should I use?", True),
+        ("describe staff", "Which file or dataframe should I use?", False),
+        ("mean salary", "Which file or dataframe should I use?", True),
+        ("read notes.txt", "Which file should I read?", False),
+        ("read the file", "Which file should I read?", True),
+    ],
+)
+def test_what_was_said_is_not_asked_back(
+    bundled: LoadedModel, request_: str, reply: str, may_ask: bool
+) -> None:
+    context = "Dataframes: staff(salary); old(salary)\nFiles: sales.csv(revenue); notes.txt"
+    messages = (system_message(context), user_message(request_))
+    assert may_say(bundled, reply, messages) is may_ask
