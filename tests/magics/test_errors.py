@@ -107,6 +107,9 @@ FAILURES = {
     "a provider that is not set up": Failure(
         "%agent list opnai", "no provider 'opnai' is set up here", "docs/models.md"
     ),
+    "a question that begins like a command": Failure(
+        "%agent list files", "no provider 'files' is set up here", "%agent -- list files"
+    ),
     "a number of a cell that is none": Failure("%agent fix x", "number of a cell", "%agent fix 5"),
     "an unknown subcommand": Failure("%agent histroy", "no subcommand 'histroy'", "mean history?"),
     "a tool that is not there": Failure("%agent --tools zzz hi", "zzz", "%agent tools"),
@@ -184,3 +187,10 @@ def _made(kind: type[Any]) -> NotebookAgentsError:
 def test_one_line_keeps_the_next_step_that_the_cause_names() -> None:
     assert one_line("a\n  b.", "do it") == "a b; do it"
     assert one_line("see: %agent tools", "do it") == "see: %agent tools"
+
+
+def test_a_variable_is_no_run_and_can_be_asked_about(agent_shell: AgentShell) -> None:
+    agent_shell.run("total = 3")
+    error = agent_shell.run("%agent inspect total").error
+    assert "'total' is a variable" in str(error)
+    assert "%agent -- inspect total" in str(error)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from notebook_agents.core.models import EngineHealth, Usage
+from notebook_agents.core.models import BUNDLED_MODEL, EngineHealth, Usage
 from notebook_agents.magics.run_end import gpu_text
 from notebook_agents.magics.screen import as_text
 from notebook_agents.magics.transcript import ToolBlock, Transcript
@@ -48,6 +48,11 @@ def test_what_is_not_known_is_not_in_it() -> None:
 def test_it_can_be_left_out_and_a_failure_is_told_all_the_same() -> None:
     assert as_text(finished(has_footer=False, notes=["look"])) == "! look"
     assert "failed" in as_text(finished(has_footer=False, state="failed"))
+    assert finished(has_footer=False).summary == ""
+
+
+def test_the_badge_of_the_built_in_model_is_never_left_out() -> None:
+    assert finished(has_footer=False, model=BUNDLED_MODEL).summary == "built-in demo model"
 
 
 def test_after_thirty_quiet_seconds_it_says_that_it_goes_on() -> None:
@@ -72,4 +77,4 @@ def test_the_gpu_of_the_engine_is_in_it(
     monkeypatch.setattr(agent_shell.engine, "health", health)
     assert "GPU 6.1/24 GB" in agent_shell.run("%agent hello").value.footer
     agent_shell.run("%agent config footer=False")
-    assert agent_shell.run("%agent hello").value.footer == ""
+    assert "GPU" not in agent_shell.run("%agent hello").value.footer

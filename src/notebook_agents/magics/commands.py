@@ -108,7 +108,8 @@ def models(session: Session, provider: str, _options: Options) -> Waits[pd.DataF
         known = f"known: {', '.join(providers)}"
         raise AgentError(
             f"no provider {provider!r} is set up here; {hint}{known}; a key in the environment or"
-            " a server's setting adds one, see docs/models.md"
+            " a server's setting adds one, see docs/models.md; to send it as a prompt:"
+            f" %agent -- list {provider}"
         )
     import pandas as pd
 

@@ -42,6 +42,11 @@ def dashboard(session: Session, argument: str, _options: Options) -> Waits[Any]:
 def inspect(session: Session, run_id: str, _options: Options) -> Waits[Any]:
     """``%agent inspect [RUN]``."""
     yield from session.identify()
+    if run_id in session.shell.user_ns:
+        raise AgentError(
+            f"{run_id!r} is a variable, and %agent inspect shows runs; to ask about it:"
+            f" %agent -- inspect {run_id}"
+        )
     from notebook_agents.widgets.run_inspector import RunInspector
 
     return RunInspector(session, run_id)

@@ -119,7 +119,7 @@ class Transcript:
     def summary(self) -> str:
         """The last line of a run that is over: what it took, or how it failed."""
         if not self.has_footer and self.state == "succeeded":
-            return ""
+            return BUNDLED_BADGE if self.model == BUNDLED_MODEL else ""
         mark = "" if self.state in ("succeeded", "cancelled") else f"✗ {self.state} · "
         return mark + self.footer if self.has_worked else f"{mark}no answer"
 
