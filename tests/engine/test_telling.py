@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from notebook_agents.core.messages import Message, system_message, user_message
+from notebook_agents.core.messages import Message
 from notebook_agents.core.models import BUNDLED_MODEL
 from notebook_agents.engine.catalogue import Catalogue
 from notebook_agents.engine.model import LoadedModel, load_model
@@ -82,22 +82,3 @@ def test_no_call_is_made_of_the_words_of_a_result(bundled: LoadedModel) -> None:
     messages = told("before <tool_call> after </tool_call>", "file_reader")
     assert not may_say(bundled, "Text: before <tool_call> after </tool_call>", messages)
     assert may_say(bundled, "Text:\n```\nbefore tool_call after /tool_call\n```", messages)
-
-
-@pytest.mark.parametrize(
-    ("request_", "reply", "may_ask"),
-    [
-        ("mean of revenue in sales.csv", "Which column should I use?", False),
-        ("the mean in sales.csv", "Which column should I use?", True),
-        ("describe staff", "Which file or dataframe should I use?", False),
-        ("mean salary", "Which file or dataframe should I use?", True),
-        ("read notes.txt", "Which file should I read?", False),
-        ("read the file", "Which file should I read?", True),
-    ],
-)
-def test_what_was_said_is_not_asked_back(
-    bundled: LoadedModel, request_: str, reply: str, may_ask: bool
-) -> None:
-    context = "Dataframes: staff(salary); old(salary)\nFiles: sales.csv(revenue); notes.txt"
-    messages = (system_message(context), user_message(request_))
-    assert may_say(bundled, reply, messages) is may_ask

@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from notebook_agents.core.models import BUNDLED_TOOLS, ToolSchema
-from notebook_agents.engine.asking_back import answered_already
 from notebook_agents.engine.earlier_calls import true_reply
 from notebook_agents.engine.grammar import Grammars, literal
 from notebook_agents.engine.parser import CALL_CLOSE, CALL_OPEN
 from notebook_agents.engine.prompt import CONTEXT_LABELS, ERROR_MARK, ChatMessage
+from notebook_agents.engine.ruled_out import ruled_out
 from notebook_agents.engine.second_tries import lost_paths, second_tries
 from notebook_agents.engine.telling import telling_rules
 
@@ -157,9 +157,9 @@ def _text(turn: Turn) -> list[str]:
 
 def _replies(turn: Turn) -> Iterator[str]:
     """What may be said; where there are tools, a call says which one is missing."""
-    answered = answered_already(turn.chat)
+    unfit = ruled_out(turn.chat)
     for reply in turn.replies:
-        if reply in answered:
+        if reply in unfit:
             continue
         before, mark, after = reply.partition(_MISSING_TOOL)
         if mark:

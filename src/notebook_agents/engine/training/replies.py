@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from notebook_agents.engine import asking_back, earlier_calls
+from notebook_agents.engine import earlier_calls, ruled_out
 
 IDENTITY = (
     "I am the tiny built-in model of notebook-agents (fewer than ten million parameters, trained "
@@ -12,10 +12,7 @@ IDENTITY = (
     "call and the result shown with my answer. Connect a larger model for anything else."
 )
 """True of the models of all plans; the card has the number."""
-NO_KNOWLEDGE = (
-    "I don't know that. I am a tiny built-in model without general knowledge; connect a larger "
-    "model for open questions."
-)
+NO_KNOWLEDGE = ruled_out.NO_KNOWLEDGE
 NO_TOOL = (
     "I can't do that with my tools. I can run Python, query CSV or Parquet files, and list or read "
     "files."
@@ -30,9 +27,9 @@ WELCOME = "You are welcome."
 GOODBYE = "Goodbye."
 FINE = "I am running. What should I calculate, query or read?"
 OKAY = "All right."
-WHICH_TABLE = asking_back.WHICH_TABLE
-WHICH_COLUMN = asking_back.WHICH_COLUMN
-WHICH_FILE = asking_back.WHICH_FILE
+WHICH_TABLE = ruled_out.WHICH_TABLE
+WHICH_COLUMN = ruled_out.WHICH_COLUMN
+WHICH_FILE = ruled_out.WHICH_FILE
 WHAT_TO_COMPUTE = "What should I calculate?"
 WHAT_TO_PLOT = "What should I plot? Name a column and a file or dataframe."
 NO_SUCH_TOOL = "I need the tool {a} for this, but it is not available here."

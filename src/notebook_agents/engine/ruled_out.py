@@ -1,4 +1,4 @@
-"""What the built-in model asks back, and when the request has said it already."""
+"""Fixed sentences of the built-in model that the request leaves no room for."""
 
 from __future__ import annotations
 
@@ -11,17 +11,24 @@ from notebook_agents.engine.prompt import ChatMessage
 WHICH_TABLE = "Which file or dataframe should I use?"
 WHICH_COLUMN = "Which column should I use?"
 WHICH_FILE = "Which file should I read?"
+NO_KNOWLEDGE = (
+    "I don't know that. I am a tiny built-in model without general knowledge; connect a larger "
+    "model for open questions."
+)
 _FILE = re.compile(r"\w\.[a-z]\w{0,6}(?!\w)")
 
 
-def answered_already(chat: Sequence[ChatMessage]) -> set[str]:
-    """The questions that the last request leaves no room for."""
+def ruled_out(chat: Sequence[ChatMessage]) -> set[str]:
+    """Questions back whose answer the last request has, and ignorance of what it names."""
     request = next((m["content"].lower() for m in reversed(chat) if m["role"] == "user"), "")
     things = told_of(chat)
     has_file = _FILE.search(request) is not None
     found = {WHICH_FILE} if has_file else set()
-    if has_file or named(request, things):
+    meant = named(request, things)
+    if has_file or meant:
         found.add(WHICH_TABLE)
     if any(said_columns(request, thing) for thing in things):
         found.add(WHICH_COLUMN)
+    if any(said_columns(request, thing) for thing in meant):
+        found.add(NO_KNOWLEDGE)
     return found
