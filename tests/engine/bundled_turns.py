@@ -30,7 +30,9 @@ def exchange(
 ) -> tuple[Message, ...]:
     """A question, the call it led to and the answer."""
     part = ToolCallPart(call_id="1", name=tool, arguments=arguments)
-    given = ToolResultPart(call_id="1", name=tool, content=result)
+    given = ToolResultPart(
+        call_id="1", name=tool, content=result, is_error=result.startswith("Error: ")
+    )
     return (
         user_message(request),
         assistant_message("", [part]),

@@ -137,7 +137,12 @@ def test_what_it_was_trained_to_say_of_its_calls_is_free(bundled: LoadedModel, s
                 part = ToolCallPart(
                     call_id="1", name=step.call.name, arguments=dict(step.call.arguments)
                 )
-                given = ToolResultPart(call_id="1", name=step.call.name, content=step.result)
+                given = ToolResultPart(
+                    call_id="1",
+                    name=step.call.name,
+                    content=step.result,
+                    is_error=step.result.startswith("Error: "),
+                )
                 messages += assistant_message("", [part]), tool_message([given])
             messages.append(assistant_message(done.answer))
     assert n_said > 0

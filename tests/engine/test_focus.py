@@ -79,6 +79,17 @@ def test_everything_is_told_where_the_columns_do_not_decide(request_: str) -> No
         ("mean price", "Dataframes: unknown; fx(price)"),
         ("mean price", "Dataframes: price(total); fx(price)"),
         ("mean price", "Dataframes: df(qty)\nFiles: big.parquet; fx.csv(price)"),
+        ("report the mean fee", "Dataframes: a1(fee); b1(fee)\nFiles: report.md"),
+        (
+            "highest fee per host in the old ones",
+            "Dataframes: old(x); a1(fee, host); b1(fee, host)",
+        ),
+        ("test whether fee and qty move", "Dataframes: a1(fee, qty)\nFiles: test.csv(fee, qty)"),
+        ("try joining df with customers", "Dataframes: df(a1); x(b1)\nFiles: customer.csv(c1)"),
+        ("sales.csv in data", "Files: sales.csv(price); data/sales.csv(price)"),
+        ("total revenue in sales 2024", "Files: sales.csv(revenue); sales_2024.csv(revenue)"),
+        ("how many stock items", "Files: stock.csv(x1); stock_items.csv(y1)"),
+        ("which customers have no orders", "Files: orders.csv(x1); customer.csv(y1)"),
     ],
 )
 def test_everything_is_told_where_something_else_could_be_meant(request_: str, lines: str) -> None:

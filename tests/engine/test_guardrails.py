@@ -106,7 +106,11 @@ def query(sql: str) -> str:
 def used(result: str, /, tool: str = "list_files", **arguments: Any) -> tuple[Message, Message]:
     part = ToolCallPart(call_id="1", name=tool, arguments=arguments)
     return assistant_message("", [part]), tool_message(
-        [ToolResultPart(call_id="1", name=tool, content=result)]
+        [
+            ToolResultPart(
+                call_id="1", name=tool, content=result, is_error=result.startswith("Error: ")
+            )
+        ]
     )
 
 
@@ -131,7 +135,6 @@ def used(result: str, /, tool: str = "list_files", **arguments: Any) -> tuple[Me
         query("SELECT * FROM 'notes.txt' WHERE \"host\" = 'O''Neil' AND \"qty\" > '2024-03-05'"),
         query("SELECT date_trunc('month', \"qty\"), string_agg(\"host\", ', ') FROM 'notes.txt'"),
         query('SELECT "price"\nFROM df -- 7 WHERE 1 < 2'),
-        call("list_files") + "\n" + call("inspect_variable", name="df"),
     ],
 )
 def test_calls_with_names_that_were_told_are_free(bundled: LoadedModel, text: str) -> None:
@@ -154,6 +157,7 @@ def test_calls_with_names_that_were_told_are_free(bundled: LoadedModel, text: st
         (call("hammer"), '{"name": "'),
         ("Some text. " + call("list_files"), ""),
         (call("list_files") + " and text", "</tool_call>"),
+        (call("list_files") + "\n" + call("list_files"), "</tool_call>"),  # one at a time
     ],
 )
 def test_a_name_nobody_said_is_not_written(bundled: LoadedModel, text: str, end: str) -> None:

@@ -48,8 +48,8 @@ def test_a_tool_round_trip_keeps_calls_and_results() -> None:
         {"name": "f", "arguments": {"x": 1}},
     ]
     assert chat[3:] == [
-        {"role": "tool", "tool_call_id": "c0", "name": "f", "content": "0"},
-        {"role": "tool", "tool_call_id": "c1", "name": "f", "content": "1"},
+        {"role": "tool", "tool_call_id": "c0", "name": "f", "content": "0", "is_error": False},
+        {"role": "tool", "tool_call_id": "c1", "name": "f", "content": "1", "is_error": False},
     ]
 
 
@@ -96,7 +96,9 @@ def test_one_final_mark_is_taken_off_what_users_said(said: str, read: str) -> No
 
 def result(content: str, name: str = "python_executor") -> str:
     """What of a result is left for the built-in model."""
-    message = tool_message([ToolResultPart(call_id="1", name=name, content=content)])
+    is_error = content.startswith("Error: ")
+    part = ToolResultPart(call_id="1", name=name, content=content, is_error=is_error)
+    message = tool_message([part])
     (chat,) = with_short_results(to_chat([message], model="m"))
     shown: str = chat["content"]
     return shown

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from notebook_agents.core.messages import Message
+from notebook_agents.core.messages import Message, ToolResultPart, tool_message
 from notebook_agents.core.models import BUNDLED_MODEL
 from notebook_agents.engine.catalogue import Catalogue
 from notebook_agents.engine.model import LoadedModel, load_model
@@ -62,6 +62,13 @@ def test_rows_are_told_no_other_way(bundled: LoadedModel, answer: str) -> None:
         ("", "python_executor", "The code ran without output.", "The result is 5."),
         ("city, n", "database_query", "Matching rows:\n```\ncity, n\n```", "Matching rows: 3"),
         ("[figure]", "python_executor", "Here is the plot of price.", "Here are 3 plots."),
+        ("[figure]\n[figure]", "python_executor", "Here it is.", "It is:\n- [figure]"),
+        ("mean 3\n[figure]", "python_executor", "It is:\n```\nmean 3\n```", "It is 5."),
+        ("84", "python_executor", "The result is 84.", "The result is eighty:"),
+        ("a.csv\nb.csv", "list_files", "Files:\n- a.csv\n- b.csv", "Files:\n- b.csv"),
+        ("No files found.", "list_files", "There are no such files.", "There are 5 files."),
+        ("No smoking\nin 5", "file_reader", "Text:\n```\nNo smoking\nin 5\n```", "Text: none."),
+        ("avg(x)\n", "database_query", "The mean is .", "The mean is 5."),
     ],
 )
 def test_every_form_of_a_result_has_its_own(
@@ -76,6 +83,20 @@ def test_a_failure_is_told_by_the_first_line_of_its_message(bundled: LoadedModel
     assert may_say(bundled, "The tool failed: no column 'x'", messages)
     assert not may_say(bundled, "The tool failed: no table 'x'", messages)
     assert not may_say(bundled, "The average is fine.", messages)
+
+
+def test_a_text_that_begins_like_an_error_is_a_text(bundled: LoadedModel) -> None:
+    asked, called, _, _ = exchange("", "file_reader", path="app.log")
+    part = ToolResultPart(call_id="1", name="file_reader", content="Error: disk full")
+    messages = [asked, called, tool_message([part])]
+    assert may_say(bundled, "Text of app.log:\n```\nError: disk full\n```", messages)
+    assert not may_say(bundled, "The tool failed: disk full", messages)
+
+
+def test_figures_are_not_joined_to_others(bundled: LoadedModel) -> None:
+    messages = told("a\nb", "list_files", "top 3 of 2024")
+    assert may_say(bundled, "Top 3 of 2024:\n- a\n- b", messages)
+    assert not may_say(bundled, "Top 32024:\n- a\n- b", messages)
 
 
 def test_no_call_is_made_of_the_words_of_a_result(bundled: LoadedModel) -> None:

@@ -9,16 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from notebook_agents.engine.prompt import ERROR_MARK, ChatMessage
+from notebook_agents.engine.prompt import (
+    ERROR_CHARS,
+    ERROR_MARK,
+    RESULT_CHARS,
+    ChatMessage,
+    has_failed,
+)
 
 NOTHING_FAILED = "Nothing failed in this conversation."
 NO_CALL_YET = "I ran no tool in this conversation."
 
 
-def last_failure(results: Iterable[str]) -> str | None:
-    """What is told of the last result that is an error; None where none is."""
-    errors = [result for result in results if result.startswith(ERROR_MARK)]
-    return errors[-1].removeprefix(ERROR_MARK).split("\n")[0] if errors else None
+def error_text(result: str) -> str:
+    """What is told of a result that is an error: the first line of its message."""
+    return result.removeprefix(ERROR_MARK).split("\n")[0]
 
 
 def call_text(arguments: Mapping[str, Any]) -> str:
@@ -38,14 +43,18 @@ def true_reply(
     if reply == NO_CALL_YET:
         return None if any(_calls(whole)) else reply
     if reply == NOTHING_FAILED:
-        return reply if last_failure(_results(whole)) is None else None
+        return None if any(_errors(whole)) else reply
     if "{t}" in reply:
-        calls = list(_calls(shown)) or list(_calls(whole))
+        calls = list(_calls(shown)) or [call for call in _calls(whole) if _is_short(call)]
         return _about(calls[-1], reply) if calls else None
     if "{w}" not in reply:
         return reply
-    text = last_failure(_results(shown)) or last_failure(_results(whole))
-    return None if text is None else reply.replace("{w}", text)
+    errors = list(_errors(shown)) or list(_errors(whole))
+    return reply.replace("{w}", errors[-1][:ERROR_CHARS]) if errors else None
+
+
+def _is_short(call: Mapping[str, Any]) -> bool:
+    return len(call_text(call["arguments"])) <= RESULT_CHARS
 
 
 def _about(call: Mapping[str, Any], reply: str) -> str:
@@ -56,5 +65,6 @@ def _calls(chat: Iterable[ChatMessage]) -> Iterator[Mapping[str, Any]]:
     return (call["function"] for message in chat for call in message.get("tool_calls", ()))
 
 
-def _results(chat: Iterable[ChatMessage]) -> Iterator[str]:
-    return (message["content"] for message in chat if message["role"] == "tool")
+def _errors(chat: Iterable[ChatMessage]) -> Iterator[str]:
+    results = (message for message in chat if message["role"] == "tool")
+    return (error_text(result["content"]) for result in results if has_failed(result))

@@ -17,12 +17,15 @@ from notebook_agents.engine.prompt import CONTEXT_LABELS, ChatMessage
 
 _FILE_WORDS = ("files", "folder", "folders", "directory", "path", "paths")
 _TABLE_FILES = (".csv", ".tsv", ".parquet", ".json", ".jsonl", ".xlsx")
-_EVERYDAY = frozenset(("all", "am", "an", "as", "at", "be", "by", "count", "do", "first", "for",
-    "how", "id", "in", "is", "it", "last", "me", "most", "my", "name", "no", "number", "of", "on",
-    "or", "show", "so", "the", "to", "total", "up", "us", "we", "what"))  # fmt: skip
+_EVERYDAY = frozenset(("all", "am", "an", "as", "at", "be", "by", "count", "data", "do", "first",
+    "for", "how", "id", "in", "is", "it", "last", "list", "me", "most", "my", "name", "new", "no",
+    "notes", "number", "of", "on", "or", "plot", "report", "result", "results", "sample", "show",
+    "so", "summary", "table", "test", "the", "to", "total", "up", "us", "we", "what"))  # fmt: skip
 """Names that are said without any column or table being meant."""
-_OTHERS = ("other", "others", "another", "both", "two", "together", "combine", "combined",
-    "compare", "join", "joined", "merge", "merged", "union")  # fmt: skip
+_SEVERAL = re.compile(
+    r"\b(other|others|another|both|two|together|vs|versus|except|besides|union"
+    r"|(join|merg|compar|combin|concat)[a-z]*)\b"
+)
 """Words of a request that may mean tables that it does not name."""
 
 
@@ -80,18 +83,25 @@ def spaced(column: str) -> str:
 
 def named(request: str, things: Sequence[Outline]) -> list[Outline]:
     """The things that a request in lower case names, unless it can mean more than these."""
-    if any(_has(request, word) for word in _OTHERS):
+    if _SEVERAL.search(request) or not any(_is_called(thing, request) for thing in things):
         return []
-    found = [thing for thing in things if _is_called(thing.name, request)]
-    whole = [thing for thing in found if _has(_slashed(request), thing.name.lower())]
+    found = [t for t in things if _is_called(t, request) or _is_alluded_to(t.name, request)]
     names = {key(PurePosixPath(thing.name).stem) for thing in found}
     if names & {key(column) for thing in things for column in thing.columns}:
         return []
-    exact = {PurePosixPath(thing.name.lower()).name for thing in whole}
-    return [
-        thing for thing in found
-        if thing in whole or PurePosixPath(thing.name.lower()).name not in exact
-    ]  # fmt: skip
+    said = without_names(request, found)
+    if any(said_columns(said, t) for t in things) and not any(said_columns(said, t) for t in found):
+        return []
+    return [thing for thing in found if not _is_other_place(thing, found, request)]
+
+
+def without_names(request: str, things: Sequence[Outline]) -> str:
+    """A request in lower case without the names of files, which may look like columns."""
+    text = slashed(request)
+    for name in sorted((thing.name.lower() for thing in things), key=len, reverse=True):
+        for form in (name, PurePosixPath(name).name) if "." in name else ():
+            text = text.replace(form, " ")
+    return text
 
 
 def _fitting(request: str, things: Sequence[Outline]) -> list[Outline]:
@@ -115,18 +125,41 @@ def _called(chat: Sequence[ChatMessage]) -> list[str]:
 
 def _hides_columns(thing: Outline) -> bool:
     """Whether a table has columns that the line does not tell."""
-    is_table = "." not in thing.name or thing.name.lower().endswith(_TABLE_FILES)
-    return MORE in thing.columns or (is_table and not thing.columns)
+    return MORE in thing.columns or (_is_table(thing) and not thing.columns)
 
 
-def _is_called(name: str, request: str) -> bool:
-    """Whether a request surely has the name of a thing."""
-    path = PurePosixPath(name.lower())
-    forms = [form for form in (str(path), path.name, path.stem) if len(form) > 1]
-    return any(_has(_slashed(request), form) for form in forms if form not in _EVERYDAY)
+def _is_table(thing: Outline) -> bool:
+    return "." not in thing.name or thing.name.lower().endswith(_TABLE_FILES)
 
 
-def _slashed(request: str) -> str:
+def _is_called(thing: Outline, request: str) -> bool:
+    """Whether a request surely has the name of a thing; files other than tables by their whole."""
+    path = PurePosixPath(thing.name.lower())
+    forms = {str(path), path.name}
+    if path.stem not in _EVERYDAY and len(path.stem) > 1 and _is_table(thing):
+        forms.add(path.stem)
+    return any(_has(slashed(request), form) for form in forms - _EVERYDAY if len(form) > 1)
+
+
+def _is_alluded_to(name: str, request: str) -> bool:
+    """Whether a request may mean a thing: its name with spaces, or one of several."""
+    words = spaced(PurePosixPath(name).stem)
+    forms = {words, words.removesuffix("s"), f"{words}s"} - _EVERYDAY
+    return any(_has(request, form) for form in forms if len(form) > 1)
+
+
+def _is_other_place(thing: Outline, found: Sequence[Outline], request: str) -> bool:
+    """Whether a file of the same name in another folder is named with its folder."""
+    path = PurePosixPath(thing.name.lower())
+    others = (PurePosixPath(other.name.lower()) for other in found if other != thing)
+    return any(
+        other.name == path.name and len(other.parts) > 1 and _has(slashed(request), str(other))
+        for other in others
+    )
+
+
+def slashed(request: str) -> str:
+    """A request with the slashes of other systems than Windows."""
     return request.replace("\\", "/")
 
 

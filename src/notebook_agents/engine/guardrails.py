@@ -17,15 +17,13 @@ from notebook_agents.core.models import BUNDLED_TOOLS, ToolSchema
 from notebook_agents.engine.earlier_calls import true_reply
 from notebook_agents.engine.grammar import Grammars, literal
 from notebook_agents.engine.parser import CALL_CLOSE, CALL_OPEN
-from notebook_agents.engine.prompt import CONTEXT_LABELS, ERROR_MARK, ChatMessage
+from notebook_agents.engine.prompt import CONTEXT_LABELS, ChatMessage, has_failed
 from notebook_agents.engine.ruled_out import ruled_out
 from notebook_agents.engine.second_tries import lost_paths, second_tries
 from notebook_agents.engine.telling import telling_rules
 
 MAX_ERRORS = 2
 """Errors of tools after which the model has to answer."""
-MAX_CALLS = 4
-"""Calls of one turn."""
 _MISSING_TOOL = "{a}"
 """In a reply: the name of a tool that is not offered."""
 _PIECE = re.compile(r"\w+|\s|[^\w\s]")
@@ -87,32 +85,31 @@ class Turn:
     """The chat with the messages that did not fit."""
 
     @property
-    def results(self) -> list[str]:
+    def results(self) -> list[ChatMessage]:
         """The results of tools since the user spoke."""
-        found: list[str] = []
+        found: list[ChatMessage] = []
         for message in reversed(self.chat):
             if message["role"] == "user":
                 break
             if message["role"] == "tool":
-                found.append(message["content"])
+                found.append(message)
         return found
 
     @property
     def may_call(self) -> bool:
         """Whether there are tools and few errors."""
-        n_errors = sum(result.startswith(ERROR_MARK) for result in self.results)
+        n_errors = sum(map(has_failed, self.results))
         return bool(self.tools) and n_errors < MAX_ERRORS
 
 
 def turn_grammar(turn: Turn, grammars: Grammars) -> str:
-    """Calls and nothing else, or text without any."""
+    """One call and nothing else, or text without any."""
     paths = _paths(turn.chat)
     # A file that is nowhere ends the turn: what another one holds was not asked.
     may_call = turn.may_call and paths != []
-    rules = [f"start: {'calls | TEXT' if may_call else 'TEXT'}", *_text(turn)]
+    rules = [f"start: {'call | TEXT' if may_call else 'TEXT'}", *_text(turn)]
     if may_call:
         rules += [
-            f'calls: call ("\\n" call){{0,{MAX_CALLS - 1}}}',
             f"call: {grammars.tag(CALL_OPEN)} body {grammars.tag(CALL_CLOSE)}",
             f"body: {' | '.join(_body(tool, grammars) for tool in turn.tools)}",
         ]

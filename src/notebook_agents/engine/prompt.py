@@ -104,9 +104,14 @@ def without_oldest(chat: Sequence[ChatMessage], n_oldest: int) -> list[ChatMessa
     return [*chat[: questions[0]], *chat[questions[n_oldest] :]] if n_oldest else list(chat)
 
 
+def has_failed(result: ChatMessage) -> bool:
+    """Whether a message of a tool tells that its call failed; a file may begin like an error."""
+    return bool(result.get("is_error"))
+
+
 def _short(result: ChatMessage, max_chars: int) -> str:
     content: str = result["content"]
-    if content.startswith(ERROR_MARK):
+    if has_failed(result):
         return clip_text(content, max_chars=min(max_chars, ERROR_CHARS))
     lines = content.split("\n")
     if len(content) <= max_chars and len(lines) <= RESULT_LINES:
@@ -140,6 +145,7 @@ def _results(message: Message) -> Iterator[ChatMessage]:
             "tool_call_id": result.call_id,
             "name": result.name,
             "content": result.content,
+            "is_error": result.is_error,
         }
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from pathlib import PurePosixPath
 
-from notebook_agents.engine.prompt import CONTEXT_LABELS, ERROR_MARK, ChatMessage
+from notebook_agents.engine.prompt import CONTEXT_LABELS, ERROR_MARK, ChatMessage, has_failed
 
 LEAST_LIKENESS = 0.6
 """Names less alike than this are other names, not slips."""
@@ -24,16 +24,16 @@ _COLUMNS = re.compile(r"\([^()]*\)$")
 def lost_paths(chat: Sequence[ChatMessage]) -> list[str]:
     """The files that could not be read since the user spoke."""
     calls: list[ChatMessage] = []
-    results: list[str] = []
+    results: list[ChatMessage] = []
     for message in reversed(chat):
         if message["role"] == "user":
             break
         calls += reversed([call["function"] for call in message.get("tool_calls", ())])
-        results += [message["content"]] if message["role"] == "tool" else []
+        results += [message] if message["role"] == "tool" else []
     return [
         str(call["arguments"].get("path", ""))
         for call, result in zip(calls, results, strict=False)
-        if call["name"] == _READER and result.startswith(ERROR_MARK)
+        if call["name"] == _READER and has_failed(result)
     ]
 
 

@@ -10,14 +10,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from notebook_agents.engine.earlier_calls import error_text
 from notebook_agents.engine.grammar import literal
 from notebook_agents.engine.parser import CALL_OPEN
-from notebook_agents.engine.prompt import ERROR_MARK, ChatMessage
+from notebook_agents.engine.prompt import ChatMessage, has_failed
 
 FAILED = "The tool failed: "
-_QUERY = "database_query"
+_QUERY, _PYTHON, _LISTER = "database_query", "python_executor", "list_files"
 _MORE = "... "
-_FIGURE = "[figure]"
+_FIGURE = re.compile(r"\[figure[^\n\]]*\]")
+_NO_FILES = "No files found."
 _TAGS = re.compile(rf"<(/?{CALL_OPEN[1:-1]})>")
 """A call in the words of a result would be read as one of the model's own."""
 _WITH_FIGURES = re.compile(r"\w*\d\w*")
@@ -25,32 +27,39 @@ _WITH_FIGURES = re.compile(r"\w*\d\w*")
 
 def failure(result: str) -> str:
     """The answer to a failed tool: the first line of its message."""
-    return FAILED + result.removeprefix(ERROR_MARK).split("\n")[0]
+    return FAILED + error_text(result)
 
 
 def telling_rules(chat: Sequence[ChatMessage]) -> list[str]:
     """The rules of a grammar, ``TEXT`` the first, for an answer to the last result of a tool."""
     last = next(message for message in reversed(chat) if message["role"] == "tool")
-    result, is_query = _TAGS.sub(r"\1", last["content"]), last["name"] == _QUERY
-    if result.startswith(ERROR_MARK):
+    result = _TAGS.sub(r"\1", last["content"])
+    if has_failed(last):
         return [f"TEXT: {literal(failure(result))}"]
-    forms = " | ".join(literal(form) for form in _forms(result, is_query=is_query))
-    figures = "".join(f" | {literal(text)}" for text in _figures(chat))
-    return [f"TEXT: LEAD{f' ({forms})' if forms else ''}", rf"LEAD: (/[^\n0-9<]/{figures})+"]
+    forms = " | ".join(literal(form) for form in _forms(result, last["name"]))
+    words = " | ".join(map(literal, _words_with_figures(chat)))
+    lead = rf"PLAIN? (({words}) PLAIN)* ({words})?" if words else "PLAIN"
+    return [
+        f"TEXT: LEAD{f' ({forms})' if forms else ''}",
+        f"LEAD: {lead}",
+        r"PLAIN: /[^\n0-9<]+/",
+    ]
 
 
-def _forms(result: str, *, is_query: bool) -> Iterator[str]:
+def _forms(result: str, tool: str) -> Iterator[str]:
     """What can follow the line of the model; nothing where the line is all there is to say."""
-    if result in ("", _FIGURE) or result.startswith("No "):
+    lines = [line for line in result.split("\n") if not _FIGURE.fullmatch(line)]
+    if not any(lines) or (tool == _LISTER and result == _NO_FILES):
         return
-    lines = result.split("\n")
-    if len(lines) == 1 + is_query:
+    if len(lines) == 1 + (tool == _QUERY):
         yield from (f"{lines[-1]}.", lines[-1])
-    if len(lines) == 1:
-        yield ":"  # A header without rows, of which a list has nothing to show.
-    yield f"\n```\n{result}\n```"
+    if len(lines) == 1 and tool in (_QUERY, _PYTHON) and "," in lines[0]:
+        yield ":"  # The header of a table without rows, of which a list has nothing to show.
+    shown = "\n".join(lines)
+    yield f"\n```\n{shown}\n```"
     yield "".join(f"\n{_item(line, '')}" for line in lines)
-    for separator in (", ", ",", "") if lines[1:] else ():
+    has_header = tool in (_QUERY, _PYTHON) and len(lines) > 1
+    for separator in (", ", ",", "") if has_header else ():
         yield "".join(f"\n{_item(line, separator)}" for line in lines[1:])
 
 
@@ -61,8 +70,8 @@ def _item(line: str, separator: str) -> str:
     return "- " + (line.replace(separator, ": ", 1) if separator else line)
 
 
-def _figures(chat: Iterable[ChatMessage]) -> list[str]:
-    """The words with figures that the user said or that tools were given."""
+def _words_with_figures(chat: Iterable[ChatMessage]) -> list[str]:
+    """Those that the user said or that tools were given."""
     found: dict[str, None] = {}
     for message in chat:
         texts = [message["content"]] if message["role"] == "user" else []

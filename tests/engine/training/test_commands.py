@@ -11,14 +11,18 @@ import pytest
 
 from notebook_agents.engine.training.__main__ import main
 from notebook_agents.engine.training.export import BUNDLED
+from notebook_agents.engine.training.generator import VERSION
 from notebook_agents.engine.training.plan import CHECKPOINT, CPU_PLAN, RECORD, plan_as_data
+
+NOW = {"generator": VERSION}
+"""What a record has of the data it was made on."""
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     """What a run of 30 minutes that was interrupted in the middle leaves."""
     plan = {**plan_as_data(CPU_PLAN), "seed": 7, "minutes": 30.0}
-    return recorded(tmp_path / "run", {"plan": plan, "progress": {"seconds": 900.0}})
+    return recorded(tmp_path / "run", {"plan": plan, "progress": {"seconds": 900.0}, **NOW})
 
 
 def recorded(folder: Path, record: dict[str, Any]) -> Path:
@@ -66,7 +70,11 @@ def test_what_differs_from_the_plan_of_a_run_is_not_resumed_with(
     ("changed", "told"),
     [
         ({"generator": "0.1"}, "reads version 0.1 of the data"),
-        ({"plan": {**plan_as_data(CPU_PLAN), "depth": 3}}, "another version, with ['depth']"),
+        ({}, "reads version unknown of the data"),
+        (
+            {"plan": {**plan_as_data(CPU_PLAN), "depth": 3}, **NOW},
+            "another version, with ['depth']",
+        ),
     ],
 )
 def test_a_run_of_another_version_is_not_resumed(

@@ -13,7 +13,7 @@ from notebook_agents.engine.training.conversation import Conversation
 from notebook_agents.engine.training.evaluate import MADE_UP, reproducible, written_spans
 from notebook_agents.engine.training.export import MODEL_ID
 from notebook_agents.engine.training.fixtures import Column, Table
-from notebook_agents.engine.training.generator import VERSION, Generator
+from notebook_agents.engine.training.generator import Generator
 from notebook_agents.engine.training.natural import natural_sets
 from notebook_agents.engine.training.plan import RECORD
 from notebook_agents.engine.training.report import Report
@@ -110,4 +110,4 @@ def test_the_card_says_what_was_measured_on_what(tmp_path: Path) -> None:
 
 def test_the_card_names_the_data_that_the_weights_were_made_of(tmp_path: Path) -> None:
     assert "generator, version 2.9, seed 3" in card_of(tmp_path / "a", generator="2.9")
-    assert f"generator, version {VERSION}, seed 3" in card_of(tmp_path / "b")
+    assert "generator, version unknown, seed 3" in card_of(tmp_path / "b")

@@ -166,7 +166,7 @@ def _way_on(options: argparse.Namespace) -> str:
     if options.command != "train":
         return ""
     if not (options.output / CHECKPOINT).exists():
-        return f" before the first checkpoint: remove {str(options.output)!r} to begin again"
+        return " before the first checkpoint; to begin again, name a new folder by --output"
     command = [*shlex.split(PROGRAM), "train", "--resume", "--output", str(options.output)]
     return f"; to go on: {shlex.join(command)}"
 

@@ -10,7 +10,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from notebook_agents.engine.training import generator
 from notebook_agents.engine.training.export import EVALUATION, MODEL_ID
 from notebook_agents.engine.training.plan import RECORD
 from notebook_agents.engine.training.pools import all_pools
@@ -68,7 +67,7 @@ single tokens. `replies.json` has what it may say without a tool result.
 
 All numbers are per cent, greedy decoding, with seeds that training never used. *train* means training
 phrasings and names, *vocabulary* training phrasings with held-out names, *templates* held-out names and
-held-out phrasings throughout: every pool of phrasings gives only patterns that training never saw (until
+held-out phrasings throughout: pools of phrasings give only patterns that training never saw (until
 version 3 of the data six of ten of them, so older numbers of that split are kinder). The exact matches are
 teacher-forced on the exported bfloat16 weights (computed in float32); of a conversation with several
 requests all context lines are shown, of one request those that the product would show. Everything else
@@ -125,7 +124,7 @@ def _facts(record: dict[str, Any]) -> dict[str, Any]:
     return {
         **{name: plan[name] for name in ("width", "layers", "heads", "seed", "longest")},
         # Records of earlier versions do not say which data they were made of.
-        "version": record.get("generator", generator.VERSION),
+        "version": record.get("generator", "unknown"),
         "parameters": record["parameters"],
         "tokens": progress["tokens"],
         "targets": progress["targets"],

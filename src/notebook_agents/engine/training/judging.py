@@ -132,7 +132,9 @@ def _values(call: Call, result: str) -> list[str]:
 
 
 def _rounded(number: float) -> str:
-    return f"{number:.3f}" if abs(number) >= 1 else f"{number:.3g}"
+    if abs(number) < 1e-9:
+        return "0"
+    return f"{number:.3f}" if round(abs(number), 3) >= 1 else f"{number:.3g}"
 
 
 def _words(text: str) -> list[str]:

@@ -116,9 +116,10 @@ def resumed(name: str | None, folder: Path, changes: Mapping[str, Any]) -> Train
     """
     record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     begun = _recorded(record["plan"], folder)
-    if record.get("generator", VERSION) != VERSION:
+    version = record.get("generator", "unknown")
+    if version != VERSION:
         raise InvalidRequest(
-            f"the run in {str(folder)!r} reads version {record['generator']} of the data, and this "
+            f"the run in {str(folder)!r} reads version {version} of the data, and this "
             f"is version {VERSION}: begin another run in another folder"
         )
     same = {key: getattr(begun, key) for key in FLAGS}

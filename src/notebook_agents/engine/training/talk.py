@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from notebook_agents.engine.earlier_calls import call_text, last_failure
+from notebook_agents.engine.earlier_calls import call_text, error_text
+from notebook_agents.engine.prompt import ERROR_MARK
 from notebook_agents.engine.training import replies
 from notebook_agents.engine.training.conversation import Exchange, Step
 from notebook_agents.engine.training.pools import expansions, pool
@@ -69,8 +70,8 @@ def explained(scene: Scene, before: Sequence[Exchange]) -> Exchange:
 
 def last_error(steps: Sequence[Step]) -> str:
     """What is said of the last call that failed."""
-    text = last_failure(step.result for step in steps)
-    return replies.NOTHING_FAILED if text is None else replies.LAST_ERROR + text
+    errors = [step.result for step in steps if step.result.startswith(ERROR_MARK)]
+    return replies.LAST_ERROR + error_text(errors[-1]) if errors else replies.NOTHING_FAILED
 
 
 def last_call(steps: Sequence[Step]) -> str:
